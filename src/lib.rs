@@ -1,0 +1,5 @@
+//! Rolegate: a federation gateway for AWS.
+
+pub mod arn;
+pub mod clock;
+pub mod settings;

@@ -1,0 +1,2 @@
+//! Rolegate.
+fn main() {}

@@ -1,0 +1,165 @@
+//! The vocabulary that every module's settings share: spans of time, references to secrets, and findings that know their place.
+//!
+//! A module owns its settings type and the check of it; `config` composes them, and turns a [`Problem`]'s path into a line of the file.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Something in the configuration that must be mended, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The place, as a path of keys and indexes: `provider[0].issuer`.
+    pub path: String,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Problem {
+    /// A finding at a path.
+    pub fn new(path: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.path, self.message, self.hint)
+    }
+}
+
+/// A span of time written for people: `"90s"`, `"15m"`, `"8h"`, `"1h 30m"`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// A span of whole seconds.
+    #[must_use]
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// The span in whole seconds.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0.as_secs()
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map(Self)
+            .map_err(|_| serde::de::Error::custom(format!("`{text}` is not a span of time such as \"15m\", \"8h\" or \"1h 30m\"")))
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A span of time: \"90s\", \"15m\", \"8h\" or \"1h 30m\".",
+            "examples": ["15m", "8h"]
+        })
+    }
+}
+
+/// Where a secret is to be had. Never the secret itself: a configuration file is read by too many people.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SecretRef {
+    /// The name of an environment variable that holds it.
+    Env(String),
+    /// The path of a file that holds it; a relative path starts at the configuration file's folder. A trailing newline is not part of it.
+    File(PathBuf),
+}
+
+impl SecretRef {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// A [`Problem`] at `path` when the variable is not set, the file cannot be read, or what is there is empty or not UTF-8.
+    pub fn read(&self, base: &Path, path: &str) -> Result<SecretString, Problem> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name).map_err(|_| {
+                Problem::new(
+                    path,
+                    format!("the environment variable {name} is not set"),
+                    format!("set it before the start: export {name}=…"),
+                )
+            })?,
+            Self::File(file) => {
+                let file = base.join(file);
+                std::fs::read_to_string(&file).map_err(|error| {
+                    Problem::new(path, format!("the file {} cannot be read: {error}", file.display()), "check the path and who may read it")
+                })?
+            }
+        };
+        let trimmed = text.trim_end_matches(['\r', '\n']);
+        if trimmed.is_empty() {
+            return Err(Problem::new(path, "the secret is empty", "put the secret where the reference points"));
+        }
+        Ok(SecretString::from(trimmed.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_span_is_read_and_written_for_people() {
+        let span: Span = serde_json::from_str("\"1h 30m\"").unwrap();
+        assert_eq!(span.as_secs(), 5400);
+        assert_eq!(span.to_string(), "1h 30m");
+        assert!(serde_json::from_str::<Span>("\"soon\"").unwrap_err().to_string().contains("not a span of time"));
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_without_its_newline_and_prints_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("s"), "hush\n").unwrap();
+        let secret = SecretRef::File("s".into()).read(folder.path(), "x").unwrap();
+        assert_eq!(secret.expose_secret(), "hush");
+        assert!(!format!("{secret:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_missing_secret_names_its_place_and_the_mend() {
+        let problem = SecretRef::Env("ROLEGATE_TEST_NOT_SET".into()).read(Path::new("."), "provider[0].client_secret").unwrap_err();
+        assert_eq!(problem.path, "provider[0].client_secret");
+        assert!(problem.hint.contains("export ROLEGATE_TEST_NOT_SET"));
+    }
+}
