@@ -2,4 +2,5 @@
 
 pub mod arn;
 pub mod clock;
+pub mod identity;
 pub mod settings;
