@@ -1,5 +1,6 @@
 //! Rolegate: a federation gateway for AWS.
 
+pub mod access;
 pub mod arn;
 pub mod clock;
 pub mod identity;

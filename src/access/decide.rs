@@ -1,0 +1,319 @@
+//! The decision: which roles a person has, and what AWS is to be asked for one of them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use super::compile::{AccountSelector, Body, Policy, Roles, Rule, Terms, is_tag_text, roles_named, selected};
+use super::settings::{Carry, Operation};
+use super::template::{Captures, Template};
+use super::{
+    Account, AssumeRequest, Context, Denied, Entitlement, Entitlements, Evidence, Names, SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish,
+    encode_name,
+};
+use crate::arn::{RoleArn, is_name_byte};
+use crate::identity::Identity;
+
+/// A longer group name is no name that a pattern is about.
+const LONGEST_GROUP: usize = 256;
+/// What an AWS session may carry.
+const MOST_TAGS: usize = 50;
+
+/// A rule that matched, and by what.
+struct Match<'a> {
+    rule: &'a Rule,
+    group: Option<&'a str>,
+    /// None when a capture has characters that AWS's names do not have: an allow then grants nothing, a deny takes everything.
+    captures: Option<Vec<(&'a str, &'a str)>>,
+}
+
+impl Policy {
+    /// Every role that the person may have now, with its limits and its reasons. Deny wins over every allow; the order of rules does
+    /// not matter; no match means no role.
+    #[must_use]
+    pub fn entitlements(&self, who: &Identity, _context: &Context) -> Entitlements {
+        let matches = self.matches(who);
+        let mut granted = BTreeMap::new();
+        for matched in &matches {
+            if let (Body::Allow { roles, terms }, Some(captures)) = (&matched.rule.body, &matched.captures) {
+                self.grant(who, matched, captures, roles, terms, &mut granted);
+            }
+        }
+        for matched in &matches {
+            if let Body::Deny { accounts, roles } = &matched.rule.body {
+                let scope = Scope::of(self, matched, accounts.as_deref(), roles.as_deref());
+                granted.retain(|role, _| !scope.covers(role));
+            }
+        }
+        let mut roles: Vec<_> = granted.into_values().map(Draft::finish).collect();
+        roles.sort_by(|a, b| (&a.account.name, &a.role).cmp(&(&b.account.name, &b.role)));
+        let name = |template: &Template| template.fill(who, &[]).map(|text| encode_name(&text));
+        Entitlements {
+            roles,
+            names: Names { session_name: name(&self.session_name), source_identity: name(&self.source_identity), subject: who.person() },
+            policy: Arc::clone(&self.digest),
+        }
+    }
+
+    /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns are matched as one set.
+    fn matches<'a>(&'a self, who: &'a Identity) -> Vec<Match<'a>> {
+        let mut matches = Vec::new();
+        let mut add = |index: usize, group, captures| {
+            if let Some(rule) = self.rules.get(index)
+                && (rule.providers.is_empty() || rule.providers.contains(who.provider()))
+            {
+                matches.push(Match { rule, group, captures });
+            }
+        };
+        for index in &self.everyone {
+            add(*index, None, Some(Vec::new()));
+        }
+        for group in who.groups() {
+            for index in self.exact.get(group.as_str()).into_iter().flatten() {
+                add(*index, Some(group.as_str()), Some(Vec::new()));
+            }
+            for (pattern, index) in self.patterns.matches(group.as_bytes()).into_iter().filter_map(|i| self.pattern_rules.get(i)) {
+                let captures = if group.len() > LONGEST_GROUP { None } else { captures(pattern, group) };
+                add(*index, Some(group.as_str()), captures);
+            }
+        }
+        matches
+    }
+
+    fn grant(
+        &self,
+        who: &Identity,
+        matched: &Match<'_>,
+        captures: &Captures<'_>,
+        roles: &Roles,
+        terms: &Terms,
+        granted: &mut BTreeMap<RoleArn, Draft>,
+    ) {
+        let mut add = |role: RoleArn, account: &Arc<Account>| match granted.entry(role) {
+            Entry::Occupied(mut entry) => entry.get_mut().combine(who, matched, captures, terms),
+            Entry::Vacant(entry) => {
+                let draft = Draft::new(entry.key(), account);
+                entry.insert(draft).combine(who, matched, captures, terms);
+            }
+        };
+        match roles {
+            Roles::Fixed(fixed) => {
+                for (role, account) in fixed {
+                    add(role.clone(), account);
+                }
+            }
+            Roles::Captured { accounts, roles } => {
+                for role in roles.iter().filter_map(|role| role.fill_captures(captures)) {
+                    // What a capture builds may be no role of a known account: then it grants nothing.
+                    for (role, account) in roles_named(&self.accounts, accounts, &role, captures).into_iter().flatten() {
+                        add(role, &account);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The captures of a pattern in a group's name. A capture of other characters than AWS's names have makes no match: it could only be an
+/// attempt to build something that the rule does not mean.
+fn captures<'a>(pattern: &'a Regex, group: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let found = pattern.captures(group.as_bytes())?;
+    let mut captures = Vec::new();
+    for name in pattern.capture_names().flatten() {
+        let Some(value) = found.name(name) else { continue };
+        let value = std::str::from_utf8(value.as_bytes()).ok()?;
+        if value.is_empty() || !value.bytes().all(is_name_byte) {
+            return None;
+        }
+        captures.push((name, value));
+    }
+    Some(captures)
+}
+
+/// The accounts of a deny; none, which means all, when a capture that it needs did not take part in the match.
+fn deny_accounts<'a>(policy: &'a Policy, selectors: &'a [AccountSelector], captures: &Captures<'_>) -> Option<Vec<&'a Arc<Account>>> {
+    let complete = selectors.iter().all(|selector| match selector {
+        AccountSelector::These(_) => true,
+        AccountSelector::Captured(template) => template.fill_captures(captures).is_some(),
+    });
+    complete.then(|| selected(&policy.accounts, selectors, captures))
+}
+
+/// What a matched deny rule takes away. None is everything: a deny that cannot be evaluated must not let through.
+struct Scope<'a> {
+    accounts: Option<Vec<&'a Arc<Account>>>,
+    roles: Option<Vec<String>>,
+}
+
+impl<'a> Scope<'a> {
+    fn of(policy: &'a Policy, matched: &Match<'a>, accounts: Option<&'a [AccountSelector]>, roles: Option<&'a [Template]>) -> Self {
+        let Some(captures) = matched.captures.as_deref() else {
+            return Self { accounts: None, roles: None };
+        };
+        Self {
+            accounts: accounts.and_then(|selectors| deny_accounts(policy, selectors, captures)),
+            roles: roles.and_then(|roles| roles.iter().map(|role| role.fill_captures(captures)).collect()),
+        }
+    }
+
+    fn covers(&self, role: &RoleArn) -> bool {
+        let in_accounts = self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|account| account.id == role.account()));
+        let in_roles = self
+            .roles
+            .as_ref()
+            .is_none_or(|roles| roles.iter().any(|name| name == role.path_and_name() || name == role.name() || name == role.as_str()));
+        in_accounts && in_roles
+    }
+}
+
+/// An entitlement while the rules that grant it are combined. The narrower limit wins, and a contradiction is an obstacle rather than a
+/// choice: nobody could say later why one of the two was taken.
+struct Draft {
+    entitlement: Entitlement,
+    max_session: Option<Duration>,
+    operation: Option<Operation>,
+    carry_tags: Option<Carry>,
+    carry_source_identity: Option<Carry>,
+    problems: Vec<(Carry, Denied)>,
+}
+
+impl Draft {
+    fn new(role: &RoleArn, account: &Arc<Account>) -> Self {
+        Self {
+            entitlement: Entitlement {
+                role: role.clone(),
+                account: Arc::clone(account),
+                max_session: USUAL_SESSION,
+                operation: Operation::default(),
+                tags: Vec::new(),
+                carry_tags: Carry::default(),
+                carry_source_identity: Carry::default(),
+                evidence: Vec::new(),
+                obstacle: None,
+            },
+            max_session: None,
+            operation: None,
+            carry_tags: None,
+            carry_source_identity: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn combine(&mut self, who: &Identity, matched: &Match<'_>, captures: &Captures<'_>, terms: &Terms) {
+        let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned) };
+        if self.entitlement.evidence.contains(&evidence) {
+            return;
+        }
+        self.entitlement.evidence.push(evidence);
+        self.max_session = narrower(self.max_session, terms.max_session);
+        self.carry_tags = narrower(self.carry_tags, terms.carry_tags);
+        self.carry_source_identity = narrower(self.carry_source_identity, terms.carry_source_identity);
+        match (self.operation, terms.operation) {
+            (Some(one), Some(other)) if one != other => self.contradiction("operation"),
+            (_, other) => self.operation = self.operation.or(other),
+        }
+        let carry = terms.carry_tags.unwrap_or_default();
+        for (key, template, transitive) in &terms.tags {
+            match template.fill(who, captures) {
+                Ok(value) if is_tag_text(&value, 0, 256) => self.tag(key, value, *transitive),
+                Ok(_) => self.problems.push((carry, Denied::TagValue(key.clone()))),
+                Err(denied) => self.problems.push((carry, denied)),
+            }
+        }
+    }
+
+    fn tag(&mut self, key: &str, value: String, transitive: bool) {
+        // STS compares tag keys without case.
+        match self.entitlement.tags.iter_mut().find(|tag| tag.key.to_lowercase() == key.to_lowercase()) {
+            Some(tag) if tag.key == key && tag.value == value => tag.transitive |= transitive,
+            Some(_) => self.contradiction(&format!("tag {key}")),
+            None => self.entitlement.tags.push(SessionTag { key: key.to_owned(), value, transitive }),
+        }
+    }
+
+    fn contradiction(&mut self, what: &str) {
+        self.problems.push((Carry::Required, Denied::Contradiction(what.to_owned())));
+    }
+
+    fn finish(mut self) -> Entitlement {
+        let mut entitlement = self.entitlement;
+        entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
+        entitlement.operation = self.operation.unwrap_or_default();
+        entitlement.carry_tags = self.carry_tags.unwrap_or_default();
+        entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
+        entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
+        entitlement.evidence.sort_by(|a, b| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)));
+        if !entitlement.tags.is_empty() && !entitlement.operation.carries_attributes() {
+            self.problems.push((Carry::Required, Denied::Contradiction("tags for a forwarded token".into())));
+        }
+        if entitlement.tags.len() > MOST_TAGS {
+            self.problems.push((Carry::Required, Denied::Contradiction(format!("more than {MOST_TAGS} tags"))));
+        }
+        // A tag that travels only where it may is left out when its claim is missing; one that is switched off does not matter.
+        self.problems.retain(|(carry, _)| *carry == Carry::Required);
+        self.problems.sort_by_key(|(_, denied)| denied.to_string());
+        entitlement.obstacle = self.problems.into_iter().next().map(|(_, denied)| denied);
+        entitlement
+    }
+}
+
+/// The narrower of two opinions, where none is no opinion.
+fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Entitlements {
+    /// Every role, ordered by account name and role.
+    #[must_use]
+    pub fn roles(&self) -> &[Entitlement] {
+        &self.roles
+    }
+
+    /// The digest of the policy that was asked.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Compares a wish with what the rules grant, and makes the request that AWS is asked with.
+    ///
+    /// # Errors
+    /// [`Denied`], when no rule grants the role, the length is outside the limits, or the rules cannot be fulfilled.
+    pub fn choose(&self, wish: &Wish) -> Result<AssumeRequest, Denied> {
+        let entitlement = self.roles.iter().find(|entitlement| entitlement.role.as_str() == wish.role).ok_or(Denied::NotGranted)?;
+        if let Some(obstacle) = &entitlement.obstacle {
+            return Err(obstacle.clone());
+        }
+        let longest = entitlement.max_session;
+        let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));
+        if !(SHORTEST_SESSION..=longest).contains(&duration) {
+            return Err(Denied::Duration(longest));
+        }
+        let attributes = entitlement.operation.carries_attributes();
+        let source_identity = match entitlement.carry_source_identity {
+            carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
+            _ => None,
+        };
+        let tags = if entitlement.carry_tags != Carry::Off && attributes { entitlement.tags.clone() } else { Vec::new() };
+        Ok(AssumeRequest {
+            role: entitlement.role.clone(),
+            account: Arc::clone(&entitlement.account),
+            operation: entitlement.operation,
+            duration,
+            purpose: wish.purpose,
+            session_name: self.names.session_name.clone()?,
+            subject: self.names.subject.clone(),
+            source_identity,
+            tags,
+            carry_tags: entitlement.carry_tags,
+            evidence: entitlement.evidence.clone(),
+            policy: Arc::clone(&self.policy),
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! Which roles, under what limits, and why: a pure function of policy, identity and context.
+//!
+//! Rules are written in an author's form ([`RuleSettings`]) and compiled into an immutable [`Policy`]. [`Policy::entitlements`] is
+//! computed anew at every use and never stored, and [`Entitlements::choose`] is the only maker of [`AssumeRequest`]: STS cannot be
+//! asked for a role that no rule granted.
+
+mod compile;
+mod decide;
+mod naming;
+mod settings;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use compile::Policy;
+pub use naming::encode_name;
+pub use settings::{AccountSettings, Carry, Effect, NamingSettings, Operation, RuleSettings};
+
+use crate::arn::{AccountId, Partition, RoleArn};
+use crate::clock::Moment;
+
+/// The longest session that STS grants to a federated role (12 hours).
+pub const LONGEST_SESSION: Duration = Duration::from_hours(12);
+/// The shortest session that STS grants (15 minutes).
+pub const SHORTEST_SESSION: Duration = Duration::from_mins(15);
+/// What STS grants when nothing is asked for, and every role allows (1 hour).
+pub const USUAL_SESSION: Duration = Duration::from_hours(1);
+
+/// An account that rules may grant roles in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Its twelve digits.
+    pub id: AccountId,
+    /// The name that people use.
+    pub name: String,
+    /// The partition it lives in.
+    pub partition: Partition,
+    /// Labels for rules and pages, by key.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What a role is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To enter the console in a browser.
+    Console,
+    /// To take credentials from a page.
+    Credentials,
+}
+
+/// What a decision may depend on beside the person.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The moment of the decision.
+    pub now: Moment,
+    /// The address the request came from, if it is known.
+    pub ip: Option<IpAddr>,
+}
+
+/// Every role that one person may have in one context, with its limits and its reasons.
+#[derive(Debug, Clone)]
+pub struct Entitlements {
+    /// Ordered by account name, account id and role name.
+    pub(crate) roles: Vec<Entitlement>,
+    /// How the person is named in AWS sessions.
+    pub(crate) names: Names,
+    /// The digest of the policy that was asked.
+    pub(crate) policy: Arc<str>,
+}
+
+/// How a person is named in AWS sessions, or why they cannot be.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) session_name: Result<String, Denied>,
+    pub(crate) source_identity: Result<String, Denied>,
+    pub(crate) subject: String,
+}
+
+/// One role that a person may have.
+#[derive(Debug, Clone)]
+pub struct Entitlement {
+    /// The role.
+    pub role: RoleArn,
+    /// The account it lives in.
+    pub account: Arc<Account>,
+    /// The longest session that the rules allow; AWS may allow less.
+    pub max_session: Duration,
+    /// How AWS is asked for it.
+    pub operation: Operation,
+    /// Session tags, values filled in, ordered by key.
+    pub tags: Vec<SessionTag>,
+    /// Whether the tags travel into the AWS session.
+    pub carry_tags: Carry,
+    /// Whether the source identity travels into the AWS session.
+    pub carry_source_identity: Carry,
+    /// The rules that grant it, and the groups that matched them.
+    pub evidence: Vec<Evidence>,
+    /// Why it cannot be taken although it is granted: rules that contradict each other, or a tag without its claim.
+    pub obstacle: Option<Denied>,
+}
+
+/// A session tag (STS: key 1–128, value 0–256 characters).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionTag {
+    /// The tag's key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it stays with the session through role chaining.
+    pub transitive: bool,
+}
+
+/// A rule that granted, and what made it match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// The group that matched; none for a rule that is about everyone.
+    pub group: Option<String>,
+}
+
+/// What somebody asks for. Nothing in it is trusted: [`Entitlements::choose`] compares it with what the rules grant.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The role's ARN, as it was posted.
+    pub role: String,
+    /// The session length wanted; none for the usual one.
+    pub duration: Option<Duration>,
+    /// What it is wanted for.
+    pub purpose: Purpose,
+}
+
+/// Why a role is not handed out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No rule grants this role to this person.
+    #[error("no rule grants this role")]
+    NotGranted,
+    /// The wanted length is outside 15 minutes and what the rules allow.
+    #[error("the session may last from 15 minutes to {0:?}")]
+    Duration(Duration),
+    /// Rules that grant the same role contradict each other.
+    #[error("rules that grant this role contradict each other: {0}")]
+    Contradiction(String),
+    /// A session tag or a name cannot be made from the person's claims.
+    #[error("the rule needs the claim `{0}`, and the sign-in did not bring it")]
+    MissingClaim(String),
+    /// A session tag's value is not one that AWS accepts.
+    #[error("the value for the session tag `{0}` is not one that AWS accepts")]
+    TagValue(String),
+}
+
+/// A role that rules granted, with all that AWS is to be told about the session. Built by [`Entitlements::choose`] alone.
+#[derive(Debug, Clone)]
+pub struct AssumeRequest {
+    role: RoleArn,
+    account: Arc<Account>,
+    operation: Operation,
+    duration: Duration,
+    purpose: Purpose,
+    session_name: String,
+    subject: String,
+    source_identity: Option<(String, Carry)>,
+    tags: Vec<SessionTag>,
+    carry_tags: Carry,
+    evidence: Vec<Evidence>,
+    policy: Arc<str>,
+}
+
+impl AssumeRequest {
+    /// The role to assume.
+    #[must_use]
+    pub const fn role(&self) -> &RoleArn {
+        &self.role
+    }
+
+    /// The account that the role lives in.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// How AWS is asked.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// How long the AWS session is to last.
+    #[must_use]
+    pub const fn duration(&self) -> Duration {
+        self.duration
+    }
+
+    /// What it is wanted for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// The role session's name, within STS's alphabet and length.
+    #[must_use]
+    pub fn session_name(&self) -> &str {
+        &self.session_name
+    }
+
+    /// The person's stable key, `provider+subject`: what a minted proof names as its subject.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The source identity, unless the rules switch it off.
+    #[must_use]
+    pub fn source_identity(&self) -> Option<&str> {
+        self.source_identity.as_ref().map(|(value, _)| value.as_str())
+    }
+
+    /// The session tags, none if the rules switch them off.
+    #[must_use]
+    pub fn tags(&self) -> &[SessionTag] {
+        &self.tags
+    }
+
+    /// The rules that granted it.
+    #[must_use]
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// The digest of the policy that granted it.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// The same request without what the rules send only where the role allows it; none if there is nothing to leave out.
+    #[must_use]
+    pub fn without_optional_attributes(&self) -> Option<Self> {
+        let mut lesser = self.clone();
+        if lesser.carry_tags == Carry::IfAllowed {
+            lesser.tags.clear();
+        }
+        if matches!(lesser.source_identity, Some((_, Carry::IfAllowed))) {
+            lesser.source_identity = None;
+        }
+        let changed = lesser.tags.len() != self.tags.len() || lesser.source_identity.is_some() != self.source_identity.is_some();
+        changed.then_some(lesser)
+    }
+}
+
+#[cfg(test)]
+impl AssumeRequest {
+    /// A request that no rule granted, for the tests of what comes after a decision.
+    pub(crate) fn for_tests(role: &str, duration: Duration) -> Self {
+        let role: RoleArn = role.parse().unwrap();
+        let account = Account { id: role.account(), name: "Test".into(), partition: role.partition(), tags: Vec::new() };
+        Self {
+            role,
+            account: Arc::new(account),
+            operation: Operation::WebIdentity,
+            duration,
+            purpose: Purpose::Credentials,
+            session_name: "ana@example.org".into(),
+            subject: "okta+ana".into(),
+            source_identity: Some(("okta+ana".into(), Carry::IfAllowed)),
+            tags: vec![SessionTag { key: "Team".into(), value: "blue".into(), transitive: false }],
+            carry_tags: Carry::IfAllowed,
+            evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()) }],
+            policy: "digest".into(),
+        }
+    }
+
+    pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {
+        self.operation = operation;
+    }
+}

@@ -1,0 +1,139 @@
+//! The author's form of accounts and rules, as it stands in the configuration file.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::arn::Partition;
+use crate::settings::Span;
+
+/// An AWS account that rules may grant roles in. An account that is not listed cannot be reached, whatever a rule says.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSettings {
+    /// Twelve digits, as a string: leading zeros count.
+    pub id: String,
+    /// The name that people and rules use.
+    pub name: String,
+    /// The partition that the account lives in.
+    #[serde(default)]
+    pub partition: Partition,
+    /// Labels that rules select by (`tag:env=prod`) and that the portal shows.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Whether a rule gives or takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The rule grants its roles.
+    #[default]
+    Allow,
+    /// The rule takes its roles away, whatever else grants them.
+    Deny,
+}
+
+/// How AWS is asked for a role.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// `AssumeRoleWithWebIdentity` with a token that Rolegate mints.
+    #[default]
+    WebIdentity,
+    /// `AssumeRoleWithWebIdentity` with the person's own ID token, passed on as it came.
+    ForwardedWebIdentity,
+}
+
+impl Operation {
+    /// Whether the proof is written by Rolegate, so that session tags and a source identity can be in it.
+    #[must_use]
+    pub const fn carries_attributes(self) -> bool {
+        matches!(self, Self::WebIdentity)
+    }
+
+    /// The name under which STS and CloudTrail know the call.
+    #[must_use]
+    pub const fn sts_name(self) -> &'static str {
+        match self {
+            Self::WebIdentity | Self::ForwardedWebIdentity => "AssumeRoleWithWebIdentity",
+        }
+    }
+}
+
+/// Whether something travels into the AWS session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carry {
+    /// It is sent; a role whose trust policy does not allow it refuses, and the person is told whose it is to mend.
+    #[default]
+    Required,
+    /// It is sent; where the role's trust policy does not allow it, the call is made once more without it, and the audit event says so.
+    IfAllowed,
+    /// It is not sent.
+    Off,
+}
+
+/// One rule: who it matches, and which roles it gives or takes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSettings {
+    /// A name for audit events and explanations.
+    pub id: String,
+    /// Whether the rule gives or takes.
+    #[serde(default)]
+    pub effect: Effect,
+    /// Group names, compared byte for byte; having any one of them matches.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// A pattern that a whole group name must match; its named captures (`(?<account>…)`) can be used in `accounts`, `roles` and `tags`.
+    #[serde(default)]
+    pub group_pattern: Option<String>,
+    /// Matches everyone whom a provider vouches for.
+    #[serde(default)]
+    pub everyone: bool,
+    /// Providers whose people the rule is about; without it, those of all.
+    #[serde(default)]
+    pub providers: Vec<String>,
+    /// Accounts by id, by name, by tag (`tag:env=prod`), by capture (`${account}`), or all (`*`). Not needed where `roles` are whole ARNs.
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    /// Roles by name (a path may stand before it) or as whole ARNs; captures may be used. In a deny rule, none means all.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The longest AWS session that the rule allows, 15 minutes to 12 hours. Where several rules grant a role, the shortest wins.
+    #[serde(default)]
+    pub max_session: Option<Span>,
+    /// How AWS is asked for the role.
+    #[serde(default)]
+    pub operation: Option<Operation>,
+    /// Session tags: AWS tag key to value, with `${claims.NAME}`, `${username}`, `${subject}`, `${provider}` or captures in it.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Keys of `tags` that stay with the session through role chaining.
+    #[serde(default)]
+    pub transitive_tags: Vec<String>,
+    /// Whether the session tags travel into the AWS session.
+    #[serde(default)]
+    pub carry_tags: Option<Carry>,
+    /// Whether the source identity travels into the AWS session.
+    #[serde(default)]
+    pub carry_source_identity: Option<Carry>,
+}
+
+/// How people are named in AWS sessions.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NamingSettings {
+    /// The role session's name. What AWS does not allow in it is written as `=` and two hex digits; what is too long ends in `==` and a digest.
+    pub session_name: String,
+    /// The source identity: the person's stable key, which CloudTrail shows for every call, also after role chaining.
+    pub source_identity: String,
+}
+
+impl Default for NamingSettings {
+    fn default() -> Self {
+        Self { session_name: "${username}".into(), source_identity: "${provider}+${subject}".into() }
+    }
+}

@@ -1,0 +1,290 @@
+//! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+
+use super::*;
+use crate::identity::Identity;
+use crate::settings::Problem;
+
+const ACCOUNTS: &str = r#"
+[[account]]
+id = "111122223333"
+name = "Production"
+tags = { env = "prod" }
+
+[[account]]
+id = "444455556666"
+name = "Staging"
+tags = { env = "staging" }
+
+[[account]]
+id = "012345678901"
+name = "Gov"
+partition = "aws-us-gov"
+"#;
+
+#[derive(serde::Deserialize)]
+struct File {
+    #[serde(default)]
+    account: Vec<AccountSettings>,
+    #[serde(default)]
+    rule: Vec<RuleSettings>,
+    #[serde(default)]
+    naming: NamingSettings,
+}
+
+fn compile(rules: &str) -> Result<Policy, Vec<Problem>> {
+    let file: File = toml::from_str(&format!("{ACCOUNTS}\n{rules}")).unwrap();
+    Policy::compile(&file.account, &file.rule, &file.naming, &["okta".parse().unwrap(), "entra".parse().unwrap()])
+}
+
+fn entitled(rules: &str, groups: &[&str]) -> Entitlements {
+    let context = Context { now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(), ip: None };
+    compile(rules).unwrap().entitlements(&Identity::for_tests("u1", groups), &context)
+}
+
+fn roles(rules: &str, groups: &[&str]) -> Vec<String> {
+    entitled(rules, groups).roles().iter().map(|entitlement| entitlement.role.to_string()).collect()
+}
+
+fn wish(role: &str) -> Wish {
+    Wish { role: role.into(), duration: None, purpose: Purpose::Console }
+}
+
+/// Asserts that the rules have just this problem: at a key, with these words.
+#[track_caller]
+fn refused(rules: &str, path: &str, words: &str) {
+    let problems = compile(rules).unwrap_err();
+    assert!(problems.iter().any(|p| p.path == path && p.message.contains(words)), "no `{words}` at {path} in {problems:#?}");
+}
+
+const ADMINS: &str = r#"
+[[rule]]
+id = "admins"
+groups = ["aws-admins"]
+accounts = ["*"]
+roles = ["Admin"]
+max_session = "2h"
+"#;
+
+#[test]
+fn a_group_gives_its_roles_in_the_selected_accounts() {
+    assert_eq!(
+        roles(ADMINS, &["aws-admins"]),
+        ["arn:aws-us-gov:iam::012345678901:role/Admin", "arn:aws:iam::111122223333:role/Admin", "arn:aws:iam::444455556666:role/Admin"]
+    );
+    let by_tag = ADMINS.replace("[\"*\"]", "[\"tag:env=prod\", \"444455556666\"]");
+    assert_eq!(roles(&by_tag, &["aws-admins"]), ["arn:aws:iam::111122223333:role/Admin", "arn:aws:iam::444455556666:role/Admin"]);
+    let by_name = ADMINS.replace("[\"*\"]", "[\"Staging\"]");
+    assert_eq!(roles(&by_name, &["aws-admins"]), ["arn:aws:iam::444455556666:role/Admin"]);
+}
+
+#[test]
+fn a06_no_match_means_no_role_and_a_provider_can_be_demanded() {
+    assert_eq!(roles(ADMINS, &[]).len(), 0);
+    assert_eq!(roles(&format!("{ADMINS}providers = [\"okta\"]"), &["aws-admins"]).len(), 3);
+    assert_eq!(roles(&format!("{ADMINS}providers = [\"entra\"]"), &["aws-admins"]).len(), 0);
+}
+
+#[test]
+fn a07_group_names_are_compared_byte_for_byte() {
+    assert_eq!(roles(ADMINS, &["aws-admins"]).len(), 3);
+    for look_alike in ["AWS-admins", "aws-admins ", "aws-аdmins", "aws\u{2010}admins", "aws-admins\n"] {
+        assert_eq!(roles(ADMINS, &[look_alike]).len(), 0, "{look_alike:?}");
+    }
+}
+
+const CONVENTION: &str = r#"
+[[rule]]
+id = "convention"
+group_pattern = 'aws-(?<account>\d{12})-(?<role>.+)'
+roles = ["arn:aws:iam::${account}:role/${role}"]
+"#;
+
+#[test]
+fn a_pattern_builds_roles_from_its_captures() {
+    assert_eq!(roles(CONVENTION, &["aws-111122223333-Dev", "other"]), ["arn:aws:iam::111122223333:role/Dev"]);
+    let by_name = r#"
+        [[rule]]
+        id = "by-name"
+        group_pattern = '(?<account>[A-Za-z]+)\.(?<role>[A-Za-z]+)'
+        accounts = ["${account}"]
+        roles = ["team/${role}"]
+    "#;
+    assert_eq!(roles(by_name, &["Staging.Dev", "Nowhere.Dev"]), ["arn:aws:iam::444455556666:role/team/Dev"]);
+}
+
+#[test]
+fn a04_a_capture_cannot_build_what_the_rule_does_not_mean() {
+    assert_eq!(roles(CONVENTION, &["aws-111122223333-Dev"]).len(), 1);
+    for group in [
+        "aws-999999999999-Dev",
+        "aws-012345678901-Dev",
+        "aws-111122223333-path/Dev",
+        "aws-111122223333-*",
+        "aws-111122223333-Dev\n",
+        "aws-١١١١٢٢٢٢٣٣٣٣-Dev",
+        "x-aws-111122223333-Dev",
+        "aws-111122223333-",
+        "aws-111122223333-a:b",
+        "aws-111122223333-ünï",
+    ] {
+        assert_eq!(roles(CONVENTION, &[group]).len(), 0, "{group:?}");
+    }
+    let long = format!("aws-111122223333-{}", "x".repeat(65));
+    assert_eq!(roles(CONVENTION, &[&long]).len(), 0);
+}
+
+#[test]
+fn a04_a_pattern_cannot_slip_out_of_its_anchors() {
+    let alternation = CONVENTION.replace(r"aws-(?<account>\d{12})-(?<role>.+)", "(?<account>111122223333)x(?<role>a)|evil");
+    assert_eq!(roles(&alternation, &["evil-suffix"]).len(), 0);
+    refused(&CONVENTION.replace("-(?<role>.+)", "-(?<role>.+))|(.*"), "rule[0].group_pattern", "cannot be read");
+    refused(&CONVENTION.replace("-(?<role>.+)", "-(?<role>(?x).+ #)"), "rule[0].group_pattern", "cannot be read");
+}
+
+#[test]
+fn a06_deny_wins_whatever_the_order() {
+    let deny = r#"
+        [[rule]]
+        id = "never"
+        effect = "deny"
+        groups = ["contractors"]
+        accounts = ["Production"]
+    "#;
+    for rules in [format!("{ADMINS}{deny}"), format!("{deny}{ADMINS}")] {
+        assert_eq!(
+            roles(&rules, &["contractors", "aws-admins"]),
+            ["arn:aws-us-gov:iam::012345678901:role/Admin", "arn:aws:iam::444455556666:role/Admin"]
+        );
+        assert_eq!(roles(&rules, &["aws-admins"]).len(), 3, "the sibling without the denied group");
+    }
+    let all = "[[rule]]\nid = \"all\"\neffect = \"deny\"\neveryone = true\n";
+    assert_eq!(roles(&format!("{ADMINS}{all}"), &["aws-admins"]).len(), 0);
+}
+
+#[test]
+fn a06_a_deny_that_cannot_be_evaluated_takes_everything() {
+    let deny = "[[rule]]\nid = \"d\"\neffect = \"deny\"\ngroup_pattern = 'no-(?<account>.+)'\naccounts = [\"${account}\"]\n";
+    let rules = format!("{ADMINS}{deny}");
+    assert_eq!(roles(&rules, &["aws-admins", "no-Staging"]).len(), 2);
+    assert_eq!(roles(&rules, &["aws-admins", "no-Stag ing"]).len(), 0);
+    let long = format!("no-{}", "x".repeat(300));
+    assert_eq!(roles(&rules, &["aws-admins", &long]).len(), 0);
+}
+
+#[test]
+fn several_rules_combine_to_the_narrower_limit() {
+    let rules = format!("{ADMINS}{}", ADMINS.replace("\"admins\"", "\"short\"").replace("aws-admins", "g").replace("2h", "30m"));
+    let both = entitled(&rules, &["aws-admins", "g"]);
+    assert_eq!(both.roles()[0].max_session, Duration::from_mins(30));
+    assert_eq!(both.roles()[0].evidence.len(), 2);
+    assert_eq!(entitled(&rules, &["aws-admins"]).roles()[0].max_session, Duration::from_hours(2));
+}
+
+#[test]
+fn a05_only_what_rules_grant_can_be_chosen() {
+    let mine = entitled(ADMINS, &["aws-admins"]);
+    let request = mine.choose(&wish("arn:aws:iam::111122223333:role/Admin")).unwrap();
+    assert_eq!(request.duration(), Duration::from_hours(1));
+    assert_eq!(request.session_name(), "ana@example.org");
+    assert_eq!(request.source_identity(), Some("okta+u1"));
+    assert_eq!(request.evidence()[0].rule.as_ref(), "admins");
+    assert_eq!(request.policy(), mine.policy());
+    for tampered in ["arn:aws:iam::111122223333:role/Root", "arn:aws:iam::111122223333:role/admin", "Admin", ""] {
+        assert_eq!(mine.choose(&wish(tampered)).unwrap_err(), Denied::NotGranted, "{tampered}");
+    }
+}
+
+#[test]
+fn a_session_length_outside_the_limits_is_refused_not_clipped() {
+    let mine = entitled(ADMINS, &["aws-admins"]);
+    let ask = |seconds| mine.choose(&Wish { duration: Some(Duration::from_secs(seconds)), ..wish("arn:aws:iam::111122223333:role/Admin") });
+    assert_eq!(ask(7200).unwrap().duration(), Duration::from_hours(2));
+    assert_eq!(ask(899).unwrap_err(), Denied::Duration(Duration::from_hours(2)));
+    assert_eq!(ask(7201).unwrap_err(), Denied::Duration(Duration::from_hours(2)));
+}
+
+const TAGGED: &str = r#"
+[[rule]]
+id = "tagged"
+groups = ["g"]
+accounts = ["Staging"]
+roles = ["Dev"]
+tags = { CostCenter = "${claims.cost_center}", Who = "${provider}/${username}" }
+transitive_tags = ["CostCenter"]
+"#;
+
+#[test]
+fn session_tags_come_from_claims_that_a_rule_names() {
+    let request = entitled(TAGGED, &["g"]).choose(&wish("arn:aws:iam::444455556666:role/Dev")).unwrap();
+    assert_eq!(
+        request.tags(),
+        [
+            SessionTag { key: "CostCenter".into(), value: "4711".into(), transitive: true },
+            SessionTag { key: "Who".into(), value: "okta/ana@example.org".into(), transitive: false }
+        ]
+    );
+}
+
+#[test]
+fn a03_a_tag_has_one_clean_value_or_the_role_is_not_handed_out() {
+    let dev = wish("arn:aws:iam::444455556666:role/Dev");
+    for (claim, reason) in [("list", Denied::MissingClaim("list".into())), ("absent", Denied::MissingClaim("absent".into()))] {
+        let rules = TAGGED.replace("claims.cost_center", &format!("claims.{claim}"));
+        assert_eq!(entitled(&rules, &["g"]).choose(&dev).unwrap_err(), reason);
+        let lenient = format!("{rules}carry_tags = \"if-allowed\"");
+        assert_eq!(entitled(&lenient, &["g"]).choose(&dev).unwrap().tags().len(), 1);
+    }
+    let rules = TAGGED.replace("${claims.cost_center}", "a;b ${username}");
+    assert_eq!(entitled(&rules, &["g"]).choose(&dev).unwrap_err(), Denied::TagValue("CostCenter".into()));
+    refused(&TAGGED.replace("Who =", "COSTCENTER ="), "rule[0].tags.CostCenter", "only in case");
+    refused(&TAGGED.replace("Who =", "\"aws:who\" ="), "rule[0].tags.aws:who", "not a key");
+}
+
+#[test]
+fn rules_that_contradict_each_other_are_an_obstacle_not_a_choice() {
+    let other = TAGGED.replace("\"tagged\"", "\"other\"").replace("${provider}/", "").replace("[\"g\"]", "[\"h\"]");
+    let rules = format!("{TAGGED}{other}");
+    let dev = wish("arn:aws:iam::444455556666:role/Dev");
+    assert!(entitled(&rules, &["g"]).choose(&dev).is_ok());
+    assert_eq!(entitled(&rules, &["g", "h"]).choose(&dev).unwrap_err(), Denied::Contradiction("tag Who".into()));
+}
+
+#[test]
+fn what_is_sent_only_where_allowed_can_be_left_out() {
+    let dev = wish("arn:aws:iam::444455556666:role/Dev");
+    let strict = entitled(TAGGED, &["g"]).choose(&dev).unwrap();
+    assert!(strict.without_optional_attributes().is_none());
+    let rules = format!("{TAGGED}carry_tags = \"if-allowed\"\ncarry_source_identity = \"off\"");
+    let lenient = entitled(&rules, &["g"]).choose(&dev).unwrap();
+    assert_eq!(lenient.source_identity(), None);
+    assert_eq!(lenient.without_optional_attributes().unwrap().tags(), []);
+}
+
+#[test]
+fn the_digest_follows_the_rules() {
+    assert_eq!(compile(ADMINS).unwrap().digest(), compile(&format!("# a comment\n{ADMINS}")).unwrap().digest());
+    assert_ne!(compile(ADMINS).unwrap().digest(), compile(TAGGED).unwrap().digest());
+}
+
+#[test]
+fn a_rule_that_cannot_mean_anything_is_refused_with_its_place() {
+    refused(&ADMINS.replace("groups = [\"aws-admins\"]", ""), "rule[0]", "matches nobody");
+    refused(&ADMINS.replace("roles = [\"Admin\"]", ""), "rule[0]", "grants no role");
+    refused(&ADMINS.replace("accounts = [\"*\"]", ""), "rule[0].roles", "without an account");
+    refused(&ADMINS.replace("\"*\"", "\"Elsewhere\""), "rule[0].accounts[0]", "no account `Elsewhere`");
+    refused(&ADMINS.replace("\"*\"", "\"tag:env=moon\""), "rule[0].accounts[0]", "no account has the tag");
+    refused(&ADMINS.replace("\"Admin\"", "\"a b\""), "rule[0].roles[0]", "not a role's name");
+    refused(&ADMINS.replace("\"Admin\"", "\"arn:aws:iam::012345678901:role/x\""), "rule[0].roles[0]", "no known account of its partition");
+    refused(&ADMINS.replace("\"Admin\"", "\"${claims.role}\""), "rule[0].roles[0]", "only captures");
+    refused(&ADMINS.replace("\"Admin\"", "\"${role}\""), "rule[0].roles[0]", "no capture `role`");
+    refused(&ADMINS.replace("2h", "13h"), "rule[0].max_session", "15 minutes to 12 hours");
+    refused(&format!("{ADMINS}{ADMINS}"), "rule[1].id", "two rules");
+    refused(&format!("{ADMINS}providers = [\"moon\"]"), "rule[0].providers[0]", "no provider `moon`");
+    refused(&format!("{ADMINS}effect = \"deny\""), "rule[0]", "grants no session");
+    refused(&format!("{CONVENTION}groups = [\"x\"]"), "rule[0].roles[0]", "empty when the rule matches without");
+    refused("[naming]\nsession_name = \"everyone\"", "naming.session_name", "does not name a person");
+}
