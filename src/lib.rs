@@ -5,3 +5,4 @@ pub mod arn;
 pub mod clock;
 pub mod identity;
 pub mod settings;
+pub mod trust;
