@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod arn;
+pub mod aws;
 pub mod clock;
 pub mod identity;
 pub mod settings;

@@ -1,0 +1,113 @@
+//! What people are told when STS says no: plain sentences, nothing from the wire.
+
+use super::StsError;
+use crate::access::Operation;
+use crate::aws::{Explanation, Mender};
+
+impl StsError {
+    /// The failure in plain words. Whose it is to mend depends on whose token AWS was shown.
+    #[must_use]
+    pub const fn explain(&self, operation: Operation) -> Explanation {
+        let minted = matches!(operation, Operation::WebIdentity);
+        match self {
+            Self::ExpiredToken(_) if minted => EXPIRED_MINTED,
+            Self::ExpiredToken(_) | Self::RejectedClaim(_) => SIGN_IN_AGAIN,
+            Self::NoIdentityProvider(_) => NO_IDENTITY_PROVIDER,
+            Self::WrongAudience(_) => WRONG_AUDIENCE,
+            Self::InvalidToken(_) => INVALID_TOKEN,
+            Self::KeysUnreachable(_) if minted => KEYS_UNREACHABLE,
+            Self::KeysUnreachable(_) => PROVIDER_KEYS_UNREACHABLE,
+            Self::AccessDenied(_) => ACCESS_DENIED,
+            Self::SessionTooLong(_) => SESSION_TOO_LONG,
+            Self::InvalidRequest(_) | Self::MalformedPolicy(_) => INVALID_REQUEST,
+            Self::PackedPolicyTooLarge(_) => TAGS_TOO_LARGE,
+            Self::RegionDisabled(_) => REGION_DISABLED,
+            Self::Throttled(_) => THROTTLED,
+            Self::Unavailable(_) => UNAVAILABLE,
+            Self::Other(_) | Self::Garbled(_) => UNKNOWN,
+            Self::TimedOut | Self::Unreachable(_) => UNREACHABLE,
+        }
+    }
+}
+
+const EXPIRED_MINTED: Explanation = Explanation::new(
+    "AWS found the gateway's token too old, although it was made just now.",
+    Mender::GatewayAdministrator,
+    "the gateway's clock is wrong, or its requests to AWS take minutes: check time synchronisation and the network path to STS.",
+);
+const SIGN_IN_AGAIN: Explanation = Explanation::new(
+    "AWS no longer accepts your sign-in.",
+    Mender::Person,
+    "sign out and sign in again; if that does not help, the administrator of this gateway finds AWS's answer in the log.",
+);
+const NO_IDENTITY_PROVIDER: Explanation = Explanation::new(
+    "The AWS account does not know the issuer of the token.",
+    Mender::AccountAdministrator,
+    "create an IAM OpenID Connect identity provider in the account whose URL is exactly the token's issuer.",
+);
+const WRONG_AUDIENCE: Explanation = Explanation::new(
+    "The AWS account's identity provider does not accept the token's audience.",
+    Mender::AccountAdministrator,
+    "add the token's audience to the client IDs (audiences) of the IAM identity provider.",
+);
+const INVALID_TOKEN: Explanation = Explanation::new(
+    "AWS did not accept the token.",
+    Mender::GatewayAdministrator,
+    "compare the issuer's published keys, as AWS sees them from the internet, with the key that signs, and see AWS's answer in the log.",
+);
+const KEYS_UNREACHABLE: Explanation = Explanation::new(
+    "AWS could not fetch this gateway's keys to check the token, also after more tries.",
+    Mender::GatewayAdministrator,
+    "the issuer's /.well-known/openid-configuration and its key set must answer quickly on the public internet; then try again.",
+);
+const PROVIDER_KEYS_UNREACHABLE: Explanation = Explanation::new(
+    "AWS could not fetch your identity provider's keys to check the token, also after more tries.",
+    Mender::GatewayAdministrator,
+    "try again in a minute; if it stays so, the identity provider's discovery document or key set does not answer on the public internet.",
+);
+const ACCESS_DENIED: Explanation = Explanation::new(
+    "The role's trust policy does not accept this gateway, or the role does not exist.",
+    Mender::AccountAdministrator,
+    "check in the role's trust policy: the identity provider as principal, the audience and subject conditions, and that it allows \
+     sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity. A change takes AWS a minute to spread.",
+);
+const SESSION_TOO_LONG: Explanation = Explanation::new(
+    "The role allows shorter sessions than the one asked for.",
+    Mender::Person,
+    "choose a shorter session; or have the administrator of the AWS account raise the role's maximum session duration.",
+);
+const INVALID_REQUEST: Explanation = Explanation::new(
+    "AWS did not accept a part of the gateway's request.",
+    Mender::GatewayAdministrator,
+    "AWS's answer in the log names the part: check the rule's session tags and the naming settings.",
+);
+const TAGS_TOO_LARGE: Explanation = Explanation::new(
+    "The session tags of this role are together too large for AWS.",
+    Mender::GatewayAdministrator,
+    "send fewer or shorter session tags in the rules that grant this role.",
+);
+const REGION_DISABLED: Explanation = Explanation::new(
+    "AWS's token service is switched off for this account in the region that the gateway asks.",
+    Mender::AccountAdministrator,
+    "activate STS for the region in the account's IAM settings; or have the gateway's administrator configure another region first.",
+);
+const THROTTLED: Explanation = Explanation::new(
+    "AWS asks to slow down.",
+    Mender::Aws,
+    "wait a minute and try again; if it happens often, tell the gateway's administrator.",
+);
+const UNAVAILABLE: Explanation = Explanation::new(
+    "AWS's token service is out of order at the moment.",
+    Mender::Aws,
+    "try again in a minute; the AWS Health Dashboard shows known disturbances.",
+);
+const UNREACHABLE: Explanation = Explanation::new(
+    "AWS's token service did not answer in time.",
+    Mender::GatewayAdministrator,
+    "try again; if it stays so, check the gateway's way to the STS endpoint (DNS, proxy, firewall, VPC endpoint).",
+);
+const UNKNOWN: Explanation = Explanation::new(
+    "AWS answered in a way that this gateway does not know.",
+    Mender::GatewayAdministrator,
+    "AWS's answer is in the log; if an own STS endpoint is configured, check that it really is one.",
+);

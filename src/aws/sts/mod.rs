@@ -1,0 +1,198 @@
+//! `AssumeRoleWithWebIdentity`: a proof in, temporary credentials out.
+//!
+//! The call is unsigned: the gateway needs no AWS credentials of its own, and none are looked for. Limits, errors and retries follow
+//! the STS API reference.
+
+mod error;
+mod explain;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, Region as SdkRegion};
+use aws_sdk_sts::operation::RequestId;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
+use secrecy::SecretString;
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
+
+pub use error::{Answer, StsError};
+
+use super::settings::endpoint;
+use super::{AwsSettings, Credentials};
+use crate::access::{AssumeRequest, USUAL_SESSION};
+use crate::arn::{Partition, Region, RoleArn};
+use crate::clock::Moment;
+use crate::settings::Problem;
+use crate::trust::Proof;
+
+/// The first pause before another try; it doubles each time, and each pause is a random part of it.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause before another try.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// All tries of one assumption; the deadline usually ends them first.
+const TRIES: u32 = 5;
+
+/// What STS handed out, and what the audit trail wants to know about it.
+#[derive(Debug)]
+pub struct Issued {
+    /// The credentials.
+    pub credentials: Credentials,
+    /// AWS's id of the request, which AWS support asks for and CloudTrail shows.
+    pub request_id: Option<String>,
+    /// How full the packed session tags and policies are, in percent of AWS's limit. Over 100 AWS refuses; warn from 80 on.
+    pub packed_policy_percent: Option<i32>,
+}
+
+/// The Security Token Service of every partition.
+#[derive(Debug)]
+pub struct Sts {
+    deadline: Duration,
+    aws: Door,
+    aws_cn: Door,
+    aws_us_gov: Door,
+    aws_eusc: Door,
+}
+
+/// One partition's STS: the client is made when the first role of the partition is asked for, as most gateways serve one partition.
+#[derive(Debug)]
+struct Door {
+    region: Region,
+    endpoint: String,
+    client: OnceLock<Client>,
+}
+
+impl Sts {
+    /// STS as the settings say. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// Everything in the settings that must be mended, with paths that start at `aws`.
+    pub fn new(settings: &AwsSettings) -> Result<Self, Vec<Problem>> {
+        settings.checked()?;
+        let door = |partition| Door::new(settings, partition).map_err(|problem| vec![problem]);
+        Ok(Self {
+            deadline: settings.deadline.0,
+            aws: door(Partition::Aws)?,
+            aws_cn: door(Partition::AwsCn)?,
+            aws_us_gov: door(Partition::AwsUsGov)?,
+            aws_eusc: door(Partition::AwsEusc)?,
+        })
+    }
+
+    /// Exchanges a proof for credentials of the request's role.
+    ///
+    /// # Errors
+    /// [`StsError`], after the retries that its kind deserves and never later than the configured deadline. The proof is in none of them.
+    pub async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
+        let role = request.role();
+        // The rules count the tries of this one call, so each call has its own.
+        let rules = retry::RetryRules::default();
+        let answer = self
+            .client(role.partition())
+            .assume_role_with_web_identity()
+            .role_arn(role.as_str())
+            .role_session_name(request.session_name())
+            .web_identity_token(proof.expose())
+            .set_duration_seconds(duration_seconds(request.duration()))
+            .customize()
+            .interceptor(rules.clone())
+            .config_override(Config::builder().retry_classifier(rules))
+            .send()
+            // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
+            .with_subscriber(Dispatch::none())
+            .await
+            .map_err(|error| StsError::new(error, proof.expose()))?;
+        issued(role, answer)
+    }
+
+    /// The region whose STS is asked for roles of a partition: also the default region of credentials that are handed over.
+    #[must_use]
+    pub const fn region(&self, partition: Partition) -> &Region {
+        &self.door(partition).region
+    }
+
+    const fn door(&self, partition: Partition) -> &Door {
+        match partition {
+            Partition::Aws => &self.aws,
+            Partition::AwsCn => &self.aws_cn,
+            Partition::AwsUsGov => &self.aws_us_gov,
+            Partition::AwsEusc => &self.aws_eusc,
+        }
+    }
+
+    fn client(&self, partition: Partition) -> &Client {
+        let door = self.door(partition);
+        door.client.get_or_init(|| client(door, self.deadline))
+    }
+}
+
+impl Door {
+    fn new(settings: &AwsSettings, partition: Partition) -> Result<Self, Problem> {
+        let region = settings.region(partition)?;
+        let endpoint = settings.sts_endpoint.as_deref().map(|text| endpoint(text, "aws.sts_endpoint")).transpose()?;
+        let endpoint = endpoint.map_or_else(|| partition.sts_endpoint(&region), |url| url.to_string());
+        Ok(Self { region, endpoint, client: OnceLock::new() })
+    }
+}
+
+fn client(door: &Door, deadline: Duration) -> Client {
+    // Half of the deadline for one try: a server that hangs once leaves time to ask again.
+    let attempt = deadline / 2;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(attempt.min(Duration::from_secs(3)))
+        .read_timeout(attempt)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(deadline)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_PAUSE).with_max_backoff(LONGEST_PAUSE);
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(SdkRegion::new(door.region.to_string()))
+        .endpoint_url(&door.endpoint)
+        .allow_no_auth()
+        .timeout_config(timeouts)
+        .retry_config(retries);
+    config.set_app_name(AppName::new("rolegate").ok());
+    Client::from_conf(config.build())
+}
+
+/// The usual length is AWS's own default and is left out: the console's federation endpoint documents a refusal of credentials whose
+/// length was asked for by anyone but an IAM user.
+fn duration_seconds(duration: Duration) -> Option<i32> {
+    (duration != USUAL_SESSION).then(|| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
+}
+
+#[expect(deprecated, reason = "older answers, and every stand-in for STS, have the first one only")]
+fn fill_level(answer: &AssumeRoleWithWebIdentityOutput) -> Option<i32> {
+    // Two limits, one after the other in AWS's history: the one that is nearer counts. `None` is less than any.
+    answer.session_token_utilization().max(answer.packed_policy_size())
+}
+
+fn issued(role: &RoleArn, answer: AssumeRoleWithWebIdentityOutput) -> Result<Issued, StsError> {
+    let request_id = answer.request_id().map(str::to_owned);
+    let garbled = || StsError::Garbled(Answer::without_code(request_id.clone(), "the answer lacks credentials or their expiry"));
+    let packed_policy_percent = fill_level(&answer);
+    let (Some(credentials), Some(user)) = (answer.credentials, answer.assumed_role_user) else { return Err(garbled()) };
+    let expires = Moment::from_timestamp(credentials.expiration.secs(), 0).ok_or_else(garbled)?;
+    if credentials.access_key_id.is_empty() || credentials.secret_access_key.is_empty() || credentials.session_token.is_empty() {
+        return Err(garbled());
+    }
+    Ok(Issued {
+        credentials: Credentials {
+            access_key_id: credentials.access_key_id,
+            secret_access_key: SecretString::from(credentials.secret_access_key),
+            session_token: SecretString::from(credentials.session_token),
+            expires,
+            role: role.clone(),
+            assumed_role: user.arn,
+        },
+        request_id,
+        packed_policy_percent,
+    })
+}

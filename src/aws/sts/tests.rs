@@ -1,0 +1,265 @@
+use super::*;
+use crate::access::Operation;
+use crate::aws::Mender;
+use crate::aws::scripted_http::{ScriptedHttp, Step};
+use crate::settings::Span;
+
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
+
+fn success() -> Step {
+    Step::Answer(
+        200,
+        "content-type: text/xml\r\nx-amzn-requestid: req-ok\r\n",
+        r#"<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
+<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/Dev/ana@example.org</Arn><AssumedRoleId>AROAX:ana</AssumedRoleId></AssumedRoleUser>
+<Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>very/secret</SecretAccessKey><SessionToken>session+token</SessionToken>
+<Expiration>2026-11-24T12:00:00Z</Expiration></Credentials><PackedPolicySize>81</PackedPolicySize></AssumeRoleWithWebIdentityResult>
+<ResponseMetadata><RequestId>req-ok</RequestId></ResponseMetadata></AssumeRoleWithWebIdentityResponse>"#
+            .into(),
+    )
+}
+
+fn refusal(status: u16, code: &str, message: &str) -> Step {
+    Step::Answer(
+        status,
+        "content-type: text/xml\r\nx-amzn-requestid: req-no\r\n",
+        format!(
+            r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>{code}</Code>
+<Message>{message}</Message></Error><RequestId>req-no</RequestId></ErrorResponse>"#
+        ),
+    )
+}
+
+fn idp_down() -> Step {
+    refusal(400, "IDPCommunicationError", "the identity provider could not be reached")
+}
+
+fn keys_down() -> Step {
+    refusal(400, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider, please reference the docs")
+}
+
+async fn ask_for(script: Vec<Step>, deadline: Span, duration: Duration) -> (Result<Issued, StsError>, ScriptedHttp) {
+    let double = ScriptedHttp::start(script).await;
+    let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline, ..AwsSettings::default() };
+    let sts = Sts::new(&settings).unwrap();
+    let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", duration);
+    let result = sts.assume_role_with_web_identity(&request, &Proof::new(TOKEN.into(), "jti".into())).await;
+    (result, double)
+}
+
+/// Asks once, with a deadline that no test of retries comes near: pauses add up to less than two seconds.
+async fn ask(script: Vec<Step>) -> (Result<Issued, StsError>, usize) {
+    let (result, double) = ask_for(script, Span::seconds(30), USUAL_SESSION).await;
+    (result, double.requests().len())
+}
+
+#[tokio::test]
+async fn credentials_come_back_with_what_the_audit_trail_wants() {
+    let (result, double) = ask_for(vec![success()], Span::seconds(30), Duration::from_hours(2)).await;
+    let issued = result.unwrap();
+    assert_eq!(issued.credentials.access_key_id, "ASIAEXAMPLE");
+    assert_eq!(issued.credentials.assumed_role, "arn:aws:sts::111122223333:assumed-role/Dev/ana@example.org");
+    assert_eq!(issued.credentials.expires.to_rfc3339(), "2026-11-24T12:00:00+00:00");
+    assert_eq!(issued.request_id.as_deref(), Some("req-ok"));
+    assert_eq!(issued.packed_policy_percent, Some(81));
+    let printed = format!("{issued:?}");
+    assert!(!printed.contains("very/secret") && !printed.contains("session+token"));
+
+    let request = &double.requests()[0];
+    assert!(request.head.starts_with("POST / "), "{}", request.head);
+    assert!(!request.head.to_ascii_lowercase().contains("authorization"), "the call is unsigned");
+    assert!(!request.head.contains(TOKEN));
+    for part in ["Action=AssumeRoleWithWebIdentity", "DurationSeconds=7200", "RoleSessionName=ana%40example.org", TOKEN] {
+        assert!(request.body.contains(part), "{part} in {}", request.body);
+    }
+}
+
+#[tokio::test]
+async fn the_usual_length_is_left_to_aws() {
+    let (result, double) = ask_for(vec![success()], Span::seconds(30), USUAL_SESSION).await;
+    assert!(result.is_ok());
+    assert!(!double.requests()[0].body.contains("DurationSeconds"));
+}
+
+#[tokio::test]
+async fn unreachable_keys_are_tried_twice_more() {
+    let (result, requests) = ask(vec![idp_down(), idp_down(), success()]).await;
+    assert!(result.is_ok());
+    assert_eq!(requests, 3);
+    let (result, requests) = ask(vec![keys_down(), success()]).await;
+    assert!(result.is_ok());
+    assert_eq!(requests, 2);
+}
+
+#[tokio::test]
+async fn unreachable_keys_are_not_tried_for_ever() {
+    for script in [vec![idp_down()], vec![keys_down()], vec![idp_down(), keys_down(), idp_down(), success()]] {
+        let (result, requests) = ask(script).await;
+        assert!(matches!(result, Err(StsError::KeysUnreachable(_))), "{result:?}");
+        assert_eq!(requests, 3);
+    }
+}
+
+#[tokio::test]
+async fn throttling_and_server_errors_are_tried_again() {
+    let moments_of_weakness = [
+        refusal(400, "Throttling", "Rate exceeded"),
+        refusal(400, "RequestLimitExceeded", "Rate exceeded"),
+        refusal(429, "TooManyRequests", "slow down"),
+        Step::Answer(429, "", String::new()),
+        Step::Answer(503, "", "<html>down</html>".into()),
+        Step::Answer(500, "", String::new()),
+        Step::HangUp,
+    ];
+    for weakness in moments_of_weakness {
+        let (result, requests) = ask(vec![weakness, success()]).await;
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!(requests, 2);
+    }
+}
+
+#[tokio::test]
+async fn endless_server_errors_end() {
+    let (result, requests) = ask(vec![Step::Answer(503, "", String::new())]).await;
+    assert!(matches!(result, Err(StsError::Unavailable(_))), "{result:?}");
+    assert_eq!(requests, TRIES as usize);
+}
+
+#[tokio::test]
+async fn a_refusal_that_cannot_change_is_asked_for_once() {
+    type Meaning = fn(&StsError) -> bool;
+    let refusals: [(u16, &str, &str, Meaning); 12] = [
+        (403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", |e| matches!(e, StsError::AccessDenied(_))),
+        (400, "ExpiredTokenException", "Token expired", |e| matches!(e, StsError::ExpiredToken(_))),
+        (400, "InvalidIdentityToken", "Token signature invalid", |e| matches!(e, StsError::InvalidToken(_))),
+        (400, "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://x", |e| {
+            matches!(e, StsError::NoIdentityProvider(_))
+        }),
+        (400, "InvalidIdentityToken", "Incorrect token audience", |e| matches!(e, StsError::WrongAudience(_))),
+        (403, "IDPRejectedClaim", "rejected", |e| matches!(e, StsError::RejectedClaim(_))),
+        (400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", |e| {
+            matches!(e, StsError::SessionTooLong(_))
+        }),
+        (400, "ValidationError", "1 validation error detected", |e| matches!(e, StsError::InvalidRequest(_))),
+        (400, "PackedPolicyTooLarge", "Packed size 113%", |e| matches!(e, StsError::PackedPolicyTooLarge(_))),
+        (400, "MalformedPolicyDocument", "Syntax", |e| matches!(e, StsError::MalformedPolicy(_))),
+        (403, "RegionDisabledException", "not activated", |e| matches!(e, StsError::RegionDisabled(_))),
+        (400, "SomethingNew", "?", |e| matches!(e, StsError::Other(_))),
+    ];
+    for (status, code, message, means) in refusals {
+        let (result, requests) = ask(vec![refusal(status, code, message), success()]).await;
+        let error = result.unwrap_err();
+        assert!(means(&error), "{code}: {error:?}");
+        assert_eq!((requests, error.code(), error.request_id()), (1, Some(code), Some("req-no")));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_asked_again_and_the_deadline_ends_it() {
+    let (result, double) = ask_for(vec![Step::Hang], Span::seconds(2), USUAL_SESSION).await;
+    assert_eq!(result.unwrap_err(), StsError::TimedOut);
+    assert_eq!(double.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_at_the_endpoint_is_told_as_unreachable() {
+    // The port was free a moment ago and is closed now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = AwsSettings { sts_endpoint: Some(format!("http://127.0.0.1:{port}")), ..AwsSettings::default() };
+    let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
+    let proof = Proof::new(TOKEN.into(), "jti".into());
+    let error = Sts::new(&settings).unwrap().assume_role_with_web_identity(&request, &proof).await.unwrap_err();
+    assert!(matches!(error, StsError::Unreachable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn garbage_is_no_answer() {
+    let half = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>\
+                </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
+    for (status, body) in [(200, "garbage"), (200, ""), (200, half), (400, "garbage"), (302, "")] {
+        let (result, _) = ask(vec![Step::Answer(status, "location: http://127.0.0.1:1/\r\n", body.into())]).await;
+        assert!(matches!(result, Err(StsError::Garbled(_))), "{status} {body}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn c1_the_token_is_in_no_error() {
+    let echo = format!("Value '{TOKEN}' at 'webIdentityToken' failed; it began {}\n", &TOKEN[..30]);
+    for step in [refusal(400, "ValidationError", &echo), refusal(400, TOKEN, "x"), Step::Answer(400, "", echo.clone()), Step::HangUp] {
+        let (result, _) = ask(vec![step]).await;
+        let error = result.unwrap_err();
+        let printed = format!("{error:?} {error} {}", error.explain(Operation::WebIdentity));
+        assert!(!printed.contains("eyJ") && !printed.contains("c2lnbmF0dXJl"), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn awss_own_words_are_capped_and_stay_out_of_what_people_read() {
+    let long = format!("&lt;script&gt;{}", "x".repeat(5000));
+    let (result, _) = ask(vec![refusal(400, "ValidationError", &long)]).await;
+    let error = result.unwrap_err();
+    assert!(format!("{error:?}").contains("<script>"), "the log has AWS's words");
+    assert!(format!("{error:?}").len() < 1000);
+    assert!(!error.to_string().contains("script"));
+    assert!(!error.explain(Operation::WebIdentity).to_string().contains("script"));
+}
+
+#[test]
+fn whose_it_is_to_mend_depends_on_whose_token_it_was() {
+    let answer = Answer::without_code(None, "");
+    let expired = StsError::ExpiredToken(answer.clone());
+    assert_eq!(expired.explain(Operation::WebIdentity).mender, Mender::GatewayAdministrator);
+    assert_eq!(expired.explain(Operation::ForwardedWebIdentity).mender, Mender::Person);
+    let denied = StsError::AccessDenied(answer).explain(Operation::WebIdentity);
+    assert_eq!(denied.mender, Mender::AccountAdministrator);
+    for word in ["sts:TagSession", "sts:SetSourceIdentity", "audience"] {
+        assert!(denied.advice.contains(word));
+    }
+}
+
+#[test]
+fn every_partition_has_its_own_sts() {
+    let sts = Sts::new(&AwsSettings { regions: vec!["eu-central-1".into()], ..AwsSettings::default() }).unwrap();
+    assert_eq!(sts.aws.endpoint, "https://sts.eu-central-1.amazonaws.com");
+    assert_eq!(sts.aws_cn.endpoint, "https://sts.cn-north-1.amazonaws.com.cn");
+    assert_eq!(sts.aws_us_gov.endpoint, "https://sts.us-gov-west-1.amazonaws.com");
+    assert_eq!(sts.aws_eusc.endpoint, "https://sts.eusc-de-east-1.amazonaws.eu");
+}
+
+#[test]
+fn unsound_settings_make_no_client() {
+    let problems = Sts::new(&AwsSettings { sts_endpoint: Some("http://10.0.0.1".into()), ..AwsSettings::default() }).unwrap_err();
+    assert_eq!(problems[0].path, "aws.sts_endpoint");
+}
+
+/// A log that keeps everything that is written to it.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn c1_no_log_level_makes_the_sdk_write_the_token_or_the_credentials() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let (_, requests) = ask(vec![refusal(503, "Busy", TOKEN), success()]).await;
+    tracing::trace!("the end");
+    drop(guard);
+    let written = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(requests, 2);
+    assert!(written.contains("the end"), "the log was on");
+    for secret in [TOKEN, "very/secret", "session+token"] {
+        assert!(!written.contains(secret), "{secret}");
+    }
+}
