@@ -2,8 +2,10 @@
 
 pub mod access;
 pub mod arn;
+pub mod audit;
 pub mod aws;
 pub mod clock;
 pub mod identity;
 pub mod settings;
+pub mod store;
 pub mod trust;

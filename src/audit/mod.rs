@@ -1,0 +1,252 @@
+//! Records every decision, one JSON line each, on disk before anything is handed over.
+//!
+//! A line names the person, the role, the rules and the proof, so that it joins with CloudTrail (session name, source identity, access
+//! key id, the proof's id) and with the gateway's log (incident). It never holds a secret.
+
+mod log;
+mod settings;
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+pub use log::{AuditLog, AuditUnavailable};
+pub use settings::AuditSettings;
+
+use crate::access::{AssumeRequest, Purpose, SessionTag};
+use crate::arn::AccountId;
+use crate::aws::Credentials;
+use crate::clock::Moment;
+use crate::identity::{Identity, ProviderId};
+use crate::trust::Proof;
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Whether somebody is signed in.
+    SignIn,
+    /// Whether credentials or a console sign-in are handed over.
+    Issue,
+    /// The end of one session or of all of a person's.
+    SignOut,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As wanted.
+    Ok,
+    /// By decision: the rules, the protocol or AWS said no.
+    Refused,
+    /// By accident: something did not work.
+    Failed,
+}
+
+/// Who it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The provider that vouches.
+    pub provider: ProviderId,
+    /// The provider's own, stable name for the person.
+    pub subject: String,
+    /// The name that people recognise.
+    pub username: String,
+}
+
+/// One decision. Begun with [`Event::new`], filled as the request goes on, recorded however it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// When it was decided.
+    pub time: Moment,
+    /// The random id that the page shows and the log's lines carry.
+    pub incident: String,
+    /// What was decided.
+    pub kind: Kind,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Why it did not go as wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who it is about, once that is proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+    /// The provider whose answer was refused, when nobody is proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderId>,
+    /// The address it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// What the browser calls itself, cut to [`LONGEST_TEXT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The role's ARN: granted, or, in a refusal, as it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The role's account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// The STS operation, by the name that CloudTrail has for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<&'static str>,
+    /// What the role was wanted for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The AWS session's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    /// The AWS session's source identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+    /// The AWS session's tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<SessionTag>,
+    /// The ids of the rules that granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// The digest of the policy that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The `jti` of the minted token, or the digest of the forwarded one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof_id: Option<String>,
+    /// The id of the access key that was issued: no secret, and CloudTrail's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// The assumed-role ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_role: Option<String>,
+    /// STS's own id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sts_request_id: Option<String>,
+    /// When what was issued, or the session, ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+    /// The AWS session's wanted length, in seconds.
+    #[serde(rename = "duration_seconds", skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+}
+
+/// The most bytes of a text that a stranger chose (a browser's name, a posted role, a provider's error) in one event.
+pub const LONGEST_TEXT: usize = 512;
+
+impl Event {
+    /// An event that says nothing yet but what was decided, how, and under which incident.
+    pub fn new(time: Moment, incident: impl Into<String>, kind: Kind, outcome: Outcome) -> Self {
+        Self {
+            time,
+            incident: incident.into(),
+            kind,
+            outcome,
+            reason: None,
+            person: None,
+            provider: None,
+            ip: None,
+            user_agent: None,
+            role: None,
+            account: None,
+            operation: None,
+            purpose: None,
+            session_name: None,
+            source_identity: None,
+            tags: Vec::new(),
+            rules: Vec::new(),
+            policy: None,
+            proof_id: None,
+            access_key_id: None,
+            assumed_role: None,
+            sts_request_id: None,
+            expires: None,
+            duration: None,
+        }
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn from_browser(mut self, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        self.ip = ip;
+        self.user_agent = user_agent.map(cut);
+        self
+    }
+
+    /// Who it is about.
+    #[must_use]
+    pub fn about(mut self, identity: &Identity) -> Self {
+        self.person = Some(Person {
+            provider: identity.provider().clone(),
+            subject: identity.subject().to_owned(),
+            username: identity.username().to_owned(),
+        });
+        self
+    }
+
+    /// The provider whose answer it is about, when nobody is proven.
+    #[must_use]
+    pub fn at_provider(mut self, provider: &ProviderId) -> Self {
+        self.provider = Some(provider.clone());
+        self
+    }
+
+    /// The role as it was asked for, when no rule grants it.
+    #[must_use]
+    pub fn wished(mut self, role: &str) -> Self {
+        self.role = Some(cut(role));
+        self
+    }
+
+    /// What AWS is asked for, and by which rules.
+    #[must_use]
+    pub fn asked(mut self, request: &AssumeRequest) -> Self {
+        self.role = Some(request.role().to_string());
+        self.account = Some(request.role().account());
+        self.operation = Some(request.operation().sts_name());
+        self.purpose = Some(request.purpose());
+        self.session_name = Some(request.session_name().to_owned());
+        self.source_identity = request.source_identity().map(str::to_owned);
+        self.tags = request.tags().to_vec();
+        for evidence in request.evidence() {
+            // One rule may have matched by several groups.
+            if !self.rules.iter().any(|rule| **rule == *evidence.rule) {
+                self.rules.push(evidence.rule.as_ref().to_owned());
+            }
+        }
+        self.policy = Some(request.policy().to_owned());
+        self.duration = Some(request.duration().as_secs());
+        self
+    }
+
+    /// What AWS was shown.
+    #[must_use]
+    pub fn proven_by(mut self, proof: &Proof) -> Self {
+        self.proof_id = Some(proof.id().to_owned());
+        self
+    }
+
+    /// What AWS gave, without its secrets.
+    #[must_use]
+    pub fn issued(mut self, credentials: &Credentials) -> Self {
+        self.access_key_id = Some(credentials.access_key_id.clone());
+        self.assumed_role = Some(credentials.assumed_role.clone());
+        self.expires = Some(credentials.expires);
+        self
+    }
+
+    /// Why it did not go as wanted.
+    #[must_use]
+    pub fn because(mut self, reason: impl std::fmt::Display) -> Self {
+        self.reason = Some(cut(&reason.to_string()));
+        self
+    }
+}
+
+/// A text's beginning, at most [`LONGEST_TEXT`] bytes, whole characters; an ellipsis shows a cut.
+fn cut(text: &str) -> String {
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    format!("{}…", text.get(..text.floor_char_boundary(LONGEST_TEXT - '…'.len_utf8())).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

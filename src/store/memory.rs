@@ -1,0 +1,264 @@
+//! A store in this process: for one instance, and gone with it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use moka::Expiry;
+use moka::sync::Cache;
+
+use super::{Key, Store, StoreUnavailable, millis};
+
+/// What an entry costs beside its value: key, bookkeeping, timer.
+const OVERHEAD: u32 = 256;
+/// How far the cache's own count may lag behind what was just put in (its write queue), in entries.
+const LAG: u64 = 1024;
+
+/// A bounded store in memory. When it is full it refuses: to evict would sign people out, or let a used mark be used again.
+pub struct MemoryStore {
+    values: Cache<Key, Arc<Entry>>,
+    indexes: Mutex<Indexes>,
+    epoch: Epoch,
+    max_bytes: u64,
+}
+
+struct Entry {
+    value: Box<[u8]>,
+    /// When it expires, in milliseconds of the store's [`Epoch`]. A touch moves it without putting the entry in anew, so that a
+    /// touch and a deletion at the same time can only end in a deletion.
+    deadline: AtomicU64,
+}
+
+/// Milliseconds since the store began.
+#[derive(Clone, Copy)]
+struct Epoch(Instant);
+
+impl Epoch {
+    fn at(self, moment: Instant) -> u64 {
+        u64::try_from(moment.saturating_duration_since(self.0).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn now(self) -> u64 {
+        self.at(Instant::now())
+    }
+}
+
+/// Tells the cache that an entry lives until its own deadline, whatever was done to it.
+impl Expiry<Key, Arc<Entry>> for Epoch {
+    fn expire_after_create(&self, _: &Key, entry: &Arc<Entry>, created: Instant) -> Option<Duration> {
+        Some(self.left(entry, created))
+    }
+
+    fn expire_after_read(&self, _: &Key, entry: &Arc<Entry>, read: Instant, _: Option<Duration>, _: Instant) -> Option<Duration> {
+        Some(self.left(entry, read))
+    }
+
+    fn expire_after_update(&self, _: &Key, entry: &Arc<Entry>, updated: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(self.left(entry, updated))
+    }
+}
+
+impl Epoch {
+    fn left(self, entry: &Entry, at: Instant) -> Duration {
+        Duration::from_millis(entry.deadline.load(Ordering::Acquire).saturating_sub(self.at(at)))
+    }
+}
+
+impl MemoryStore {
+    /// An empty store that holds at most about this many bytes of records, and a quarter of them again for the index.
+    #[must_use]
+    pub fn new(max_bytes: u64) -> Self {
+        let epoch = Epoch(Instant::now());
+        let values = Cache::builder()
+            .weigher(|_: &Key, entry: &Arc<Entry>| u32::try_from(entry.value.len()).unwrap_or(u32::MAX).saturating_add(OVERHEAD))
+            .expire_after(epoch)
+            .build();
+        Self { values, indexes: Mutex::default(), epoch, max_bytes }
+    }
+
+    fn entry(&self, value: Vec<u8>, ttl: Duration) -> Arc<Entry> {
+        Arc::new(Entry { value: value.into(), deadline: AtomicU64::new(self.epoch.now().saturating_add(millis(ttl))) })
+    }
+
+    /// Refuses when a value of this length has no place any more.
+    fn make_room(&self, length: usize) -> Result<(), StoreUnavailable> {
+        let wanted = u64::try_from(length).unwrap_or(u64::MAX).saturating_add(OVERHEAD.into());
+        let lag = LAG.saturating_mul(wanted);
+        if self.values.weighted_size().saturating_add(lag) > self.max_bytes {
+            // Near the bound the count must be exact, and what has expired must go first.
+            self.values.run_pending_tasks();
+            if self.values.weighted_size().saturating_add(wanted) > self.max_bytes {
+                return Err(StoreUnavailable::new("the memory store is full"));
+            }
+        }
+        Ok(())
+    }
+
+    fn live(&self, key: &Key) -> Option<Arc<Entry>> {
+        self.values.get(key).filter(|entry| self.is_live(entry))
+    }
+
+    fn is_live(&self, entry: &Entry) -> bool {
+        entry.deadline.load(Ordering::Acquire) > self.epoch.now()
+    }
+
+    fn indexes(&self) -> std::sync::MutexGuard<'_, Indexes> {
+        // A panic while the lock is held leaves plain maps behind, whole ones: they can be used on.
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn put(&self, key: &Key, value: Vec<u8>, ttl: Duration) -> Result<(), StoreUnavailable> {
+        self.make_room(value.len())?;
+        self.values.insert(key.clone(), self.entry(value, ttl));
+        Ok(())
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        Ok(self.live(key).map(|entry| entry.value.to_vec()))
+    }
+
+    async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        entry.deadline.store(self.epoch.now().saturating_add(millis(ttl)), Ordering::Release);
+        // The second read moves the cache's own timer to the new deadline.
+        Ok(self.live(key).map(|entry| entry.value.to_vec()))
+    }
+
+    async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        Ok(self.values.remove(key).filter(|entry| self.is_live(entry)).map(|entry| entry.value.to_vec()))
+    }
+
+    async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable> {
+        self.make_room(0)?;
+        Ok(self.values.entry_by_ref(key).or_insert_with(|| self.entry(Vec::new(), ttl)).is_fresh())
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
+        Ok(keys.iter().filter_map(|key| self.values.remove(key)).filter(|entry| self.is_live(entry)).count())
+    }
+
+    async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable> {
+        let now = self.epoch.now();
+        let max = self.max_bytes / 4 / u64::from(OVERHEAD);
+        let mut indexes = self.indexes();
+        indexes.sweep_when_due(now, max);
+        if indexes.members as u64 >= max {
+            return Err(StoreUnavailable::new("the memory store is full"));
+        }
+        indexes.add(index, member, now.saturating_add(millis(ttl)));
+        Ok(())
+    }
+
+    async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {
+        let now = self.epoch.now();
+        let indexes = self.indexes();
+        let members = indexes.by_key.get(index).into_iter().flatten();
+        Ok(members.filter(|(_, deadline)| **deadline > now).map(|(member, _)| member.clone()).collect())
+    }
+
+    async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable> {
+        self.indexes().remove(index, member);
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), StoreUnavailable> {
+        Ok(())
+    }
+}
+
+/// Members and their deadlines, by index.
+#[derive(Default)]
+struct Indexes {
+    by_key: HashMap<Key, HashMap<Key, u64>>,
+    members: usize,
+    added_since_sweep: usize,
+}
+
+impl Indexes {
+    fn add(&mut self, index: &Key, member: &Key, deadline: u64) {
+        let known = self.by_key.entry(index.clone()).or_default().insert(member.clone(), deadline).is_some();
+        self.members += usize::from(!known);
+        self.added_since_sweep += 1;
+    }
+
+    fn remove(&mut self, index: &Key, member: &Key) {
+        let Some(members) = self.by_key.get_mut(index) else { return };
+        self.members -= usize::from(members.remove(member).is_some());
+        if members.is_empty() {
+            self.by_key.remove(index);
+        }
+    }
+
+    /// Drops what has expired, once for as many additions as there are members: constant time for each addition.
+    fn sweep_when_due(&mut self, now: u64, max: u64) {
+        if self.added_since_sweep <= self.members / 2 && (self.members as u64) < max {
+            return;
+        }
+        self.by_key.retain(|_, members| {
+            members.retain(|_, deadline| *deadline > now);
+            !members.is_empty()
+        });
+        self.members = self.by_key.values().map(HashMap::len).sum();
+        self.added_since_sweep = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Purpose;
+    use super::*;
+
+    fn key(n: u32) -> Key {
+        Key::of(Purpose::Session, &n.to_be_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_full_store_refuses_and_keeps_what_it_has() {
+        let store = MemoryStore::new(10 * (1000 + u64::from(OVERHEAD)));
+        let hour = Duration::from_hours(1);
+        for n in 0..10 {
+            store.put(&key(n), vec![7; 1000], hour).await.unwrap();
+        }
+        assert_eq!(store.put(&key(10), vec![7; 1000], hour).await, Err(StoreUnavailable::new("the memory store is full")));
+        assert!(store.claim(&key(11), hour).await.is_err());
+        for n in 0..10 {
+            assert!(store.get_and_touch(&key(n), hour).await.unwrap().is_some(), "{n}");
+        }
+        assert_eq!(store.delete(&[key(3)]).await, Ok(1));
+        store.put(&key(10), vec![7; 1000], hour).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_makes_room() {
+        let store = MemoryStore::new(10 * (1000 + u64::from(OVERHEAD)));
+        for n in 0..10 {
+            store.put(&key(n), vec![7; 1000], Duration::from_millis(50)).await.unwrap();
+        }
+        // The cache's timers tick about once a second.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        store.put(&key(10), vec![7; 1000], Duration::from_mins(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn expired_members_do_not_pile_up_and_a_full_index_refuses() {
+        let store = MemoryStore::new(4 * u64::from(OVERHEAD) * 100);
+        for n in 0..1000 {
+            store.index_add(&key(n), &key(n), Duration::from_millis(1)).await.unwrap();
+            if n % 50 == 0 {
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+        }
+        assert!(store.indexes().members <= 100);
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        let mut refused = 0;
+        for n in 0..200 {
+            refused += usize::from(store.index_add(&key(0), &key(n), Duration::from_mins(1)).await.is_err());
+        }
+        assert_eq!(refused, 100);
+    }
+}

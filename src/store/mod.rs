@@ -1,0 +1,143 @@
+//! Remembers pending logins, sessions and hand-overs, sealed.
+//!
+//! Two levels. A [`Store`] is dumb: bytes under a [`Key`], each with an expiry, each operation one round trip. The [`Vault`] above it
+//! knows what the bytes mean and seals them ([`seal`]): who reads the store, or writes to it, learns nothing and forges nothing.
+
+mod ids;
+mod memory;
+mod redis;
+pub mod seal;
+mod settings;
+mod vault;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64URL_NOPAD;
+
+pub use ids::{BrowserId, HandoverId, SessionId, State};
+pub use memory::MemoryStore;
+pub use redis::{RedisSettings, RedisStore};
+pub use settings::{SessionSettings, StoreSettings};
+pub use vault::{HANDOVER_LIFE, PENDING_LOGIN_LIFE, Session, Vault};
+
+/// What a record is for. Part of its key and of what its seal is bound to, so that none can stand in for another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A login that waits for the provider's answer.
+    Login,
+    /// A signed-in session.
+    Session,
+    /// Something on its short way from the click to the page.
+    Handover,
+    /// The index of one person's sessions.
+    Person,
+    /// A mark that something which may be used once was used.
+    Used,
+}
+
+impl Purpose {
+    /// The word that stands for it in keys.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Session => "session",
+            Self::Handover => "handover",
+            Self::Person => "person",
+            Self::Used => "used",
+        }
+    }
+}
+
+/// The name of a record: `rolegate:{purpose}:{SHA-256 of what names it, base64url}`. The id itself never reaches the store.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(Arc<str>);
+
+const KEY_PREFIX: &str = "rolegate:";
+
+impl Key {
+    /// The key of what a secret id or a name stands for.
+    #[must_use]
+    pub fn of(purpose: Purpose, secret_or_name: &[u8]) -> Self {
+        let hash = BASE64URL_NOPAD.encode(digest(&SHA256, secret_or_name).as_ref());
+        Self(format!("{KEY_PREFIX}{}:{hash}", purpose.as_str()).into())
+    }
+
+    /// A key that comes back out of an index.
+    fn stored(text: &str) -> Option<Self> {
+        text.starts_with(KEY_PREFIX).then(|| Self(text.into()))
+    }
+
+    /// The key as the store sees it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The store did not do what it was asked, and nothing may be taken for done. Names the cause, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store is unavailable: {0}")]
+pub struct StoreUnavailable(Cow<'static, str>);
+
+impl StoreUnavailable {
+    pub(crate) fn new(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self(cause.into())
+    }
+}
+
+/// A store of bytes that expire.
+///
+/// Every operation is one round trip and concerns one key, so that a cluster can spread the keys. A span shorter than a millisecond
+/// counts as one. Whatever fails is [`StoreUnavailable`].
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Stores a value, in place of what is there.
+    async fn put(&self, key: &Key, value: Vec<u8>, ttl: Duration) -> Result<(), StoreUnavailable>;
+
+    /// Reads a value.
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+
+    /// Reads a value and lets it live for `ttl` from now, atomically: what was deleted meanwhile does not come back.
+    async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+
+    /// Takes a value out. Of any number of callers at once, exactly one gets it.
+    async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+
+    /// Marks a key as used. True for exactly one caller until the mark expires.
+    async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable>;
+
+    /// Deletes records, not atomically; says how many were there.
+    async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable>;
+
+    /// Adds a member to an index for `ttl`. The index lives as long as its longest-lived member.
+    async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable>;
+
+    /// The members of an index that have not expired, in no order.
+    async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable>;
+
+    /// Takes a member out of an index.
+    async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), StoreUnavailable>;
+}
+
+/// A span in whole milliseconds, at least one, for stores that refuse zero.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_TTL_MILLIS)
+}
+
+/// Ten years: far beyond any limit of ours, far below where a store's arithmetic would overflow.
+const MAX_TTL_MILLIS: u64 = 10 * 366 * 86_400 * 1000;

@@ -1,0 +1,223 @@
+//! A store in Redis 6.2 or later (GETDEL, GETEX), shared by any number of instances.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Key, Store, StoreUnavailable, millis};
+
+/// How long one attempt to connect may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long the answer to one command may take.
+const RESPONSE: Duration = Duration::from_secs(2);
+/// How long an operation may take in all, a second attempt included.
+const DEADLINE: Duration = Duration::from_millis(2500);
+/// How often the connection may be built anew because the server refuses it.
+const REBUILD_PAUSE: Duration = Duration::from_secs(1);
+
+/// Adds a member, drops expired ones, and lets the set live as long as its last member. Scores are milliseconds of Redis's own clock.
+const INDEX_ADD: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
+return 1";
+
+/// The members whose score lies ahead.
+const INDEX_MEMBERS: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')";
+
+/// What is needed to reach a Redis.
+pub struct RedisSettings {
+    /// `redis://` or `rediss://`, host, port and database; no name and no password.
+    pub url: String,
+    /// The ACL user; none for the default one.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<SecretString>,
+    /// The certificate authority (PEM) to trust instead of the system's, for `rediss://`.
+    pub ca: Option<Vec<u8>>,
+}
+
+/// A store in Redis. Reconnects by itself, and fails rather than waits.
+pub struct RedisStore {
+    client: Client,
+    manager: ArcSwap<ConnectionManager>,
+    rebuilt: Mutex<Instant>,
+}
+
+/// Whether doing a command twice does the same as doing it once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Twice {
+    Same,
+    Differs,
+}
+
+impl RedisStore {
+    /// A store at that Redis. Must be called within a tokio runtime; connects at the first use.
+    ///
+    /// # Errors
+    /// The settings cannot be those of a Redis: the URL or the certificate does not parse.
+    pub fn new(settings: &RedisSettings) -> Result<Self, StoreUnavailable> {
+        let client = client(settings).map_err(|error| unavailable(&error))?;
+        let manager = manager(&client).map_err(|error| unavailable(&error))?;
+        Ok(Self { client, manager: ArcSwap::from_pointee(manager), rebuilt: Mutex::new(Instant::now()) })
+    }
+
+    async fn run<T: FromRedisValue + Send>(&self, commands: &Pipeline, twice: Twice) -> Result<T, StoreUnavailable> {
+        let attempts = async {
+            match commands.query_async(&mut self.connection()).await {
+                Err(error) if worth_a_second_attempt(&error, twice) => commands.query_async(&mut self.connection()).await,
+                first => first,
+            }
+        };
+        match tokio::time::timeout(DEADLINE, attempts).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                self.rebuild_after(&error);
+                Err(unavailable(&error))
+            }
+            Err(_) => Err(StoreUnavailable::new("Redis did not answer in time")),
+        }
+    }
+
+    fn connection(&self) -> ConnectionManager {
+        self.manager.load().as_ref().clone()
+    }
+
+    /// The manager reconnects after I/O errors only; one whose handshake was refused (a password not set yet, a server still loading)
+    /// would fail forever. So after a refusal a new one takes its place.
+    fn rebuild_after(&self, error: &RedisError) {
+        if error.is_io_error() {
+            return;
+        }
+        let mut rebuilt = self.rebuilt.lock().unwrap_or_else(PoisonError::into_inner);
+        if rebuilt.elapsed() < REBUILD_PAUSE {
+            return;
+        }
+        *rebuilt = Instant::now();
+        if let Ok(new) = manager(&self.client) {
+            self.manager.store(new.into());
+        }
+    }
+}
+
+fn client(settings: &RedisSettings) -> Result<Client, RedisError> {
+    let info: ConnectionInfo = settings.url.as_str().into_connection_info()?;
+    // With RESP3 the manager hears of a lost connection at once, not at the next command.
+    let mut access = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    if let Some(username) = &settings.username {
+        access = access.set_username(username);
+    }
+    if let Some(password) = &settings.password {
+        access = access.set_password(password.expose_secret());
+    }
+    let info = info.set_redis_settings(access);
+    match &settings.ca {
+        Some(ca) => Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(ca.clone()) }),
+        None => Client::open(info),
+    }
+}
+
+fn manager(client: &Client) -> Result<ConnectionManager, RedisError> {
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(RESPONSE))
+        // A request waits for one attempt, not for a ladder of them; the next request is the next attempt.
+        .set_number_of_retries(0)
+        .set_pipeline_buffer_size(1024);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
+}
+
+/// After a restart the first command meets the old connection's error. It is worth another attempt if it was certainly not done, or
+/// if doing it twice is no harm; a timeout is not, because the time is gone.
+fn worth_a_second_attempt(error: &RedisError, twice: Twice) -> bool {
+    error.is_connection_refusal() || (twice == Twice::Same && error.is_io_error() && !error.is_timeout())
+}
+
+/// What may be told of an error. A server's own words are left out: Redis repeats parts of the command in them.
+fn unavailable(error: &RedisError) -> StoreUnavailable {
+    if error.is_io_error() {
+        return StoreUnavailable::new(format!("Redis: {error}"));
+    }
+    StoreUnavailable::new(format!("Redis: {} {}", error.category(), error.code().unwrap_or_default()))
+}
+
+fn pipe(name: &str, key: &Key) -> Pipeline {
+    let mut pipe = redis::pipe();
+    pipe.cmd(name).arg(key.as_str());
+    pipe
+}
+
+fn script(code: &str, key: &Key) -> Pipeline {
+    let mut pipe = redis::pipe();
+    pipe.cmd("EVAL").arg(code).arg(1).arg(key.as_str());
+    pipe
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn put(&self, key: &Key, value: Vec<u8>, ttl: Duration) -> Result<(), StoreUnavailable> {
+        self.run(pipe("SET", key).arg(value).arg("PX").arg(millis(ttl)).ignore(), Twice::Same).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let (value,) = self.run(&pipe("GET", key), Twice::Same).await?;
+        Ok(value)
+    }
+
+    async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let (value,) = self.run(pipe("GETEX", key).arg("PX").arg(millis(ttl)), Twice::Same).await?;
+        Ok(value)
+    }
+
+    async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
+        let (value,) = self.run(&pipe("GETDEL", key), Twice::Differs).await?;
+        Ok(value)
+    }
+
+    async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable> {
+        let (set,): (Option<String>,) = self.run(pipe("SET", key).arg("1").arg("NX").arg("PX").arg(millis(ttl)), Twice::Differs).await?;
+        Ok(set.is_some())
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        // One command for each key: they lie in different slots of a cluster.
+        let mut commands = redis::pipe();
+        for key in keys {
+            commands.cmd("DEL").arg(key.as_str());
+        }
+        let deleted: Vec<usize> = self.run(&commands, Twice::Same).await?;
+        Ok(deleted.into_iter().sum())
+    }
+
+    async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable> {
+        self.run(script(INDEX_ADD, index).arg(member.as_str()).arg(millis(ttl)).ignore(), Twice::Same).await
+    }
+
+    async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {
+        let (members,): (Vec<String>,) = self.run(&script(INDEX_MEMBERS, index), Twice::Same).await?;
+        Ok(members.iter().filter_map(|member| Key::stored(member)).collect())
+    }
+
+    async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable> {
+        self.run(pipe("ZREM", index).arg(member.as_str()).ignore(), Twice::Same).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreUnavailable> {
+        let mut commands = redis::pipe();
+        self.run(commands.cmd("PING").ignore(), Twice::Same).await
+    }
+}

@@ -1,0 +1,171 @@
+//! What is kept, by its meaning: pending logins, sessions, hand-overs. Everything is sealed on its way into the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::ids::{HandoverId, SessionId, State};
+use super::seal::SealKeys;
+use super::{Key, Purpose, Store, StoreUnavailable};
+use crate::clock::Moment;
+use crate::identity::{Identity, PendingLogin};
+
+/// How long a login may wait for the provider's answer.
+pub const PENDING_LOGIN_LIFE: Duration = Duration::from_mins(10);
+/// How long something may be on its way from the click to the page.
+pub const HANDOVER_LIFE: Duration = Duration::from_mins(1);
+
+/// A signed-in person, for a time. Never changes while it lives.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// Who signed in.
+    pub identity: Identity,
+    /// When.
+    pub created: Moment,
+    /// When it ends, however much it is used.
+    pub expires: Moment,
+}
+
+/// The store with its keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    store: Arc<dyn Store>,
+    keys: Arc<SealKeys>,
+}
+
+impl Vault {
+    /// A vault over a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, keys: SealKeys) -> Self {
+        Self { store, keys: Arc::new(keys) }
+    }
+
+    /// Remembers a login until its answer comes, for [`PENDING_LOGIN_LIFE`] at most.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: the login must not be begun.
+    pub async fn begin_login(&self, state: &State, login: &PendingLogin) -> Result<(), StoreUnavailable> {
+        self.put(&state.key(), login, PENDING_LOGIN_LIFE).await
+    }
+
+    /// Takes a pending login out, for the one answer that may have it. None: used, expired, or never ours.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: the answer must be refused.
+    pub async fn take_login(&self, state: &State) -> Result<Option<PendingLogin>, StoreUnavailable> {
+        self.take(&state.key()).await
+    }
+
+    /// Opens a session under a new id. It ends after `idle` without use, and at `session.expires` in any case.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nobody is signed in.
+    pub async fn open_session(&self, session: &Session, idle: Duration) -> Result<SessionId, StoreUnavailable> {
+        let id = SessionId::random();
+        let key = id.key();
+        let life = (session.expires - session.created).to_std().unwrap_or_default();
+        // The index first: a session that "sign out everywhere" cannot find must never exist.
+        self.store.index_add(&person_key(&session.identity.person()), &key, life).await?;
+        self.put(&key, session, idle.min(life)).await?;
+        Ok(id)
+    }
+
+    /// The session of that id, if it is alive; reading it counts as use. One round trip.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nobody is signed in.
+    pub async fn session(&self, id: &SessionId, now: Moment, idle: Duration) -> Result<Option<Session>, StoreUnavailable> {
+        let key = id.key();
+        let Some(sealed) = self.store.get_and_touch(&key, idle).await? else { return Ok(None) };
+        let Some(session) = self.reveal::<Session>(&key, sealed) else { return Ok(None) };
+        if session.expires <= now {
+            // The touch prolonged what is over. (What does not open stays: another instance may have a newer key.)
+            self.store.delete(&[key]).await?;
+            return Ok(None);
+        }
+        Ok(Some(session))
+    }
+
+    /// Ends one session. `person` is [`Identity::person`] of who is signed in.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: the session may still be alive.
+    pub async fn close_session(&self, id: &SessionId, person: &str) -> Result<(), StoreUnavailable> {
+        let key = id.key();
+        self.store.delete(std::slice::from_ref(&key)).await?;
+        self.store.index_remove(&person_key(person), &key).await
+    }
+
+    /// Ends every session of a person; says how many were alive.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: sessions may still be alive.
+    pub async fn close_all(&self, person: &str) -> Result<usize, StoreUnavailable> {
+        // The members stay in the index until they expire: one that is just being opened would be lost from it otherwise.
+        let sessions = self.store.index_members(&person_key(person)).await?;
+        self.store.delete(&sessions).await
+    }
+
+    /// Lays something down for [`HANDOVER_LIFE`], to be taken once, by the same session.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nothing was laid down.
+    pub async fn hand_over<T: Serialize + Sync>(&self, session: &SessionId, value: &T) -> Result<HandoverId, StoreUnavailable> {
+        let id = HandoverId::random();
+        self.put(&session.handover_key(&id), value, HANDOVER_LIFE).await?;
+        Ok(id)
+    }
+
+    /// Takes what was laid down for this session under this id. None: taken, expired, or another session's.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nothing is handed over.
+    pub async fn take_handover<T: DeserializeOwned>(&self, session: &SessionId, id: &HandoverId) -> Result<Option<T>, StoreUnavailable> {
+        self.take(&session.handover_key(id)).await
+    }
+
+    /// Whether this is the first use of what may be used once. `name` must tell it from everything else of that purpose.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as used.
+    pub async fn claim_once(&self, purpose: Purpose, name: &[u8], ttl: Duration) -> Result<bool, StoreUnavailable> {
+        self.store.claim(&Key::of(purpose, name), ttl).await
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] with the cause.
+    pub async fn ping(&self) -> Result<(), StoreUnavailable> {
+        self.store.ping().await
+    }
+
+    async fn put<T: Serialize + Sync>(&self, key: &Key, value: &T, ttl: Duration) -> Result<(), StoreUnavailable> {
+        let plain = serde_json::to_vec(value).map(Zeroizing::new).map_err(|_| StoreUnavailable::new("the value cannot be encoded"))?;
+        let sealed = self.keys.seal(key, &plain).map_err(|_| StoreUnavailable::new("the value cannot be sealed"))?;
+        self.store.put(key, sealed, ttl).await
+    }
+
+    async fn take<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreUnavailable> {
+        Ok(self.store.take(key).await?.and_then(|sealed| self.reveal(key, sealed)))
+    }
+
+    /// What does not open, or was written by another version in another shape, counts as absent; the log knows.
+    fn reveal<T: DeserializeOwned>(&self, key: &Key, sealed: Vec<u8>) -> Option<T> {
+        let plain = self.keys.open(key, sealed).inspect_err(|error| tracing::warn!(?key, %error, "a record is ignored")).ok()?;
+        // The decoder's own message may repeat parts of the value.
+        let value = serde_json::from_slice(&plain);
+        value.inspect_err(|_| tracing::warn!(?key, "a record is ignored: it has another version's shape")).ok()
+    }
+}
+
+fn person_key(person: &str) -> Key {
+    Key::of(Purpose::Person, person.as_bytes())
+}
+
+#[cfg(test)]
+#[path = "vault_tests.rs"]
+mod tests;

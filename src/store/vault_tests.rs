@@ -1,0 +1,130 @@
+use chrono::{DateTime, TimeDelta};
+use serde_json::json;
+
+use super::super::MemoryStore;
+use super::*;
+
+const IDLE: Duration = Duration::from_hours(1);
+
+fn now() -> Moment {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn session(subject: &str) -> Session {
+    let identity = json!({
+        "provider": "okta",
+        "subject": subject,
+        "username": "ana@example.org",
+        "groups": ["aws-admins"],
+        "claims": { "sub": subject, "groups": ["aws-admins"] },
+        "authentication": { "time": null, "mfa": true, "acr": null, "amr": ["pwd", "otp"], "sid": null },
+        "token": "eyJ.canary.sig"
+    });
+    Session { identity: serde_json::from_value(identity).unwrap(), created: now(), expires: now() + TimeDelta::hours(8) }
+}
+
+fn login() -> PendingLogin {
+    PendingLogin {
+        provider: "okta".parse().unwrap(),
+        nonce: "n".into(),
+        verifier: "v".into(),
+        browser: "b".into(),
+        return_to: "/".into(),
+        begun: now(),
+    }
+}
+
+fn vault() -> (Arc<MemoryStore>, Vault) {
+    let store = Arc::new(MemoryStore::new(1 << 20));
+    (store.clone(), Vault::new(store, SealKeys::random()))
+}
+
+#[tokio::test]
+async fn a_login_is_taken_once() {
+    let (_, vault) = vault();
+    let state = State::random();
+    vault.begin_login(&state, &login()).await.unwrap();
+    assert!(vault.take_login(&State::random()).await.unwrap().is_none());
+    assert_eq!(vault.take_login(&state).await.unwrap().unwrap().verifier, "v");
+    assert!(vault.take_login(&state).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_lives_until_its_absolute_limit_however_it_is_used() {
+    let (store, vault) = vault();
+    let id = vault.open_session(&session("ana"), IDLE).await.unwrap();
+    let last = now() + TimeDelta::hours(8) - TimeDelta::seconds(1);
+    let read = vault.session(&id, last, IDLE).await.unwrap().unwrap();
+    assert_eq!(read.identity.subject(), "ana");
+    assert_eq!(read.identity.token().expose(), "eyJ.canary.sig");
+    assert!(vault.session(&id, now() + TimeDelta::hours(8), IDLE).await.unwrap().is_none());
+    assert!(store.get(&id.key()).await.unwrap().is_none(), "what is over is deleted");
+}
+
+#[tokio::test]
+async fn an_idle_session_ends() {
+    let (_, vault) = vault();
+    let idle = Duration::from_millis(300);
+    let id = vault.open_session(&session("ana"), idle).await.unwrap();
+    for _ in 0..5 {
+        tokio::time::sleep(idle / 3).await;
+        assert!(vault.session(&id, now(), idle).await.unwrap().is_some(), "use keeps it alive");
+    }
+    tokio::time::sleep(idle * 2).await;
+    assert!(vault.session(&id, now(), idle).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn sign_out_ends_one_session_and_sign_out_everywhere_all_of_one_person() {
+    let (_, vault) = vault();
+    let mut ana = Vec::new();
+    for _ in 0..3 {
+        ana.push(vault.open_session(&session("ana"), IDLE).await.unwrap());
+    }
+    let ben = vault.open_session(&session("ben"), IDLE).await.unwrap();
+    let alive = async |id: &SessionId| vault.session(id, now(), IDLE).await.unwrap().is_some();
+
+    vault.close_session(&ana[0], "okta+ana").await.unwrap();
+    assert!(!alive(&ana[0]).await);
+    assert!(alive(&ana[1]).await);
+
+    assert_eq!(vault.close_all("okta+ana").await, Ok(2));
+    assert!(!alive(&ana[1]).await);
+    assert!(!alive(&ana[2]).await);
+    assert!(alive(&ben).await);
+    assert_eq!(vault.close_all("okta+ana").await, Ok(0));
+
+    let again = vault.open_session(&session("ana"), IDLE).await.unwrap();
+    assert_eq!(vault.close_all("okta+ana").await, Ok(1));
+    assert!(!alive(&again).await);
+}
+
+#[tokio::test]
+async fn a_handover_is_for_one_session_and_one_taking() {
+    let (_, vault) = vault();
+    let (session, other) = (SessionId::random(), SessionId::random());
+    let id = vault.hand_over(&session, &vec!["key", "secret"]).await.unwrap();
+    assert_eq!(vault.take_handover::<Vec<String>>(&other, &id).await.unwrap(), None);
+    assert_eq!(vault.take_handover::<Vec<String>>(&session, &id).await.unwrap().unwrap(), ["key", "secret"]);
+    assert_eq!(vault.take_handover::<Vec<String>>(&session, &id).await.unwrap(), None);
+}
+
+/// Attack C4: a record put under another session's key does not open there.
+#[tokio::test]
+async fn a_session_put_in_anothers_place_counts_as_absent() {
+    let (store, vault) = vault();
+    let admin = vault.open_session(&session("admin"), IDLE).await.unwrap();
+    let mallory = vault.open_session(&session("mallory"), IDLE).await.unwrap();
+    let stolen = store.get(&admin.key()).await.unwrap().unwrap();
+    store.put(&mallory.key(), stolen, IDLE).await.unwrap();
+    assert!(vault.session(&mallory, now(), IDLE).await.unwrap().is_none());
+    assert!(vault.session(&admin, now(), IDLE).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn something_used_is_used_for_its_purpose_only() {
+    let (_, vault) = vault();
+    assert_eq!(vault.claim_once(Purpose::Used, b"jti-1", IDLE).await, Ok(true));
+    assert_eq!(vault.claim_once(Purpose::Used, b"jti-1", IDLE).await, Ok(false));
+    assert_eq!(vault.claim_once(Purpose::Used, b"jti-2", IDLE).await, Ok(true));
+}

@@ -1,0 +1,415 @@
+//! What every store must do, asked of each store there is: memory, and a real Redis that the test starts.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "store_conformance/redis_server.rs"]
+mod redis_server;
+
+use std::future::Future;
+use std::io::Read;
+use std::pin::Pin;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis_server::{Redis, free_port};
+use rolegate::store::{Key, MemoryStore, Purpose, SessionId, State, Store};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+type Case = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+macro_rules! cases {
+    ($($name:ident),+ $(,)?) => {
+        &[$((stringify!($name), |store| Box::pin($name(store)))),+]
+    };
+}
+
+const CASES: &[(&str, Case)] = cases![
+    a_value_comes_back_as_it_went_in,
+    a_second_put_replaces_value_and_life,
+    a_value_expires,
+    reading_does_not_prolong,
+    touching_prolongs,
+    touching_does_not_bring_back_what_is_gone,
+    take_is_exclusive,
+    claim_is_exclusive,
+    a_claim_expires,
+    delete_tells_how_many_there_were,
+    an_index_keeps_its_members_apart,
+    a_member_expires_alone,
+    members_of_an_index_can_be_added_at_once,
+    the_store_answers_a_ping,
+];
+
+async fn conformance(store: Arc<dyn Store>) {
+    let mut failed = Vec::new();
+    for (name, case) in CASES {
+        if tokio::spawn(case(store.clone())).await.is_err() {
+            failed.push(*name);
+        }
+    }
+    assert!(failed.is_empty(), "not as every store must be: {failed:?} (the panics above say why)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_does_what_every_store_must() {
+    conformance(Arc::new(MemoryStore::new(1 << 20))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn redis_does_what_every_store_must() {
+    let redis = Redis::start(&[]);
+    conformance(redis.store(&json!({}))).await;
+}
+
+fn key(name: &str) -> Key {
+    Key::of(Purpose::Session, name.as_bytes())
+}
+
+fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+async fn a_value_comes_back_as_it_went_in(store: Arc<dyn Store>) {
+    let bytes: Vec<u8> = (0..=255).cycle().take(5000).collect();
+    store.put(&key("round"), bytes.clone(), HOUR).await.unwrap();
+    assert_eq!(store.get(&key("round")).await.unwrap(), Some(bytes.clone()));
+    assert_eq!(store.get_and_touch(&key("round"), HOUR).await.unwrap(), Some(bytes.clone()));
+    assert_eq!(store.get(&key("square")).await.unwrap(), None);
+    assert_eq!(store.take(&key("round")).await.unwrap(), Some(bytes));
+    assert_eq!(store.take(&key("round")).await.unwrap(), None);
+    assert_eq!(store.get(&key("round")).await.unwrap(), None);
+    store.put(&key("empty"), Vec::new(), HOUR).await.unwrap();
+    assert_eq!(store.get(&key("empty")).await.unwrap(), Some(Vec::new()));
+}
+
+async fn a_second_put_replaces_value_and_life(store: Arc<dyn Store>) {
+    store.put(&key("twice"), b"old".into(), millis(80)).await.unwrap();
+    store.put(&key("twice"), b"new".into(), HOUR).await.unwrap();
+    sleep(millis(160)).await;
+    assert_eq!(store.get(&key("twice")).await.unwrap(), Some(b"new".into()));
+}
+
+async fn a_value_expires(store: Arc<dyn Store>) {
+    for name in ["get", "touch", "take", "delete"] {
+        store.put(&key(name), b"x".into(), millis(400)).await.unwrap();
+    }
+    assert!(store.get(&key("get")).await.unwrap().is_some());
+    sleep(millis(500)).await;
+    assert_eq!(store.get(&key("get")).await.unwrap(), None);
+    assert_eq!(store.get_and_touch(&key("touch"), HOUR).await.unwrap(), None);
+    assert_eq!(store.take(&key("take")).await.unwrap(), None);
+    assert_eq!(store.delete(&[key("delete")]).await.unwrap(), 0);
+    store.put(&key("zero"), b"x".into(), Duration::ZERO).await.unwrap();
+    sleep(millis(50)).await;
+    assert_eq!(store.get(&key("zero")).await.unwrap(), None);
+}
+
+async fn reading_does_not_prolong(store: Arc<dyn Store>) {
+    store.put(&key("read"), b"x".into(), millis(200)).await.unwrap();
+    for _ in 0..3 {
+        sleep(millis(50)).await;
+        store.get(&key("read")).await.unwrap();
+    }
+    sleep(millis(120)).await;
+    assert_eq!(store.get(&key("read")).await.unwrap(), None);
+}
+
+async fn touching_prolongs(store: Arc<dyn Store>) {
+    store.put(&key("touched"), b"x".into(), millis(800)).await.unwrap();
+    for _ in 0..8 {
+        sleep(millis(200)).await;
+        assert!(store.get_and_touch(&key("touched"), millis(800)).await.unwrap().is_some());
+    }
+    // It may shorten, too.
+    assert!(store.get_and_touch(&key("touched"), millis(50)).await.unwrap().is_some());
+    sleep(millis(120)).await;
+    assert_eq!(store.get_and_touch(&key("touched"), HOUR).await.unwrap(), None);
+    assert_eq!(store.get(&key("touched")).await.unwrap(), None);
+}
+
+async fn touching_does_not_bring_back_what_is_gone(store: Arc<dyn Store>) {
+    for round in 0..50 {
+        let name = key(&format!("gone {round}"));
+        store.put(&name, b"x".into(), HOUR).await.unwrap();
+        let mut touchers = Vec::new();
+        for _ in 0..8 {
+            let (store, name) = (store.clone(), name.clone());
+            touchers.push(tokio::spawn(async move { store.get_and_touch(&name, HOUR).await.unwrap() }));
+        }
+        assert_eq!(store.delete(std::slice::from_ref(&name)).await.unwrap(), 1);
+        for toucher in touchers {
+            toucher.await.unwrap();
+        }
+        assert_eq!(store.get(&name).await.unwrap(), None);
+    }
+}
+
+async fn take_is_exclusive(store: Arc<dyn Store>) {
+    for round in 0..10 {
+        let name = key(&format!("take {round}"));
+        store.put(&name, b"only one".into(), HOUR).await.unwrap();
+        let takers: Vec<_> = (0..200)
+            .map(|_| {
+                let (store, name) = (store.clone(), name.clone());
+                tokio::spawn(async move { store.take(&name).await.unwrap() })
+            })
+            .collect();
+        let mut taken = 0;
+        for taker in takers {
+            taken += usize::from(taker.await.unwrap().is_some());
+        }
+        assert_eq!(taken, 1);
+    }
+}
+
+async fn claim_is_exclusive(store: Arc<dyn Store>) {
+    for round in 0..10 {
+        let name = Key::of(Purpose::Used, format!("claim {round}").as_bytes());
+        let claimers: Vec<_> = (0..200)
+            .map(|_| {
+                let (store, name) = (store.clone(), name.clone());
+                tokio::spawn(async move { store.claim(&name, HOUR).await.unwrap() })
+            })
+            .collect();
+        let mut claimed = 0;
+        for claimer in claimers {
+            claimed += usize::from(claimer.await.unwrap());
+        }
+        assert_eq!(claimed, 1);
+    }
+}
+
+async fn a_claim_expires(store: Arc<dyn Store>) {
+    let name = Key::of(Purpose::Used, b"for a while");
+    assert!(store.claim(&name, millis(500)).await.unwrap());
+    sleep(millis(50)).await;
+    assert!(!store.claim(&name, HOUR).await.unwrap(), "a refused claim must not prolong the mark");
+    sleep(millis(600)).await;
+    assert!(store.claim(&name, HOUR).await.unwrap());
+}
+
+async fn delete_tells_how_many_there_were(store: Arc<dyn Store>) {
+    for name in ["d1", "d2", "d3"] {
+        store.put(&key(name), b"x".into(), HOUR).await.unwrap();
+    }
+    assert_eq!(store.delete(&[]).await.unwrap(), 0);
+    assert_eq!(store.delete(&[key("d1"), key("d2"), key("d4")]).await.unwrap(), 2);
+    assert_eq!(store.get(&key("d1")).await.unwrap(), None);
+    assert!(store.get(&key("d3")).await.unwrap().is_some());
+}
+
+async fn members(store: &Arc<dyn Store>, index: &Key) -> Vec<Key> {
+    let mut members = store.index_members(index).await.unwrap();
+    members.sort();
+    members
+}
+
+fn sorted(mut keys: Vec<Key>) -> Vec<Key> {
+    keys.sort();
+    keys
+}
+
+async fn an_index_keeps_its_members_apart(store: Arc<dyn Store>) {
+    let (ana, ben) = (Key::of(Purpose::Person, b"ana"), Key::of(Purpose::Person, b"ben"));
+    store.index_add(&ana, &key("a1"), HOUR).await.unwrap();
+    store.index_add(&ana, &key("a2"), HOUR).await.unwrap();
+    store.index_add(&ana, &key("a2"), HOUR).await.unwrap();
+    store.index_add(&ben, &key("b1"), HOUR).await.unwrap();
+    assert_eq!(members(&store, &ana).await, sorted(vec![key("a1"), key("a2")]));
+    store.index_remove(&ana, &key("a1")).await.unwrap();
+    store.index_remove(&ana, &key("never there")).await.unwrap();
+    assert_eq!(members(&store, &ana).await, [key("a2")]);
+    store.index_remove(&ana, &key("a2")).await.unwrap();
+    assert_eq!(members(&store, &ana).await, []);
+    assert_eq!(members(&store, &ben).await, [key("b1")]);
+}
+
+async fn a_member_expires_alone(store: Arc<dyn Store>) {
+    let index = Key::of(Purpose::Person, b"two lives");
+    store.index_add(&index, &key("long"), HOUR).await.unwrap();
+    store.index_add(&index, &key("short"), millis(500)).await.unwrap();
+    assert_eq!(members(&store, &index).await, sorted(vec![key("long"), key("short")]));
+    sleep(millis(600)).await;
+    assert_eq!(members(&store, &index).await, [key("long")], "a short-lived member must not take the index with it");
+    let brief = Key::of(Purpose::Person, b"one short life");
+    store.index_add(&brief, &key("short"), millis(50)).await.unwrap();
+    sleep(millis(120)).await;
+    assert_eq!(members(&store, &brief).await, []);
+}
+
+async fn members_of_an_index_can_be_added_at_once(store: Arc<dyn Store>) {
+    let index = Key::of(Purpose::Person, b"busy");
+    let adders: Vec<_> = (0..100)
+        .map(|n| {
+            let (store, index) = (store.clone(), index.clone());
+            tokio::spawn(async move { store.index_add(&index, &key(&format!("busy {n}")), HOUR).await.unwrap() })
+        })
+        .collect();
+    for adder in adders {
+        adder.await.unwrap();
+    }
+    assert_eq!(members(&store, &index).await.len(), 100);
+}
+
+async fn the_store_answers_a_ping(store: Arc<dyn Store>) {
+    store.ping().await.unwrap();
+}
+
+fn contains(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+fn session() -> rolegate::store::Session {
+    serde_json::from_value(json!({
+        "identity": {
+            "provider": "canaryprovider",
+            "subject": "canary-subject",
+            "username": "canary-username@example.org",
+            "groups": ["canary-group"],
+            "claims": { "sub": "canary-subject", "department": "canary-claim" },
+            "authentication": { "time": null, "mfa": true, "acr": null, "amr": ["canary-amr"], "sid": "canary-sid" },
+            "token": "eyJ.canary-token.sig"
+        },
+        "created": "2026-01-01T08:00:00Z",
+        "expires": "2026-01-01T16:00:00Z"
+    }))
+    .unwrap()
+}
+
+/// Attack C2: who dumps Redis, or listens to its commands, learns nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_in_redis_is_readable() {
+    let redis = Redis::start(&[]);
+    let mut monitor = redis.command().arg("MONITOR").stdout(Stdio::piped()).spawn().unwrap();
+    sleep(millis(200)).await;
+
+    let vault = redis.vault().await;
+    let state = State::random();
+    let login = json!({ "provider": "canaryprovider", "nonce": "canary-nonce", "verifier": "canary-verifier", "browser": "canary-browser",
+        "return_to": "/canary-return", "begun": "2026-01-01T08:00:00Z" });
+    vault.begin_login(&state, &serde_json::from_value(login).unwrap()).await.unwrap();
+    let session = session();
+    let id = vault.open_session(&session, HOUR).await.unwrap();
+    assert!(vault.session(&id, session.created, HOUR).await.unwrap().is_some());
+    let handover = vault.hand_over(&id, &json!({ "secret_access_key": "canary-secret" })).await.unwrap();
+    vault.claim_once(Purpose::Used, b"canary-jti", HOUR).await.unwrap();
+
+    let dump = redis.dump();
+    // The taking is listened to as well.
+    assert!(vault.take_handover::<Value>(&id, &handover).await.unwrap().is_some());
+    assert!(vault.take_login(&state).await.unwrap().is_some());
+    assert_eq!(vault.close_all("canaryprovider+canary-subject").await, Ok(1));
+    sleep(millis(200)).await;
+    monitor.kill().unwrap();
+    let mut heard = Vec::new();
+    monitor.stdout.take().unwrap().read_to_end(&mut heard).unwrap();
+    monitor.wait().unwrap();
+
+    for (name, sink) in [("the dump", &dump), ("the monitor", &heard)] {
+        for purpose in ["login", "session", "handover", "person", "used"] {
+            assert!(
+                contains(sink, &format!("rolegate:{purpose}:")),
+                "{name} does not show the {purpose} record: the test looks in the wrong place"
+            );
+        }
+        for secret in [&state.expose(), &id.expose(), &handover.expose(), "canary", "subject", "department", "secret_access_key"] {
+            assert!(!contains(sink, secret), "{name} shows {secret}");
+        }
+    }
+    // The search itself finds what is there in the clear.
+    redis.store(&json!({})).put(&key("clear"), b"a canary in the clear".into(), HOUR).await.unwrap();
+    assert!(contains(&redis.dump(), "canary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_redis_fails_fast_and_a_new_one_is_used_without_a_new_store() {
+    let mut redis = Redis::start(&[]);
+    let store = redis.store(&json!({}));
+    store.put(&key("a"), b"x".into(), HOUR).await.unwrap();
+    redis.kill();
+    for _ in 0..5 {
+        let start = Instant::now();
+        let error = store.get_and_touch(&key("a"), HOUR).await.unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(3), "took {:?}", start.elapsed());
+        assert!(error.to_string().starts_with("the store is unavailable: Redis"), "{error}");
+        assert!(store.take(&key("a")).await.is_err());
+        assert!(store.claim(&key("used"), HOUR).await.is_err());
+        assert!(store.ping().await.is_err());
+    }
+    redis.restart();
+    // The very first operation works, whether it may be done twice or not.
+    assert!(store.claim(&key("used"), HOUR).await.unwrap());
+    store.put(&key("a"), b"y".into(), HOUR).await.unwrap();
+    assert_eq!(store.take(&key("a")).await.unwrap(), Some(b"y".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_hangs_fails_in_time_and_is_used_again_when_it_wakes() {
+    let redis = Redis::start(&[]);
+    let store = redis.store(&json!({}));
+    store.put(&key("a"), b"x".into(), HOUR).await.unwrap();
+    redis.signal("-STOP");
+    for _ in 0..2 {
+        let start = Instant::now();
+        assert!(store.get(&key("a")).await.is_err());
+        assert!(start.elapsed() < Duration::from_secs(3), "took {:?}", start.elapsed());
+    }
+    redis.signal("-CONT");
+    assert_eq!(store.get(&key("a")).await.unwrap(), Some(b"x".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_may_be_opened_before_its_redis_is_up() {
+    let mut redis = Redis::start(&[]);
+    redis.kill();
+    let vault = redis.vault().await;
+    assert!(vault.ping().await.is_err());
+    assert!(vault.session(&SessionId::random(), session().created, HOUR).await.is_err());
+    redis.restart();
+    vault.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_refused_and_works_once_redis_knows_it() {
+    let redis = Redis::start(&["--requirepass", "old-password"]);
+    std::fs::write(redis.base().join("password"), "hush-hush\n").unwrap();
+    let store = redis.store(&json!({ "password": { "file": "password" } }));
+    let error = store.ping().await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+    redis.cli(&["CONFIG", "SET", "requirepass", "hush-hush"]);
+    sleep(millis(1100)).await;
+    // The first failure after the pause makes the store begin anew.
+    drop(store.ping().await);
+    store.ping().await.unwrap();
+    assert!(redis.store(&json!({})).ping().await.is_err(), "without the password Redis must refuse");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_with_the_authority_that_is_named_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["right", "wrong"] {
+        let script = format!(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}-ca.key -out {name}-ca.pem -days 2 -subj /CN={name}
+             openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key -out {name}.csr -subj /CN=redis
+             printf 'subjectAltName=IP:127.0.0.1\\n' > san
+             openssl x509 -req -in {name}.csr -CA {name}-ca.pem -CAkey {name}-ca.key -CAcreateserial -out {name}.pem -days 2 -extfile san"
+        );
+        let made = Command::new("sh").args(["-ec", &script]).current_dir(folder.path()).output().unwrap();
+        assert!(made.status.success(), "this test needs `openssl`: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let tls_port = free_port().to_string();
+    let (certificate, private, authority) = (file("right.pem"), file("right.key"), file("right-ca.pem"));
+    let arguments =
+        ["--tls-port", &tls_port, "--tls-cert-file", &certificate, "--tls-key-file", &private, "--tls-ca-cert-file", &authority];
+    let redis = Redis::start(&[&arguments[..], &["--tls-auth-clients", "no"]].concat());
+
+    let url = format!("rediss://127.0.0.1:{tls_port}");
+    redis.store(&json!({ "url": url, "ca_file": authority })).ping().await.unwrap();
+    assert!(redis.store(&json!({ "url": url, "ca_file": file("wrong-ca.pem") })).ping().await.is_err());
+    assert!(redis.store(&json!({ "url": url })).ping().await.is_err(), "the system's authorities do not vouch for it");
+}
