@@ -5,6 +5,7 @@ pub mod arn;
 pub mod audit;
 pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod identity;
 pub mod settings;
 pub mod store;

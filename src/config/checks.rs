@@ -1,0 +1,145 @@
+//! What no module can check alone: values against each other, and the URLs that all of them use.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use url::Url;
+
+use super::places::Place;
+use super::{ConfigFile, urls};
+use crate::settings::{Problem, SecretRef};
+
+/// Adds everything that is wrong with a file whose form is right, and brings its public URL into the normal form.
+pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems: &mut Vec<Problem>) {
+    check_addresses(file, problems);
+    file.server.check("server", problems);
+    file.store.check("store", base, problems);
+    file.session.check("session", problems);
+    file.audit.check("audit", base, problems);
+    check_secret_names(file, problems);
+    if file.provider.is_empty() {
+        problems.push(Problem::new("provider", "there is no identity provider", "add a [[provider]]: nobody can sign in without one"));
+    }
+    let ids = file.provider.iter().map(|provider| provider.id.as_str());
+    check_unique("provider", "id", "provider id", ids, places, problems);
+    check_unique("account", "id", "account id", file.account.iter().map(|account| account.id.as_str()), places, problems);
+    check_unique("account", "name", "account name", file.account.iter().map(|account| account.name.as_str()), places, problems);
+    check_unique("rule", "id", "rule id", file.rule.iter().map(|rule| rule.id.as_str()), places, problems);
+    check_email_domains(file, places, problems);
+}
+
+/// What is allowed, but deserves a second look.
+pub(super) fn second_looks(file: &ConfigFile) -> Vec<Problem> {
+    let (issuer, path) = issuer(file);
+    let unreachable = urls::issuer(issuer).is_ok_and(|url| urls::is_loopback(&url)) && file.aws.sts_endpoint.is_none();
+    let warning = || {
+        Problem::new(
+            path,
+            format!("AWS cannot fetch keys from {issuer}, so it will refuse the tokens that are minted here"),
+            "set trust.issuer to an https URL that AWS can reach, or aws.sts_endpoint to a sandbox",
+        )
+    };
+    unreachable.then(warning).into_iter().collect()
+}
+
+fn issuer(file: &ConfigFile) -> (&str, &'static str) {
+    file.trust.issuer.as_deref().map_or((file.public_url.as_str(), "public_url"), |issuer| (issuer, "trust.issuer"))
+}
+
+fn check_addresses(file: &mut ConfigFile, problems: &mut Vec<Problem>) {
+    let public_url = urls::public_url(&file.public_url);
+    match &public_url {
+        Ok(url) => {
+            file.public_url = url.origin().ascii_serialization();
+            check_listener(file, url, problems);
+        }
+        Err((message, hint)) => problems.push(Problem::new("public_url", message, hint)),
+    }
+    // A public URL that is wrong in itself need not be told a second time that it is no issuer.
+    if file.trust.issuer.is_some() || public_url.is_ok() {
+        let (issuer, path) = issuer(file);
+        if let Err((message, hint)) = urls::issuer(issuer) {
+            problems.push(Problem::new(path, message, hint));
+        }
+    }
+}
+
+fn check_listener(file: &ConfigFile, public_url: &Url, problems: &mut Vec<Problem>) {
+    let listen = file.server.listen;
+    if public_url.scheme() == "http" && !listen.ip().is_loopback() {
+        problems.push(Problem::new(
+            "server.listen",
+            format!("{listen} can be reached from other machines, and public_url is plain http"),
+            "listen on 127.0.0.1 for a trial, or give public_url an https URL and put a proxy with TLS before Rolegate",
+        ));
+    }
+}
+
+/// Who writes a secret where the name of its variable belongs must not read it again in a log.
+fn check_secret_names(file: &ConfigFile, problems: &mut Vec<Problem>) {
+    let mut secrets: Vec<(String, &SecretRef)> = Vec::new();
+    for (index, provider) in file.provider.iter().enumerate() {
+        secrets.extend(provider.client_secret.iter().map(|secret| (format!("provider[{index}].client_secret"), secret)));
+        secrets.extend(provider.client_key.iter().map(|secret| (format!("provider[{index}].client_key"), secret)));
+    }
+    secrets.extend(file.store.password.iter().map(|secret| ("store.password".to_owned(), secret)));
+    secrets.extend(file.store.seal_keys.iter().enumerate().map(|(index, secret)| (format!("store.seal_keys[{index}]"), secret)));
+    secrets.extend(file.trust.signing_key.iter().map(|secret| ("trust.signing_key".to_owned(), secret)));
+    secrets.extend(file.trust.next_key.iter().map(|secret| ("trust.next_key".to_owned(), secret)));
+    secrets.extend(file.trust.retiring_keys.iter().enumerate().map(|(index, secret)| (format!("trust.retiring_keys[{index}]"), secret)));
+    for (path, secret) in secrets {
+        if let SecretRef::Env(name) = secret
+            && !is_variable_name(name)
+        {
+            problems.push(Problem::new(
+                path,
+                "`env` is not the name of an environment variable",
+                "write the variable's name, such as \"OKTA_CLIENT_SECRET\", never the secret itself",
+            ));
+        }
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_unique<'a>(list: &str, key: &str, what: &str, values: impl Iterator<Item = &'a str>, places: &Place, problems: &mut Vec<Problem>) {
+    let mut seen = BTreeMap::new();
+    for (index, value) in values.enumerate() {
+        let path = format!("{list}[{index}].{key}");
+        // An empty one may be made up for one that is missing; that it is empty is its module's to say.
+        if value.is_empty() {
+            continue;
+        }
+        let first = *seen.entry(value).or_insert(index);
+        if first != index {
+            let line = places.line_of(&format!("{list}[{first}].{key}"));
+            problems.push(Problem::new(
+                path,
+                format!("the {what} `{value}` is taken by line {line}"),
+                format!("give each {list} its own {key}"),
+            ));
+        }
+    }
+}
+
+fn check_email_domains(file: &ConfigFile, places: &Place, problems: &mut Vec<Problem>) {
+    let mut seen: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for (index, provider) in file.provider.iter().enumerate() {
+        for (at, domain) in provider.email_domains.iter().enumerate() {
+            let path = format!("provider[{index}].email_domains[{at}]");
+            let (owner, first) = seen.entry(domain.to_lowercase()).or_insert_with(|| (index, path.clone())).clone();
+            if owner != index {
+                let line = places.line_of(&first);
+                problems.push(Problem::new(
+                    path,
+                    format!("the e-mail domain `{domain}` already leads to the provider of line {line}"),
+                    "an address can lead to one provider only: leave the domain to one of them",
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Composes each module's settings into one checked configuration.
+//!
+//! Each module owns its settings type; here they become one TOML file. Everything that is wrong with a file is reported at once, each
+//! finding with its line and what to do about it. A secret never stands in the file: it holds references only.
+
+mod checks;
+mod document;
+mod findings;
+mod places;
+mod schema;
+mod server;
+mod urls;
+mod wording;
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use findings::{Finding, Findings, Severity};
+pub use schema::schema;
+pub use server::{HelpSettings, ServerSettings};
+
+use crate::access::{AccountSettings, NamingSettings, RuleSettings};
+use crate::audit::AuditSettings;
+use crate::aws::AwsSettings;
+use crate::identity::ProviderSettings;
+use crate::settings::Problem;
+use crate::store::{SessionSettings, StoreSettings};
+use crate::trust::TrustSettings;
+use places::Place;
+
+/// The whole configuration as its author writes it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Rolegate configuration")]
+pub struct ConfigFile {
+    /// The URL under which browsers reach Rolegate, without a path: `https://roles.example.org`. Plain http is for loopback hosts only.
+    pub public_url: String,
+    /// The HTTP server.
+    #[serde(default)]
+    pub server: ServerSettings,
+    /// Where sessions and pending logins are kept.
+    #[serde(default)]
+    pub store: StoreSettings,
+    /// How long people stay signed in to Rolegate.
+    #[serde(default)]
+    pub session: SessionSettings,
+    /// Where the audit trail is written.
+    #[serde(default)]
+    pub audit: AuditSettings,
+    /// The tokens that AWS is shown.
+    #[serde(default)]
+    pub trust: TrustSettings,
+    /// How AWS is reached.
+    #[serde(default)]
+    pub aws: AwsSettings,
+    /// How people are named in AWS sessions.
+    #[serde(default)]
+    pub naming: NamingSettings,
+    /// What people are told when they are stuck.
+    #[serde(default)]
+    pub help: HelpSettings,
+    /// The identity providers that people sign in with; at least one.
+    #[serde(default)]
+    pub provider: Vec<ProviderSettings>,
+    /// The AWS accounts that rules may grant roles in.
+    #[serde(default)]
+    pub account: Vec<AccountSettings>,
+    /// The rules: who gets which roles.
+    #[serde(default)]
+    pub rule: Vec<RuleSettings>,
+}
+
+/// A configuration without a known error, which still knows the lines that it came from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the file says. `public_url` is an origin in its normal form: lower case, no default port, no slash at the end.
+    pub file: ConfigFile,
+    /// The folder that relative paths in the file start at.
+    pub base: PathBuf,
+    /// What is allowed, but deserves a second look.
+    pub warnings: Findings,
+    name: String,
+    places: Place,
+}
+
+impl Config {
+    /// The issuer of minted tokens: `trust.issuer`, or else the public URL.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.file.trust.issuer.as_deref().unwrap_or(&self.file.public_url)
+    }
+
+    /// The line of the file that a path such as `provider[0].issuer` stands on; for what the file leaves out, the line of what it would
+    /// belong to.
+    #[must_use]
+    pub fn line_of(&self, path: &str) -> usize {
+        self.places.line_of(path)
+    }
+
+    /// Turns problems that other modules found in this configuration into findings with lines.
+    #[must_use]
+    pub fn locate(&self, problems: Vec<Problem>) -> Findings {
+        locate(problems, Severity::Error, &self.name, &self.places).into_iter().collect()
+    }
+}
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of its lines; one finding if it cannot be read at all.
+pub fn load(path: &Path) -> Result<Config, Findings> {
+    load_with(path, |_| Vec::new())
+}
+
+/// [`load`], with what else somebody finds wrong reported in one go with the rest: see [`parse_with`].
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = "check the path, who may read the file, and that it is UTF-8 text";
+        Findings::from_iter([Finding::of_file(&name, format!("{} cannot be read: {error}", path.display()), hint)])
+    })?;
+    parse_with(&text, &name, path.parent().unwrap_or_else(|| Path::new(".")), more)
+}
+
+/// Checks the text of a configuration file. `name` stands in findings; relative paths start at `base`.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of its lines.
+pub fn parse(text: &str, name: &str, base: &Path) -> Result<Config, Findings> {
+    parse_with(text, name, base, |_| Vec::new())
+}
+
+/// [`parse`], with what `more` finds wrong reported in one go with the rest.
+///
+/// `more` sees a configuration that may still have errors and lack what could not be read: it may look, and must not act on it. It is not
+/// asked when an account or a provider could not be read, because every rule that names it would be blamed.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
+    let document::Reading { value, places, mut findings } = document::read::<ConfigFile>(text, name);
+    let Some(mut file) = value else { return Err(findings.into_iter().collect()) };
+    let mut problems = Vec::new();
+    checks::check(&mut file, &places, base, &mut problems);
+    let second_looks = checks::second_looks(&file);
+    let warnings = locate(second_looks, Severity::Warning, name, &places).into_iter().collect();
+    let config = Config { file, base: base.to_path_buf(), warnings, name: name.to_owned(), places };
+    if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {
+        let news = more(&config).into_iter().filter(|new| !problems.iter().any(|old| within(&old.path, &new.path))).collect::<Vec<_>>();
+        problems.extend(news);
+    }
+    findings.extend(locate(problems, Severity::Error, name, &config.places));
+    if findings.is_empty() {
+        return Ok(config);
+    }
+    findings.extend(config.warnings);
+    Err(findings.into_iter().collect())
+}
+
+/// Whether one path is the other, or leads further in: what is wrong inside has been told more exactly.
+fn within(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Gives problems their lines. What follows only from an error that is already reported is left out.
+fn locate(problems: Vec<Problem>, severity: Severity, name: &str, places: &Place) -> Vec<Finding> {
+    problems
+        .into_iter()
+        .filter(|problem| !places.is_spoilt(&problem.path))
+        .map(|problem| Finding {
+            file: name.to_owned(),
+            line: places.line_of(&problem.path),
+            column: None,
+            severity,
+            message: problem.message,
+            hint: problem.hint,
+        })
+        .collect()
+}
