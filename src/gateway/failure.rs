@@ -1,0 +1,93 @@
+//! What goes wrong, in two voices: the reason for the log, and the trouble for the page.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+
+use crate::access::Denied;
+use crate::aws::Explanation;
+use crate::identity::Rejected;
+
+/// The kinds of trouble that a person can be told of. The page's sentences are made from these alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is no such provider.
+    UnknownProvider,
+    /// The provider does not answer; its name.
+    ProviderUnavailable(String),
+    /// The provider's answer was refused; its name, and why.
+    SignInRefused(String, Rejected),
+    /// The login waited too long, was finished already, or was begun elsewhere.
+    SignInExpired,
+    /// The rules do not hand out what was asked for.
+    Denied(Denied),
+    /// The console's page that was asked for is not one of AWS's.
+    BadDestination,
+    /// AWS said no, or nothing.
+    Aws(Explanation),
+    /// The person's own token is too old to be passed on.
+    SignInAgain,
+    /// No proof could be made.
+    Signing,
+    /// The store cannot be asked.
+    Store,
+    /// The record cannot be written, so nothing is handed over.
+    Audit,
+}
+
+/// A failure that was logged once, with the id that finds the line.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What the person is told.
+    pub trouble: Trouble,
+    /// What finds the log line and the audit event.
+    pub incident: String,
+}
+
+impl Failure {
+    /// Logs the reason and makes the failure. Called where the failure is noticed and nowhere else.
+    pub fn logged(trouble: Trouble, reason: &dyn fmt::Display) -> Self {
+        let failure = Self { trouble, incident: incident_id() };
+        tracing::warn!(incident = %failure.incident, kind = failure.kind(), reason = %reason, "refused or failed");
+        failure
+    }
+
+    /// One word for the log.
+    const fn kind(&self) -> &'static str {
+        match self.trouble {
+            Trouble::UnknownProvider => "unknown-provider",
+            Trouble::ProviderUnavailable(_) => "provider-unavailable",
+            Trouble::SignInRefused(..) => "sign-in-refused",
+            Trouble::SignInExpired => "sign-in-expired",
+            Trouble::Denied(_) => "denied",
+            Trouble::BadDestination => "bad-destination",
+            Trouble::Aws(_) => "aws",
+            Trouble::SignInAgain => "sign-in-again",
+            Trouble::Signing => "signing",
+            Trouble::Store => "store",
+            Trouble::Audit => "audit",
+        }
+    }
+}
+
+/// A short random id that people can read over the telephone: 50 bits as ten letters and digits.
+#[must_use]
+pub(super) fn incident_id() -> String {
+    let mut random = [0; 7];
+    // An id that is not unique finds two lines instead of one: no reason to fail.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    let mut id = BASE32_NOPAD.encode(&random);
+    id.truncate(10);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_id_is_short_and_new_each_time() {
+        assert_eq!(incident_id().len(), 10);
+        assert_ne!(incident_id(), incident_id());
+    }
+}

@@ -1,0 +1,178 @@
+//! From a click to credentials or the console: decide, prove, exchange, record, hand over.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Failure, Gateway, Trouble};
+use crate::access::{AssumeRequest, Denied, Operation, Purpose, Wish};
+use crate::audit::{Event, Kind, Outcome};
+use crate::aws::console::ConsoleUrl;
+use crate::aws::sts::{self, StsError};
+use crate::aws::{Credentials, SealableCredentials};
+use crate::store::{HandoverId, Session, SessionId};
+use crate::trust::SigningFailed;
+
+/// Credentials that were issued, recorded, and may be handed over.
+#[derive(Debug)]
+pub struct Issued {
+    /// The credentials.
+    pub credentials: Credentials,
+    /// What they were issued for.
+    pub request: AssumeRequest,
+}
+
+/// The way into the console.
+#[derive(Debug)]
+pub struct ConsoleEntry {
+    /// The sign-in URL: valid for minutes and secret, for the redirect alone.
+    pub url: ConsoleUrl,
+}
+
+/// Credentials on their short way from the click to the page.
+pub struct LaidDown {
+    /// The credentials.
+    pub credentials: Credentials,
+    /// The session length that was asked for, in seconds.
+    pub duration: u64,
+}
+
+/// [`LaidDown`] as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Sealable {
+    credentials: SealableCredentials,
+    duration: u64,
+}
+
+/// Why an issuance ended before it handed out anything.
+enum Ended {
+    Denied(Denied),
+    Signing(SigningFailed),
+    Sts(StsError, Operation),
+}
+
+impl Gateway {
+    /// Issues credentials for a role: the rules are asked anew, and nothing leaves before the record is on disk.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`], [`Trouble::SignInAgain`], [`Trouble::Signing`], [`Trouble::Aws`], [`Trouble::Audit`].
+    pub async fn assume(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
+        let event = self.event(Kind::Issue, Outcome::Ok, caller).about(&session.identity).wished(&wish.role);
+        let event = Event { purpose: Some(wish.purpose), ..event };
+        let (event, exchanged) = self.exchange(session, wish, caller, event).await;
+        match exchanged {
+            Ok((issued, request)) => {
+                let event = Event { sts_request_id: issued.request_id, ..event.issued(&issued.credentials) };
+                self.record(&event).await?;
+                Ok(Issued { credentials: issued.credentials, request })
+            }
+            Err(ended) => {
+                let event = event.because(&ended);
+                let (failure, outcome) = ended.into_failure();
+                self.record(&Event { outcome, incident: failure.incident.clone(), ..event }).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Decides, proves and asks STS; the event comes back with all that became known on the way, however it ended.
+    async fn exchange(
+        &self,
+        session: &Session,
+        wish: &Wish,
+        caller: &Caller,
+        event: Event,
+    ) -> (Event, Result<(sts::Issued, AssumeRequest), Ended>) {
+        let mut request = match self.entitlements(session, caller).choose(wish) {
+            Ok(request) => request,
+            Err(denied) => return (event, Err(Ended::Denied(denied))),
+        };
+        let (mut event, mut answer) = self.ask(session, &request, event).await;
+        // The role's trust policy may lack sts:TagSession or sts:SetSourceIdentity: where the rules say so, it goes without.
+        if let Err(Ended::Sts(StsError::AccessDenied(_), _)) = &answer
+            && let Some(lesser) = request.without_optional_attributes()
+        {
+            request = lesser;
+            (event, answer) = self.ask(session, &request, event).await;
+        }
+        (event, answer.map(|issued| (issued, request)))
+    }
+
+    async fn ask(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
+        let event = event.asked(request);
+        let proof = match self.issuer.prove(request, &session.identity, self.now()) {
+            Ok(proof) => proof,
+            Err(failed) => return (event, Err(Ended::Signing(failed))),
+        };
+        let answer = self.sts.assume_role_with_web_identity(request, &proof).await;
+        (event.proven_by(&proof), answer.map_err(|error| Ended::Sts(error, request.operation())))
+    }
+
+    /// Issues credentials and turns them into a console sign-in URL.
+    ///
+    /// # Errors
+    /// As [`Gateway::assume`], and [`Trouble::BadDestination`] before anything is issued.
+    pub async fn enter_console(
+        &self,
+        session: &Session,
+        role: String,
+        duration: Option<Duration>,
+        destination: Option<&str>,
+        caller: &Caller,
+    ) -> Result<ConsoleEntry, Failure> {
+        let partition = role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
+        let destination =
+            self.console.destination(partition, destination).map_err(|error| Failure::logged(Trouble::BadDestination, &error))?;
+        let wish = Wish { role, duration, purpose: Purpose::Console };
+        let issued = self.assume(session, &wish, caller).await?;
+        // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
+        let url = self.console.sign_in_url(&issued.credentials, &destination, None).await;
+        let url = url.map_err(|error| Failure::logged(Trouble::Aws(error.explain()), &error))?;
+        Ok(ConsoleEntry { url })
+    }
+
+    /// Issues credentials and lays them down, sealed, for the page that shows them once.
+    ///
+    /// # Errors
+    /// As [`Gateway::assume`], and [`Trouble::Store`].
+    pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
+        let issued = self.assume(session, wish, caller).await?;
+        let sealable =
+            Sealable { credentials: SealableCredentials::from(&issued.credentials), duration: issued.request.duration().as_secs() };
+        self.vault.hand_over(id, &sealable).await.map_err(|error| Failure::logged(Trouble::Store, &error))
+    }
+
+    /// Takes credentials that were laid down for this session. None: shown before, expired, or another session's.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`].
+    pub async fn pick_up(&self, id: &SessionId, handover: &HandoverId) -> Result<Option<LaidDown>, Failure> {
+        let taken = self.vault.take_handover::<Sealable>(id, handover).await;
+        let taken = taken.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        let laid_down = taken.map(|taken| LaidDown { credentials: taken.credentials.into(), duration: taken.duration });
+        Ok(laid_down.filter(|laid_down| laid_down.credentials.expires > self.now()))
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Denied(denied) => denied.fmt(f),
+            Self::Signing(failed) => failed.fmt(f),
+            Self::Sts(error, _) => error.fmt(f),
+        }
+    }
+}
+
+impl Ended {
+    fn into_failure(self) -> (Failure, Outcome) {
+        let outcome = if matches!(self, Self::Denied(_)) { Outcome::Refused } else { Outcome::Failed };
+        let trouble = match &self {
+            Self::Denied(denied) => Trouble::Denied(denied.clone()),
+            Self::Signing(SigningFailed::UpstreamExpired) => Trouble::SignInAgain,
+            Self::Signing(_) => Trouble::Signing,
+            Self::Sts(error, operation) => Trouble::Aws(error.explain(*operation)),
+        };
+        (Failure::logged(trouble, &self), outcome)
+    }
+}

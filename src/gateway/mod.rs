@@ -1,0 +1,108 @@
+//! The product in a few verbs: [`Gateway::begin`], [`Gateway::complete`], [`Gateway::session`], [`Gateway::entitlements`],
+//! [`Gateway::assume`], [`Gateway::log_out`].
+//!
+//! It knows no HTTP. Every decision is recorded before its outcome leaves, and every failure is a [`Failure`] that was logged once and
+//! carries the incident id that finds the line.
+
+mod failure;
+mod issue;
+mod local_path;
+mod sign_in;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use url::Url;
+
+pub use failure::{Failure, Trouble};
+pub use issue::{ConsoleEntry, Issued, LaidDown};
+pub use local_path::LocalPath;
+pub use sign_in::{LogoutScope, SignedIn, SignedOut};
+
+use crate::access::{Context, Entitlements, Policy};
+use crate::audit::AuditLog;
+use crate::aws::console::Console;
+use crate::aws::sts::Sts;
+use crate::clock::{Clock, Moment};
+use crate::identity::ProviderId;
+use crate::identity::oidc::Provider;
+use crate::store::{Session, SessionId, SessionSettings, Vault};
+use crate::trust::Issuer;
+
+/// Everything that the gateway works with. Made once, shared by all workers.
+pub struct Gateway {
+    /// The identity providers, in the order of the configuration.
+    pub providers: Vec<Provider>,
+    /// Accounts and rules in force.
+    pub policy: ArcSwap<Policy>,
+    /// Pending logins, sessions and hand-overs.
+    pub vault: Vault,
+    /// What makes AWS believe who asks.
+    pub issuer: Issuer,
+    /// The way to STS.
+    pub sts: Sts,
+    /// The way into the console.
+    pub console: Console,
+    /// The record of every decision.
+    pub audit: AuditLog,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long sessions last.
+    pub limits: SessionSettings,
+    /// The gateway's own public URL, without a trailing slash in its path.
+    pub public_url: Url,
+}
+
+/// Who is on the wire, for the record and for conditions; never a proof of anything.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The address, told by the connection or by a trusted proxy.
+    pub ip: Option<IpAddr>,
+    /// What the browser calls itself.
+    pub user_agent: String,
+}
+
+impl Gateway {
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// A provider by its id.
+    #[must_use]
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.id().as_str() == id)
+    }
+
+    /// The provider that serves an e-mail address's domain (home-realm discovery).
+    #[must_use]
+    pub fn provider_for_email(&self, email: &str) -> Option<&Provider> {
+        let (_, domain) = email.trim().rsplit_once('@')?;
+        self.providers.iter().find(|provider| provider.serves_domain(domain))
+    }
+
+    /// A provider's name for people.
+    #[must_use]
+    pub fn provider_name<'a>(&'a self, id: &'a ProviderId) -> &'a str {
+        self.provider(id.as_str()).map_or(id.as_str(), Provider::name)
+    }
+
+    /// The session of an id, if it lives; being used keeps it from idling out. One round trip to the store.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`], when the store cannot be asked.
+    pub async fn session(&self, id: &SessionId) -> Result<Option<Session>, Failure> {
+        let found = self.vault.session(id, self.now(), self.limits.idle.0).await;
+        let session = found.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        // A provider that was taken out of the configuration vouches for nobody any more.
+        Ok(session.filter(|session| self.provider(session.identity.provider().as_str()).is_some()))
+    }
+
+    /// The roles that the session's person may have now, by the policy in force.
+    #[must_use]
+    pub fn entitlements(&self, session: &Session, caller: &Caller) -> Entitlements {
+        self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip })
+    }
+}

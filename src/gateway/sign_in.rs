@@ -1,0 +1,199 @@
+//! In and out: a login is begun, comes back, opens a session, and ends.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::failure::incident_id;
+use super::{Caller, Failure, Gateway, LocalPath, Trouble};
+use crate::audit::{Event, Kind, Outcome};
+use crate::clock::Moment;
+use crate::identity::oidc::{Callback, Provider};
+use crate::identity::{Identity, PendingLogin, Rejected};
+use crate::store::{BrowserId, Session, SessionId, State};
+
+/// A login that came back well.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The new session, for the cookie.
+    pub session: SessionId,
+    /// When the session ends at the latest, counted from now.
+    pub life: Duration,
+    /// Where the person wanted to go.
+    pub return_to: LocalPath,
+}
+
+/// What a sign-out ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogoutScope {
+    /// This session.
+    Here,
+    /// Every session of the person at this gateway.
+    Everywhere,
+    /// This session, and the one at the identity provider.
+    Provider,
+}
+
+/// What is left to do after a sign-out.
+#[derive(Debug)]
+pub struct SignedOut {
+    /// Where the browser goes to end the provider's own session, if that was asked for and the provider offers it.
+    pub at_provider: Option<Url>,
+}
+
+impl Gateway {
+    /// Begins a login: remembers it, bound to the browser, and says where to send the browser.
+    ///
+    /// # Errors
+    /// [`Trouble::UnknownProvider`], [`Trouble::ProviderUnavailable`], [`Trouble::Store`].
+    pub async fn begin(&self, provider: &str, browser: &BrowserId, return_to: &LocalPath, hint: Option<&str>) -> Result<Url, Failure> {
+        let provider = self.known(provider)?;
+        let now = self.now();
+        let state = State::random();
+        let begun = provider.begin(&state.expose(), hint, now).await.map_err(|rejected| refusal(provider, &rejected))?;
+        let pending = PendingLogin {
+            provider: provider.id().clone(),
+            nonce: begun.nonce,
+            verifier: begun.verifier,
+            browser: browser.digest(),
+            return_to: return_to.to_string(),
+            begun: now,
+        };
+        self.vault.begin_login(&state, &pending).await.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        Ok(begun.url)
+    }
+
+    /// Finishes a login: takes the pending one (once), verifies the answer, records it, and opens a session under a new id. A session
+    /// that the browser had before is closed.
+    ///
+    /// # Errors
+    /// [`Trouble::SignInExpired`], [`Trouble::SignInRefused`], [`Trouble::ProviderUnavailable`], [`Trouble::Store`], [`Trouble::Audit`].
+    pub async fn complete(
+        &self,
+        provider: &str,
+        callback: &Callback,
+        browser: Option<&BrowserId>,
+        before: Option<&SessionId>,
+        caller: &Caller,
+    ) -> Result<SignedIn, Failure> {
+        let provider = self.known(provider)?;
+        let verified = match self.pending(provider, callback, browser).await? {
+            Ok(pending) => provider.complete(callback, &pending, self.now()).await.map(|identity| (identity, pending)),
+            Err(rejected) => Err(rejected),
+        };
+        let (identity, pending) = match verified {
+            Ok(verified) => verified,
+            Err(rejected) => {
+                let failure = refusal(provider, &rejected);
+                let event = self.event(Kind::SignIn, Outcome::Refused, caller).at_provider(provider.id()).because(rejected);
+                self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
+                return Err(failure);
+            }
+        };
+        self.end_previous(before).await;
+        self.record(&self.event(Kind::SignIn, Outcome::Ok, caller).about(&identity)).await?;
+        self.open(identity, &pending, caller).await
+    }
+
+    /// Takes the pending login of a state. The outer error is the store's; the inner one is the answer's.
+    async fn pending(
+        &self,
+        provider: &Provider,
+        callback: &Callback,
+        browser: Option<&BrowserId>,
+    ) -> Result<Result<PendingLogin, Rejected>, Failure> {
+        let Some(state) = State::parse(&callback.state) else { return Ok(Err(Rejected::UnknownState)) };
+        let taken = self.vault.take_login(&state).await.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        let Some(pending) = taken else { return Ok(Err(Rejected::UnknownState)) };
+        if browser.is_none_or(|browser| browser.digest() != pending.browser) {
+            return Ok(Err(Rejected::OtherBrowser));
+        }
+        if pending.provider != *provider.id() {
+            return Ok(Err(Rejected::OtherProvider));
+        }
+        Ok(Ok(pending))
+    }
+
+    /// Closes the session that a login replaces. If the store cannot do it now, opening the new one fails too.
+    async fn end_previous(&self, before: Option<&SessionId>) {
+        let Some(id) = before else { return };
+        if let Ok(Some(session)) = self.session(id).await
+            && let Err(error) = self.vault.close_session(id, &session.identity.person()).await
+        {
+            tracing::warn!(reason = %error, "the previous session was not closed");
+        }
+    }
+
+    async fn open(&self, identity: Identity, pending: &PendingLogin, caller: &Caller) -> Result<SignedIn, Failure> {
+        let created: Moment = self.now();
+        let life = self.limits.absolute.0;
+        let session = Session { identity, created, expires: created + life };
+        match self.vault.open_session(&session, self.limits.idle.0).await {
+            Ok(id) => Ok(SignedIn { session: id, life, return_to: LocalPath::parse_or_home(Some(&pending.return_to)) }),
+            Err(error) => {
+                let failure = Failure::logged(Trouble::Store, &error);
+                let event = self.event(Kind::SignIn, Outcome::Failed, caller).about(&session.identity).because(error);
+                self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Ends a session, or all of the person's.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`] and [`Trouble::Audit`]: the person is told that the session may still live.
+    pub async fn log_out(&self, id: &SessionId, session: &Session, scope: LogoutScope, caller: &Caller) -> Result<SignedOut, Failure> {
+        let person = session.identity.person();
+        let event = self.event(Kind::SignOut, Outcome::Ok, caller).about(&session.identity);
+        let closed = match scope {
+            LogoutScope::Everywhere => self.vault.close_all(&person).await.map(|_| ()),
+            LogoutScope::Here | LogoutScope::Provider => self.vault.close_session(id, &person).await,
+        };
+        if let Err(error) = closed {
+            let failure = Failure::logged(Trouble::Store, &error);
+            let event = Event { outcome: Outcome::Failed, incident: failure.incident.clone(), ..event.because(error) };
+            self.record(&event).await?;
+            return Err(failure);
+        }
+        let event = if scope == LogoutScope::Everywhere { event.because("every session of the person was ended") } else { event };
+        self.record(&event).await?;
+        let at_provider = match (scope, self.provider(session.identity.provider().as_str())) {
+            (LogoutScope::Provider, Some(provider)) => provider.logout_url(&session.identity, &self.signed_out_url(), self.now()).await,
+            _ => None,
+        };
+        Ok(SignedOut { at_provider })
+    }
+
+    /// Where a provider sends the browser after it signed the person out; registered there beforehand.
+    fn signed_out_url(&self) -> Url {
+        let mut url = self.public_url.clone();
+        url.set_path("/signed-out");
+        url
+    }
+
+    fn known(&self, id: &str) -> Result<&Provider, Failure> {
+        self.provider(id).ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"there is no provider with this id"))
+    }
+
+    /// An event under a new incident, with what is known of the caller.
+    pub(super) fn event(&self, kind: Kind, outcome: Outcome, caller: &Caller) -> Event {
+        let user_agent = (!caller.user_agent.is_empty()).then_some(caller.user_agent.as_str());
+        Event::new(self.now(), incident_id(), kind, outcome).from_browser(caller.ip, user_agent)
+    }
+
+    pub(super) async fn record(&self, event: &Event) -> Result<(), Failure> {
+        self.audit.record(event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))
+    }
+}
+
+/// The trouble that a refusal by or about a provider is for the person.
+fn refusal(provider: &Provider, rejected: &Rejected) -> Failure {
+    let name = provider.name().to_owned();
+    let trouble = match rejected {
+        Rejected::UnknownState | Rejected::OtherBrowser | Rejected::Stale => Trouble::SignInExpired,
+        Rejected::Unavailable(_) => Trouble::ProviderUnavailable(name),
+        _ => Trouble::SignInRefused(name, rejected.clone()),
+    };
+    Failure::logged(trouble, rejected)
+}

@@ -1,0 +1,180 @@
+//! From a checked configuration to a running gateway.
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use url::Url;
+
+use crate::access::Policy;
+use crate::audit::AuditLog;
+use crate::aws::console::Console;
+use crate::aws::sts::Sts;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Findings};
+use crate::gateway::Gateway;
+use crate::identity::ProviderId;
+use crate::identity::oidc::Provider;
+use crate::settings::Problem;
+use crate::trust::Issuer;
+use crate::trust::keys::KeyRing;
+use crate::web::{ServerOptions, Site, SiteSettings, serve};
+
+/// What is made from the configuration alone, before anything is opened or asked.
+struct Parts {
+    public_url: Url,
+    providers: Vec<Provider>,
+    policy: Policy,
+    issuer: Issuer,
+    sts: Sts,
+    console: Console,
+}
+
+/// Makes every part that the configuration describes, opens nothing, and tells what is wrong: what a check does beyond reading the file.
+#[must_use]
+pub fn problems(config: &Config) -> Vec<Problem> {
+    parts(config).err().unwrap_or_default()
+}
+
+fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
+    let file = &config.file;
+    let mut problems = Vec::new();
+    let public_url = keep(
+        Url::parse(&file.public_url).map_err(|error| vec![Problem::new("public_url", error.to_string(), "write an absolute URL")]),
+        &mut problems,
+    );
+    let ids: Vec<ProviderId> = file.provider.iter().filter_map(|provider| provider.id.parse().ok()).collect();
+    let policy = keep(Policy::compile(&file.account, &file.rule, &file.naming, &ids), &mut problems);
+    let keys = keep(KeyRing::load(&file.trust, &config.base, "trust"), &mut problems);
+    let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys));
+    let sts = keep(Sts::new(&file.aws), &mut problems);
+    let mut providers = Vec::new();
+    let mut console = None;
+    if let Some(public_url) = &public_url {
+        for (index, settings) in file.provider.iter().enumerate() {
+            let redirect = redirect_uri(public_url, &settings.id);
+            providers.extend(keep(Provider::new(settings, &format!("provider[{index}]"), redirect, &config.base), &mut problems));
+        }
+        // Where AWS sends people whose console session has ended.
+        console = keep(Console::new(&file.aws, public_url.clone()), &mut problems);
+    }
+    match (public_url, policy, issuer, sts, console) {
+        (Some(public_url), Some(policy), Some(issuer), Some(sts), Some(console)) if problems.is_empty() => {
+            Ok(Parts { public_url, providers, policy, issuer, sts, console })
+        }
+        _ => Err(problems),
+    }
+}
+
+fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
+    made.map_err(|mut found| problems.append(&mut found)).ok()
+}
+
+/// The redirect URI of a provider: one for each, so that an answer meant for one cannot be played to another (RFC 9700 section 4.4).
+#[must_use]
+pub fn redirect_uri(public_url: &Url, provider: &str) -> Url {
+    let mut url = public_url.clone();
+    url.set_path(&format!("/callback/{provider}"));
+    url
+}
+
+/// Opens the store and the audit trail, and puts the gateway together.
+///
+/// # Errors
+/// Every finding, when something cannot be made or opened.
+pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, Findings> {
+    let parts = parts(config).map_err(|problems| config.locate(problems))?;
+    let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
+    let audit_path = config.base.join(&config.file.audit.file);
+    let audit = AuditLog::open(&audit_path).map_err(|error| {
+        let message = format!("the audit trail {} cannot be opened: {error}", audit_path.display());
+        config.locate(vec![Problem::new(
+            "audit.file",
+            message,
+            "check that the folder is there and may be written to, and that no other process holds the file",
+        )])
+    })?;
+    Ok(Gateway {
+        providers: parts.providers,
+        policy: ArcSwap::from_pointee(parts.policy),
+        vault,
+        issuer: parts.issuer,
+        sts: parts.sts,
+        console: parts.console,
+        audit,
+        clock,
+        limits: config.file.session,
+        public_url: parts.public_url,
+    })
+}
+
+/// Serves until `shutdown` is done, then lets requests in flight finish. `ready` is called once the server listens.
+///
+/// # Errors
+/// What keeps the gateway from starting, or what the server ended with.
+pub async fn run(
+    config: &Config,
+    listener: TcpListener,
+    banner: Option<String>,
+    ready: impl FnOnce(&Site),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let gateway = gateway(config, Arc::new(SystemClock)).await?;
+    if gateway.issuer.is_ephemeral() {
+        tracing::warn!("the signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
+    }
+    let audit = gateway.audit.clone();
+    let server = &config.file.server;
+    let site = Site::new(
+        gateway,
+        SiteSettings {
+            contact: config.file.help.contact.clone(),
+            banner,
+            trusted_proxies: server.trusted_proxies.clone(),
+            body_limit: server.body_limit,
+            request_timeout: server.request_timeout.0,
+        },
+    );
+    ready(&site);
+    let options =
+        ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 };
+    let running = serve(site, listener, &options)?;
+    tracing::info!(address = %running.address(), "listening");
+    reopen_on_hangup(audit);
+    shutdown.await;
+    tracing::info!("stopping: requests in flight may finish");
+    running.stop().await?;
+    Ok(())
+}
+
+/// After a log rotation, SIGHUP makes the audit trail go on in a new file.
+fn reopen_on_hangup(audit: AuditLog) {
+    tokio::spawn(async move {
+        let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+        while hangups.recv().await.is_some() {
+            match audit.reopen().await {
+                Ok(()) => tracing::info!("the audit trail was opened anew"),
+                Err(error) => tracing::error!(reason = %error, "the audit trail was not opened anew; the old file stays in use"),
+            }
+        }
+    });
+}
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is not one that can run.
+    #[error("{0}")]
+    Findings(Findings),
+    /// The server ended.
+    #[error("the server cannot go on: {0}")]
+    Server(#[from] io::Error),
+}
+
+impl From<Findings> for RunError {
+    fn from(findings: Findings) -> Self {
+        Self::Findings(findings)
+    }
+}

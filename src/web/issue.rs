@@ -1,0 +1,168 @@
+//! `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download`: what the product is for.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_DISPOSITION, REFERRER_POLICY};
+use actix_web::{HttpResponse, web};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::trouble::{PageError, html, redirect};
+use super::views::{Credentials, CredentialsGone, Format as FormatView, Value};
+use super::visitor::{SignedInVisitor, Visitor};
+use crate::access::{Account, Purpose, Wish};
+use crate::arn::{Region, RoleArn};
+use crate::aws::formats::{Format, profile_name};
+use crate::store::HandoverId;
+
+#[derive(Deserialize)]
+pub(super) struct ConsoleForm {
+    csrf: String,
+    role: String,
+    duration: Option<u64>,
+    destination: Option<String>,
+}
+
+/// `POST /console`: into the console, by a redirect that carries the secret URL.
+pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    me.check(&form.csrf)?;
+    let form = form.into_inner();
+    let gateway = &me.visitor.site.gateway;
+    let duration = form.duration.map(Duration::from_secs);
+    let destination = form.destination.as_deref().filter(|text| !text.is_empty());
+    let entry = gateway.enter_console(&me.session, form.role, duration, destination, &me.visitor.caller).await?;
+    Ok(HttpResponse::Found().insert_header(("Location", entry.url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
+}
+
+#[derive(Deserialize)]
+pub(super) struct CredentialsForm {
+    csrf: String,
+    role: String,
+    duration: Option<u64>,
+}
+
+impl CredentialsForm {
+    fn wish(&self) -> Wish {
+        Wish { role: self.role.clone(), duration: self.duration.map(Duration::from_secs), purpose: Purpose::Credentials }
+    }
+}
+
+/// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
+pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsForm>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    me.check(&form.csrf)?;
+    let handover = me.visitor.site.gateway.lay_down(&me.id, &me.session, &form.wish(), &me.visitor.caller).await?;
+    Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
+}
+
+/// `GET /credentials/{handover}`: shows them, and takes them out of the store by that.
+pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    let gateway = &me.visitor.site.gateway;
+    let taken = match HandoverId::parse(&handover) {
+        Some(id) => gateway.pick_up(&me.id, &id).await?,
+        None => None,
+    };
+    let Some(laid_down) = taken else {
+        let gone = CredentialsGone { shell: me.visitor.site.shell(me.csrf(), Some(&me.session)) };
+        let mut response = html(&gone);
+        *response.status_mut() = actix_web::http::StatusCode::GONE;
+        return Ok(response);
+    };
+    let credentials = laid_down.credentials;
+    let rendered = Rendered::of(&me, &credentials)?;
+    let expires = credentials.expires;
+    let role = &credentials.role;
+    let values = [
+        ("Access key ID", credentials.access_key_id.as_str()),
+        ("Secret access key", credentials.secret_access_key.expose_secret()),
+        ("Session token", credentials.session_token.expose_secret()),
+    ];
+    let page = Credentials {
+        shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
+        role: role.path_and_name().into(),
+        role_arn: role.as_str().into(),
+        account_id: rendered.account.id.as_str().into(),
+        account_name: rendered.account.name.as_str().into(),
+        env: rendered.account.tags.iter().find(|(key, _)| key == "env").map(|(_, value)| value.as_str().into()),
+        expires: expires.into(),
+        duration: laid_down.duration,
+        formats: rendered.formats.iter().map(|(format, text)| view(*format, text)).collect(),
+        values: values.into_iter().map(|(label, text)| Value { label: label.into(), text: text.into() }).collect(),
+    };
+    let mut response = html(&page);
+    response.headers_mut().insert(REFERRER_POLICY, actix_web::http::header::HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
+
+/// The credentials in every format that can hold them.
+struct Rendered {
+    account: Account,
+    formats: Vec<(Format, SecretString)>,
+}
+
+impl Rendered {
+    fn of(me: &SignedInVisitor, credentials: &crate::aws::Credentials) -> Result<Self, PageError> {
+        let (account, profile, region) = naming(me, &credentials.role)?;
+        let rendered = Format::ALL.into_iter().filter_map(|format| match format.render(credentials, &profile, Some(&region)) {
+            Ok(text) => Some((format, text)),
+            Err(error) => {
+                tracing::warn!(format = format.id(), reason = %error, "a format was left out");
+                None
+            }
+        });
+        Ok(Self { formats: rendered.collect(), account })
+    }
+}
+
+/// The account, the profile's name and the default region for a role.
+fn naming(me: &SignedInVisitor, role: &RoleArn) -> Result<(Account, String, Region), PageError> {
+    let gateway = &me.visitor.site.gateway;
+    let account = gateway.policy.load().account(role.account().as_str()).cloned().ok_or(PageError::NotFound)?;
+    let profile = profile_name(&account, role);
+    Ok((account, profile, gateway.sts.region(role.partition()).clone()))
+}
+
+fn view(format: Format, text: &SecretString) -> FormatView<'_> {
+    FormatView {
+        key: format.id(),
+        label: format.label().into(),
+        hint: hint(format).into(),
+        file: format.file_name().into(),
+        text: text.expose_secret().into(),
+    }
+}
+
+/// What to do with a format.
+const fn hint(format: Format) -> &'static str {
+    match format {
+        Format::Bash => "Paste into a bash or zsh terminal.",
+        Format::Fish => "Paste into a fish terminal.",
+        Format::PowerShell => "Paste into a PowerShell window.",
+        Format::Cmd => "Paste into a Windows command prompt.",
+        Format::Profile => "Append to the file ~/.aws/credentials, then use the profile's name.",
+        Format::ProcessJson => "For a program that reads what a credential_process prints.",
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct DownloadForm {
+    #[serde(flatten)]
+    wish: CredentialsForm,
+    format: String,
+}
+
+/// `POST /credentials/download`: issues new credentials as a file, for browsers without JavaScript. With it, the page makes the file itself.
+pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    me.check(&form.wish.csrf)?;
+    let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
+    let issued = me.visitor.site.gateway.assume(&me.session, &form.wish.wish(), &me.visitor.caller).await?;
+    let (_, profile, region) = naming(&me, &issued.credentials.role)?;
+    let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::unsafe_value(&error))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", format.file_name())))
+        .content_type(format.media_type())
+        .body(text.expose_secret().to_owned()))
+}

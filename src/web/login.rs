@@ -1,0 +1,119 @@
+//! `/login`, `/login/{provider}`, `/callback/{provider}`: from nobody to somebody.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use super::cookies::Kind;
+use super::site::Site;
+use super::trouble::{PageError, html, redirect};
+use super::views::{Continue, EmailForm, Notice, Provider, SignIn};
+use super::visitor::{Visitor, check};
+use crate::gateway::LocalPath;
+use crate::identity::oidc::Callback;
+
+#[derive(Deserialize)]
+pub(super) struct ChooseQuery {
+    next: Option<String>,
+    /// Set when a session was there and is over.
+    ended: Option<String>,
+}
+
+/// `GET /login`: the choice of a provider.
+pub(super) async fn choose(visitor: Visitor, query: web::Query<ChooseQuery>) -> Result<HttpResponse, PageError> {
+    let next = LocalPath::parse_or_home(query.next.as_deref());
+    if visitor.session().await?.is_some() {
+        return Ok(redirect(next.as_str()).finish());
+    }
+    let notice = query.ended.is_some().then(|| Notice { warning: false, text: "Your session has ended. Sign in again to go on.".into() });
+    Ok(sign_in(&visitor, &next, notice, EmailForm::default()))
+}
+
+fn sign_in(visitor: &Visitor, next: &LocalPath, notice: Option<Notice<'_>>, email: EmailForm<'_>) -> HttpResponse {
+    let gateway = &visitor.site.gateway;
+    let last_used = |id: &str| visitor.last_provider.as_deref() == Some(id);
+    let mut providers: Vec<_> = gateway
+        .providers
+        .iter()
+        .map(|provider| Provider {
+            id: provider.id().as_str().into(),
+            name: provider.name().into(),
+            last_used: last_used(provider.id().as_str()),
+            unavailable: provider.health().is_down(),
+        })
+        .collect();
+    providers.sort_by_key(|provider| !provider.last_used);
+    let page = SignIn {
+        shell: visitor.site.shell(visitor.csrf(), None),
+        notice,
+        providers,
+        email: gateway.providers.iter().any(crate::identity::oidc::Provider::has_domains).then_some(email),
+        next: next.as_str().into(),
+    };
+    let mut response = html(&page);
+    remember_browser(visitor, &mut response);
+    response
+}
+
+/// The browser's id is set once and stays: two tabs that sign in at the same time must not undo each other.
+fn remember_browser(visitor: &Visitor, response: &mut HttpResponse) {
+    if visitor.browser_is_new {
+        let _ = response.add_cookie(&visitor.site.cookies.write(Kind::Browser, visitor.browser.expose()));
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct EmailQuery {
+    email: String,
+    csrf: String,
+    next: Option<String>,
+}
+
+/// `POST /login`: finds the provider by the domain of an e-mail address. The address travels to nobody but that provider.
+pub(super) async fn by_email(visitor: Visitor, form: web::Form<EmailQuery>) -> Result<HttpResponse, PageError> {
+    check(&visitor.browser.expose(), &form.csrf)?;
+    let next = LocalPath::parse_or_home(form.next.as_deref());
+    let email: String = form.email.trim().chars().take(254).collect();
+    let Some(provider) = visitor.site.gateway.provider_for_email(&email) else {
+        let problem = "No identity provider serves this domain. Check the address, or choose a provider above.";
+        return Ok(sign_in(&visitor, &next, None, EmailForm { value: email.into(), problem: Some(problem.into()) }));
+    };
+    let (id, name) = (provider.id().to_string(), provider.name().to_owned());
+    let url = visitor.site.gateway.begin(&id, &visitor.browser, &next, Some(&email)).await?;
+    let page = Continue { shell: visitor.site.shell(visitor.csrf(), None), destination: name.into(), url: url.as_str().into() };
+    let mut response = html(&page);
+    started(&visitor.site, &id, &mut response);
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+pub(super) struct BeginQuery {
+    next: Option<String>,
+}
+
+/// `GET /login/{provider}`: on to the provider.
+pub(super) async fn begin(visitor: Visitor, provider: web::Path<String>, query: web::Query<BeginQuery>) -> Result<HttpResponse, PageError> {
+    let next = LocalPath::parse_or_home(query.next.as_deref());
+    let url = visitor.site.gateway.begin(&provider, &visitor.browser, &next, None).await?;
+    let mut response = redirect(url.as_str()).finish();
+    remember_browser(&visitor, &mut response);
+    started(&visitor.site, &provider, &mut response);
+    Ok(response)
+}
+
+fn started(site: &Site, provider: &str, response: &mut HttpResponse) {
+    let _ = response.add_cookie(&site.cookies.write(Kind::LastProvider, provider.to_owned()));
+}
+
+/// `GET /callback/{provider}`: the provider's answer.
+pub(super) async fn callback(
+    visitor: Visitor,
+    provider: web::Path<String>,
+    query: web::Query<Callback>,
+) -> Result<HttpResponse, PageError> {
+    let browser = (!visitor.browser_is_new).then_some(&visitor.browser);
+    let gateway = &visitor.site.gateway;
+    let signed_in = gateway.complete(&provider, &query, browser, visitor.session_id.as_ref(), &visitor.caller).await?;
+    let mut response = redirect(signed_in.return_to.as_str()).finish();
+    let _ = response.add_cookie(&visitor.site.cookies.write(Kind::Session, signed_in.session.expose()));
+    Ok(response)
+}

@@ -1,0 +1,60 @@
+//! `/logout` and `/signed-out`.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use super::cookies::Kind;
+use super::trouble::{PageError, html, redirect};
+use super::views::{Continue, SignedOut};
+use super::visitor::Visitor;
+use crate::gateway::LogoutScope;
+
+#[derive(Deserialize)]
+pub(super) struct LogoutForm {
+    csrf: String,
+    scope: Scope,
+}
+
+/// What the form ends.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    Here,
+    Everywhere,
+    Provider,
+}
+
+/// `POST /logout`: ends sessions, and tells that AWS credentials already taken live on.
+pub(super) async fn log_out(visitor: Visitor, form: web::Form<LogoutForm>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    me.check(&form.csrf)?;
+    let site = &me.visitor.site;
+    let scope = match form.scope {
+        Scope::Here => LogoutScope::Here,
+        Scope::Everywhere => LogoutScope::Everywhere,
+        Scope::Provider => LogoutScope::Provider,
+    };
+    let signed_out = site.gateway.log_out(&me.id, &me.session, scope, &me.visitor.caller).await?;
+    let mut response = match signed_out.at_provider {
+        // The provider's page is another site, where a form's redirect may not lead: a page in between goes on.
+        Some(url) => {
+            let provider = site.gateway.provider_name(me.session.identity.provider()).to_owned();
+            html(&Continue { shell: site.shell(me.visitor.csrf(), None), destination: provider.into(), url: url.as_str().into() })
+        }
+        None if scope == LogoutScope::Everywhere => redirect("/signed-out?everywhere=1").finish(),
+        None => redirect("/signed-out").finish(),
+    };
+    let _ = response.add_cookie(&site.cookies.clear(Kind::Session));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignedOutQuery {
+    everywhere: Option<String>,
+}
+
+/// `GET /signed-out`: also where a provider sends people after it signed them out.
+pub(super) async fn signed_out(visitor: Visitor, query: web::Query<SignedOutQuery>) -> HttpResponse {
+    let page = SignedOut { shell: visitor.site.shell(visitor.csrf(), None), everywhere: query.everywhere.is_some(), still_at: None };
+    html(&page)
+}

@@ -1,0 +1,57 @@
+//! What is not a page for people: health, files, and the issuer's documents.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpResponse, web};
+
+use super::assets;
+use super::site::Site;
+use super::trouble::PageError;
+
+/// How long AWS and others may keep the issuer's documents, in seconds. Keys are published ahead of their use by far longer.
+const DOCUMENT_SECONDS: u32 = 300;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn health() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// `GET /readyz`: the store answers and the record can be written, so people can be served.
+pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
+    let store = site.gateway.vault.ping().await.is_ok();
+    let audit = site.gateway.audit.is_healthy();
+    let word = |good| if good { "ok" } else { "unavailable" };
+    let body = format!("store: {}\naudit: {}\n", word(store), word(audit));
+    let mut response = if store && audit { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.content_type("text/plain; charset=utf-8").body(body)
+}
+
+/// `GET /static/{file}`: a built-in file. Its name has the digest of its bytes in it, so it may be kept for ever.
+pub(super) async fn asset(file: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let (bytes, mime) = assets::find(&file).ok_or(PageError::NotFound)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((CONTENT_TYPE, mime))
+        .body(bytes))
+}
+
+/// The discovery document that AWS reads.
+pub(super) async fn discovery(site: web::Data<Site>) -> HttpResponse {
+    document(site.gateway.issuer.discovery())
+}
+
+/// The key set that AWS reads.
+pub(super) async fn key_set(site: web::Data<Site>) -> HttpResponse {
+    document(site.gateway.issuer.key_set())
+}
+
+fn document(json: &str) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, format!("public, max-age={DOCUMENT_SECONDS}")))
+        .content_type("application/json")
+        .body(json.to_owned())
+}
+
+/// Everything else.
+pub(super) async fn not_found() -> Result<HttpResponse, PageError> {
+    Err(PageError::NotFound)
+}

@@ -1,0 +1,77 @@
+//! The HTTP server: limits, time-outs, and an orderly end.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+use super::guard::guard;
+use super::site::Site;
+use super::trouble::PageError;
+
+/// How the server takes care of itself.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Worker threads; none for one a core.
+    pub workers: Option<usize>,
+    /// How long a client may take to send a request's head.
+    pub request_timeout: Duration,
+    /// How long requests in flight may take when the server stops.
+    pub shutdown_grace: Duration,
+}
+
+/// A server that runs until it is told to stop.
+pub struct Running {
+    handle: ServerHandle,
+    task: tokio::task::JoinHandle<io::Result<()>>,
+    address: SocketAddr,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets requests in flight finish, and stops.
+    ///
+    /// # Errors
+    /// What the server ended with.
+    pub async fn stop(self) -> io::Result<()> {
+        self.handle.stop(true).await;
+        self.task.await.unwrap_or(Ok(()))
+    }
+}
+
+/// Serves a site on a listener.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(site: Site, listener: TcpListener, options: &ServerOptions) -> io::Result<Running> {
+    let address = listener.local_addr()?;
+    let site = web::Data::new(site);
+    let body_limit = site.settings.body_limit;
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(site.clone())
+            .app_data(web::FormConfig::default().limit(body_limit).error_handler(|_, _| PageError::Unreadable.into()))
+            .app_data(web::QueryConfig::default().error_handler(|_, _| PageError::Unreadable.into()))
+            .app_data(web::PathConfig::default().error_handler(|_, _| PageError::NotFound.into()))
+            .app_data(web::PayloadConfig::new(body_limit))
+            .wrap(from_fn(guard))
+            .configure(|config| super::routes(config, &site))
+    })
+    .client_request_timeout(options.request_timeout)
+    .shutdown_timeout(options.shutdown_grace.as_secs())
+    .disable_signals();
+    if let Some(workers) = options.workers {
+        server = server.workers(workers);
+    }
+    let server = server.listen(listener)?.run();
+    let handle = server.handle();
+    Ok(Running { handle, task: tokio::spawn(server), address })
+}

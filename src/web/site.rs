@@ -1,0 +1,110 @@
+//! What all handlers share.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use ipnet::IpNet;
+use url::Url;
+
+use super::cookies::Cookies;
+use super::views::{Shell, Text, Who};
+use crate::arn::Partition;
+use crate::gateway::{Caller, Gateway};
+use crate::store::Session;
+
+/// The longest user agent that is recorded.
+const LONGEST_USER_AGENT: usize = 256;
+
+/// What an administrator says about the pages.
+#[derive(Debug, Clone, Default)]
+pub struct SiteSettings {
+    /// Whom people ask for help.
+    pub contact: Option<String>,
+    /// A line above every page, such as that this is a demonstration.
+    pub banner: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The largest form that is read, in bytes.
+    pub body_limit: usize,
+    /// How long a request may take, from its head to its answer.
+    pub request_timeout: std::time::Duration,
+}
+
+/// The gateway with what its pages need. Made once, shared by all workers.
+pub struct Site {
+    /// The product behind the pages.
+    pub gateway: Gateway,
+    pub(super) settings: SiteSettings,
+    pub(super) cookies: Cookies,
+    /// The origin of the public URL: absolute URLs and `Origin` checks go by it, never by the `Host` header.
+    pub(super) origin: String,
+    pub(super) content_security_policy: String,
+    pub(super) is_https: bool,
+}
+
+impl Site {
+    /// A site for a gateway.
+    #[must_use]
+    pub fn new(gateway: Gateway, settings: SiteSettings) -> Self {
+        let is_https = gateway.public_url.scheme() == "https";
+        let mut partitions: Vec<Partition> = gateway.policy.load().accounts().iter().map(|account| account.partition).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        // Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
+        let form_action = gateway.console.form_action_sources(partitions).join(" ");
+        let content_security_policy = format!(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {form_action}; frame-ancestors 'none'; \
+             base-uri 'none'"
+        );
+        let origin = gateway.public_url.origin().ascii_serialization();
+        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https }
+    }
+
+    /// The path under which the issuer's documents stand, without a trailing slash.
+    pub(super) fn issuer_path(&self) -> String {
+        let url = Url::parse(self.gateway.issuer.url());
+        url.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+    }
+
+    /// Who is on the wire. Behind trusted proxies it is the last address in `X-Forwarded-For` that is none of theirs.
+    pub(super) fn caller(&self, request: &HttpRequest) -> Caller {
+        let peer = request.peer_addr().map(|address| address.ip());
+        let is_proxy = |ip: &IpAddr| self.settings.trusted_proxies.iter().any(|net| net.contains(ip));
+        let mut ip = peer;
+        if peer.as_ref().is_some_and(is_proxy) {
+            let forwarded = request.headers().get_all(header::X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
+            let hops: Vec<_> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+            for hop in hops.iter().rev() {
+                // What is not an address was written by nobody that we trust.
+                let Ok(address) = hop.parse::<IpAddr>() else { break };
+                ip = Some(address);
+                if !is_proxy(&address) {
+                    break;
+                }
+            }
+        }
+        let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Caller { ip, user_agent: user_agent.chars().take(LONGEST_USER_AGENT).collect() }
+    }
+
+    /// What surrounds a page.
+    pub(super) fn shell<'a>(&'a self, csrf: String, session: Option<&'a Session>) -> Shell<'a> {
+        let who = session.map(|session| {
+            let provider = session.identity.provider();
+            Who {
+                username: session.identity.username().into(),
+                provider: self.gateway.provider_name(provider).into(),
+                provider_logout: self.gateway.provider(provider.as_str()).is_some_and(crate::identity::oidc::Provider::offers_logout),
+                ends: session.expires.into(),
+            }
+        });
+        Shell {
+            brand: "Rolegate".into(),
+            banner: self.settings.banner.as_deref().map(Text::from),
+            contact: self.settings.contact.as_deref().map(Text::from),
+            csrf: csrf.into(),
+            who,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! From a failure to a page: a short, fixed list of plain sentences.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{LOCATION, RETRY_AFTER};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use askama::Template;
+
+use super::site::Site;
+use super::views::{ErrorPage, Link, Mender, Text};
+use crate::access::Denied;
+use crate::aws;
+use crate::gateway::{Failure, LocalPath, Trouble};
+use crate::identity::Rejected;
+
+/// Why a request has no page of its own.
+#[derive(Debug)]
+pub(super) enum PageError {
+    /// The gateway failed, and logged why.
+    Failure(Failure),
+    /// Nobody is signed in: on to the sign-in page, and back here afterwards.
+    SignInFirst { next: LocalPath, had_session: bool },
+    /// The form does not come from a page of ours.
+    Forged,
+    /// There is no such page.
+    NotFound,
+    /// The request cannot be read: a field is missing, or it is too large.
+    Unreadable,
+    /// The request took longer than the configuration allows, to arrive or to be answered.
+    TooSlow,
+}
+
+impl PageError {
+    pub(super) fn bad_destination(reason: &dyn fmt::Display) -> Self {
+        Self::Failure(Failure::logged(Trouble::BadDestination, reason))
+    }
+
+    pub(super) fn unsafe_value(reason: &dyn fmt::Display) -> Self {
+        Self::Failure(Failure::logged(Trouble::Signing, reason))
+    }
+}
+
+impl From<Failure> for PageError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failure(_) => "failure",
+            Self::SignInFirst { .. } => "nobody is signed in",
+            Self::Forged => "forged form",
+            Self::NotFound => "not found",
+            Self::Unreadable => "unreadable request",
+            Self::TooSlow => "too slow",
+        })
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::SignInFirst { .. } => StatusCode::SEE_OTHER,
+            Self::Forged => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Failure(failure) => match &failure.trouble {
+                Trouble::UnknownProvider => StatusCode::NOT_FOUND,
+                Trouble::BadDestination => StatusCode::BAD_REQUEST,
+                Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
+                Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
+                Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
+                Trouble::Store | Trouble::Audit => StatusCode::SERVICE_UNAVAILABLE,
+            },
+        }
+    }
+
+    /// The bare answer. `guard` puts the page in it, because only there the site is at hand.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::SignInFirst { next, had_session } => {
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.append_pair("next", next.as_str());
+                if *had_session {
+                    query.append_pair("ended", "1");
+                }
+                response.insert_header((LOCATION, format!("/login?{}", query.finish())));
+            }
+            Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Audit) => {
+                response.insert_header((RETRY_AFTER, "5"));
+            }
+            _ => {}
+        }
+        response.finish()
+    }
+}
+
+/// A page.
+pub(super) fn html(page: &impl Template) -> HttpResponse {
+    match page.render() {
+        Ok(body) => HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body),
+        Err(error) => {
+            tracing::error!(reason = %error, "a page was not rendered");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// On to another page, by GET.
+pub(super) fn redirect(to: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((LOCATION, to));
+    response
+}
+
+/// A page's sentences.
+struct Words {
+    title: &'static str,
+    happened: Text<'static>,
+    mender: Mender<'static>,
+    next: &'static str,
+    action: (&'static str, &'static str),
+}
+
+const HOME: (&str, &str) = ("Back to your roles", "/");
+const LOGIN: (&str, &str) = ("Sign in", "/login");
+
+/// The page for an error.
+pub(super) fn page<'a>(site: &'a Site, error: &PageError) -> ErrorPage<'a> {
+    let words = words(error);
+    let incident = match error {
+        PageError::Failure(failure) => Some(failure.incident.clone().into()),
+        _ => None,
+    };
+    let (label, href) = words.action;
+    ErrorPage {
+        shell: site.shell(String::new(), None),
+        title: words.title.into(),
+        happened: words.happened,
+        mender: words.mender,
+        next: words.next.into(),
+        incident,
+        action: Some(Link { label: label.into(), href: href.into() }),
+    }
+}
+
+fn words(error: &PageError) -> Words {
+    match error {
+        PageError::Failure(failure) => trouble(&failure.trouble),
+        PageError::SignInFirst { .. } => Words {
+            title: "Sign in first",
+            happened: "Nobody is signed in here.".into(),
+            mender: Mender::You,
+            next: "Sign in, and you come back to where you wanted to go.",
+            action: LOGIN,
+        },
+        PageError::Forged => Words {
+            title: "This form has expired",
+            happened: "The form was sent from a page that is no longer valid, or from another site. Nothing was done.".into(),
+            mender: Mender::You,
+            next: "Open the page again and repeat what you did. If you did nothing, another site tried to act in your name: nothing came of it.",
+            action: HOME,
+        },
+        PageError::NotFound => Words {
+            title: "There is no such page",
+            happened: "The address leads nowhere.".into(),
+            mender: Mender::You,
+            next: "Check the address, or start from your roles.",
+            action: HOME,
+        },
+        PageError::Unreadable => Words {
+            title: "The request cannot be read",
+            happened: "Something that the page needs is missing from the request, or the request is too large. Nothing was done.".into(),
+            mender: Mender::You,
+            next: "Go back to your roles and start again from there.",
+            action: HOME,
+        },
+        PageError::TooSlow => Words {
+            title: "That took too long",
+            happened: "The request did not arrive, or was not answered, within the time that the gateway allows. Nothing was handed over."
+                .into(),
+            mender: Mender::Administrator,
+            next: "Try again. If it stays, tell your administrator when it happened.",
+            action: HOME,
+        },
+    }
+}
+
+fn trouble(trouble: &Trouble) -> Words {
+    match trouble {
+        Trouble::UnknownProvider => Words {
+            title: "There is no such identity provider",
+            happened: "The address names an identity provider that is not configured here.".into(),
+            mender: Mender::You,
+            next: "Choose one on the sign-in page.",
+            action: LOGIN,
+        },
+        Trouble::ProviderUnavailable(name) => Words {
+            title: "The identity provider does not answer",
+            happened: format!("{name} could not be reached, or its answer made no sense. You were not signed in.").into(),
+            mender: Mender::Provider(name.clone().into()),
+            next: "Try again in a minute, or choose another provider.",
+            action: LOGIN,
+        },
+        Trouble::SignInRefused(name, rejected) => refused(name, rejected),
+        Trouble::SignInExpired => Words {
+            title: "This sign-in is no longer valid",
+            happened: "It took longer than ten minutes, was finished before, or was begun in another browser.".into(),
+            mender: Mender::You,
+            next: "Start again.",
+            action: LOGIN,
+        },
+        Trouble::Denied(denied) => Words {
+            title: "This role is not yours to take",
+            happened: denial(denied).into(),
+            mender: if matches!(denied, Denied::Duration(_)) { Mender::You } else { Mender::Administrator },
+            next: "Your roles are on the start page. If one is missing, ask your administrator.",
+            action: HOME,
+        },
+        Trouble::BadDestination => Words {
+            title: "The console page is not allowed",
+            happened: "The link leads to a page that is not in the AWS console of the role's partition. Nothing was issued.".into(),
+            mender: Mender::You,
+            next: "Check the link's destination, or open the console's start page instead.",
+            action: HOME,
+        },
+        Trouble::Aws(explanation) => from_aws(explanation),
+        Trouble::SignInAgain => Words {
+            title: "Sign in again for this role",
+            happened: "The role needs a fresh token of your identity provider, and yours has expired.".into(),
+            mender: Mender::You,
+            next: "Sign out, sign in again, and take the role right away.",
+            action: HOME,
+        },
+        Trouble::Signing => Words {
+            title: "The gateway could not do it",
+            happened: "The proof for AWS could not be made. Nothing was issued.".into(),
+            mender: Mender::Administrator,
+            next: "Try again. If it stays, give your administrator the incident id.",
+            action: HOME,
+        },
+        Trouble::Store => Words {
+            title: "The gateway's memory does not answer",
+            happened: "Sessions cannot be looked up right now. Nothing was lost and nothing was issued.".into(),
+            mender: Mender::Administrator,
+            next: "Try again in a few seconds.",
+            action: HOME,
+        },
+        Trouble::Audit => Words {
+            title: "The audit trail cannot be written",
+            happened: "Rolegate hands out nothing that it cannot record, so nothing was handed out.".into(),
+            mender: Mender::Administrator,
+            next: "Tell your administrator, with the incident id.",
+            action: HOME,
+        },
+    }
+}
+
+fn refused(name: &str, rejected: &Rejected) -> Words {
+    let overage = matches!(rejected, Rejected::GroupsOverage);
+    let happened = match rejected {
+        Rejected::ProviderError(error) if error == "access_denied" => {
+            format!("{name} did not sign you in: the request was cancelled or denied there.")
+        }
+        Rejected::GroupsOverage => {
+            format!(
+                "You are in more groups than {name} puts into a sign-in, and it left all of them out. That is not the same as having none."
+            )
+        }
+        Rejected::NotYetValid | Rejected::Expired => {
+            format!("The answer from {name} is not valid at this time: one of the two clocks is off.")
+        }
+        Rejected::TooOld | Rejected::Acr => format!("The sign-in at {name} is not fresh or not strong enough for this gateway."),
+        _ => format!("The answer from {name} was refused because it could not be verified."),
+    };
+    let next = if overage {
+        "Your administrator can limit the groups in the token to those assigned to the application."
+    } else {
+        "Try again. If it stays, give your administrator the incident id."
+    };
+    let mender = match rejected {
+        Rejected::ProviderError(_) | Rejected::TooOld | Rejected::Acr => Mender::You,
+        _ => Mender::Administrator,
+    };
+    Words { title: "You were not signed in", happened: happened.into(), mender, next, action: LOGIN }
+}
+
+fn from_aws(explanation: &aws::Explanation) -> Words {
+    let mender = match explanation.mender {
+        aws::Mender::Person => Mender::You,
+        aws::Mender::GatewayAdministrator | aws::Mender::AccountAdministrator => Mender::Administrator,
+        aws::Mender::Aws => Mender::Aws,
+    };
+    Words { title: "AWS did not do it", happened: explanation.happened.into(), mender, next: explanation.advice, action: HOME }
+}
+
+/// Why the rules do not hand out a role, for people.
+pub(super) fn denial(denied: &Denied) -> String {
+    match denied {
+        Denied::NotGranted => "No rule gives you this role.".into(),
+        Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
+        Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
+        Denied::MissingClaim(_) | Denied::TagValue(_) => {
+            "Your sign-in did not bring something that this role needs. Your administrator can see what.".into()
+        }
+    }
+}
+
+fn spoken(span: Duration) -> String {
+    humantime::format_duration(span).to_string()
+}

@@ -1,0 +1,99 @@
+//! What each page shows, as plain data, and its rendering.
+//!
+//! A view decides nothing and looks nothing up: the handlers fill it. Every text is escaped by the templates; there is no way around
+//! that in them. Every form carries the csrf token of [`Shell`].
+
+mod access;
+mod credentials;
+mod entry;
+mod error;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+pub use access::{Account, Go, NoRoles, Offer, Portal, Role, Target};
+pub use credentials::{Credentials, CredentialsGone, Format, Value};
+pub use entry::{Continue, EmailForm, Notice, Provider, SignIn, SignedOut};
+pub use error::{ErrorPage, Link, Mender};
+
+/// A text of a page: borrowed where it can be, for the portal is rendered often.
+pub type Text<'a> = Cow<'a, str>;
+
+/// What surrounds every page.
+#[derive(Debug, Clone)]
+pub struct Shell<'a> {
+    /// The product's name in the header and in the window's title.
+    pub brand: Text<'a>,
+    /// A line above everything, such as that this is a demonstration.
+    pub banner: Option<Text<'a>>,
+    /// Who to ask for help, as the administrator wrote it.
+    pub contact: Option<Text<'a>>,
+    /// The token that every form of the page sends back as `csrf`.
+    pub csrf: Text<'a>,
+    /// Who is signed in, if somebody is.
+    pub who: Option<Who<'a>>,
+}
+
+/// The person in the header.
+#[derive(Debug, Clone)]
+pub struct Who<'a> {
+    /// The name that people recognise.
+    pub username: Text<'a>,
+    /// The display name of the provider that vouches.
+    pub provider: Text<'a>,
+    /// Whether the provider can be asked to sign the person out too.
+    pub provider_logout: bool,
+    /// When the session here ends at the latest.
+    pub ends: At,
+}
+
+/// A moment as pages show it: UTC in the text, which the script turns into local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At(pub DateTime<Utc>);
+
+impl At {
+    /// The moment for a `datetime` attribute, to the second.
+    #[must_use]
+    pub fn iso(self) -> impl fmt::Display {
+        self.0.format("%Y-%m-%dT%H:%M:%SZ")
+    }
+}
+
+impl From<DateTime<Utc>> for At {
+    fn from(moment: DateTime<Utc>) -> Self {
+        Self(moment)
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format("%-d %b %Y, %H:%M UTC").fmt(f)
+    }
+}
+
+/// A text as a value in a URL's query.
+pub(crate) struct Query<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        url::form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|piece| f.write_str(piece))
+    }
+}
+
+/// The style class for an account's `env` tag. Colour only: the label is always there as text.
+#[must_use]
+pub fn tone(env: &str) -> &'static str {
+    const TONES: [(&str, &[&str]); 3] = [
+        ("prod", &["prod", "production", "prd", "live"]),
+        ("staging", &["staging", "stage", "stg", "preprod", "pre-prod", "preproduction", "uat", "qa"]),
+        ("dev", &["dev", "development", "test", "testing", "tst", "sandbox", "sbx", "playground"]),
+    ];
+    let known = TONES.iter().find(|(_, labels)| labels.iter().any(|label| label.eq_ignore_ascii_case(env)));
+    known.map_or("other", |(class, _)| class)
+}

@@ -1,0 +1,157 @@
+//! The portal, and the pages of deep links.
+
+use std::fmt;
+use std::time::Duration;
+
+use askama::Template;
+
+use super::{Query, Shell, Text};
+
+/// The session lengths that are offered, in seconds, up to what the rules allow.
+const STEPS: [u64; 6] = [900, 3600, 7200, 14_400, 28_800, 43_200];
+/// The length that is chosen until the person says otherwise: every role allows it.
+const USUAL: u64 = 3600;
+
+/// An account with the person's roles in it.
+#[derive(Debug, Clone)]
+pub struct Account<'a> {
+    /// Its twelve digits.
+    pub id: Text<'a>,
+    /// The name that people use.
+    pub name: Text<'a>,
+    /// Its `env` tag.
+    pub env: Option<Text<'a>>,
+    /// Its other tags.
+    pub tags: Vec<(Text<'a>, Text<'a>)>,
+    /// The person's roles, in the order to show them.
+    pub roles: Vec<Role<'a>>,
+}
+
+impl Account<'_> {
+    /// The deep link to a role of this account.
+    fn link<'s>(&'s self, role: &'s Role<'_>) -> impl fmt::Display + 's {
+        DeepLink { account: &self.id, role: &role.name }
+    }
+}
+
+/// `/go?account=…&role=…`.
+struct DeepLink<'a> {
+    account: &'a str,
+    role: &'a str,
+}
+
+impl fmt::Display for DeepLink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/go?account={}&role={}", Query(self.account), Query(self.role))
+    }
+}
+
+/// A role that the person may have.
+#[derive(Debug, Clone)]
+pub struct Role<'a> {
+    /// Its name, with its path if it has one.
+    pub name: Text<'a>,
+    /// Its ARN, which the forms post as `role`.
+    pub arn: Text<'a>,
+    /// The longest session that the rules allow.
+    pub longest: Duration,
+    /// Why it cannot be taken although it is granted, as a sentence.
+    pub obstacle: Option<Text<'a>>,
+}
+
+impl Role<'_> {
+    /// The session lengths to choose from, shortest first; the longest allowed is always among them.
+    pub fn lengths(&self) -> impl Iterator<Item = Offer> {
+        let longest = self.longest.as_secs();
+        let chosen = longest.min(USUAL);
+        let steps = STEPS.into_iter().filter(move |step| *step < longest);
+        steps.chain([longest]).map(move |seconds| Offer { seconds, usual: seconds == chosen })
+    }
+}
+
+/// A session length in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// The length, in seconds.
+    pub seconds: u64,
+    /// Whether it is the one that is chosen at first.
+    pub usual: bool,
+}
+
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.seconds / 3600, self.seconds % 3600 / 60) {
+            (0, minutes) => write!(f, "{minutes} min"),
+            (hours, 0) => write!(f, "{hours} h"),
+            (hours, minutes) => write!(f, "{hours} h {minutes} min"),
+        }
+    }
+}
+
+/// The accounts and roles of somebody who has some.
+#[derive(Debug, Template)]
+#[template(path = "portal.html", whitespace = "minimize")]
+pub struct Portal<'a> {
+    /// What surrounds the page.
+    pub shell: Shell<'a>,
+    /// A line above the list, such as that roles changed.
+    pub notice: Option<Text<'a>>,
+    /// The accounts, in the order to show them.
+    pub accounts: Vec<Account<'a>>,
+}
+
+impl Portal<'_> {
+    pub(super) fn roles(&self) -> usize {
+        self.accounts.iter().map(|account| account.roles.len()).sum()
+    }
+}
+
+/// Somebody is signed in and has no role. It names the groups that arrived and nothing about the rules.
+#[derive(Debug, Template)]
+#[template(path = "no_roles.html", whitespace = "minimize")]
+pub struct NoRoles<'a> {
+    /// What surrounds the page.
+    pub shell: Shell<'a>,
+    /// The display name of the provider.
+    pub provider: Text<'a>,
+    /// The groups that arrived, capped by the handler.
+    pub groups: Vec<Text<'a>>,
+    /// How many arrived in all.
+    pub total: usize,
+}
+
+/// Where a deep link leads.
+#[derive(Debug)]
+pub enum Target<'a> {
+    /// The link names a role that the person has.
+    Role {
+        /// The account; its list of roles is not shown.
+        account: Account<'a>,
+        /// The role.
+        role: Role<'a>,
+    },
+    /// The link names an account only: its roles to pick from.
+    Account {
+        /// The account with the person's roles.
+        account: Account<'a>,
+    },
+    /// The person has no such role. The page does not say whether it exists.
+    Missing {
+        /// The account, as the link names it.
+        account: Text<'a>,
+        /// The role, as the link names it.
+        role: Option<Text<'a>>,
+    },
+}
+
+/// A deep link, which waits for a click: a GET alone must enter nothing.
+#[derive(Debug, Template)]
+#[template(path = "go.html", whitespace = "minimize")]
+pub struct Go<'a> {
+    /// What surrounds the page.
+    pub shell: Shell<'a>,
+    /// What the link leads to.
+    pub target: Target<'a>,
+    /// The page of the console to open, already checked by the handler.
+    pub destination: Option<Text<'a>>,
+}

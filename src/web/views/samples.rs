@@ -1,0 +1,311 @@
+//! Realistic and hostile fillings of every page, for the tests and for looking at the pages.
+
+use std::time::Duration;
+
+use super::*;
+
+/// What somebody who writes claims, tags or URLs may try to break out of a page with.
+pub(super) const HOSTILE: &str = "\"><script>alert(1)</script>'{{ 7*7 }}{% if %}\n\u{202e}&amp;<img src=x onerror=alert(2)> style=x";
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn at(seconds: i64) -> At {
+    // 2 March 2026, 14:30 UTC, and some seconds.
+    At(DateTime::from_timestamp(1_772_461_800 + seconds, 0).unwrap())
+}
+
+fn shell(signed_in: bool) -> Shell<'static> {
+    let who = Who { username: "ana.duarte@example.org".into(), provider: "Okta".into(), provider_logout: true, ends: at(15_000) };
+    Shell {
+        brand: "Rolegate".into(),
+        banner: None,
+        contact: Some("#aws-access on chat, or cloud-team@example.org".into()),
+        csrf: "q4Yx0vC2mB8sJ1nLr7Tz5Kd9Wf3HgPaEuViOyXcMbNk".into(),
+        who: signed_in.then_some(who),
+    }
+}
+
+fn hostile_shell() -> Shell<'static> {
+    let who = Who { username: HOSTILE.into(), provider: HOSTILE.into(), provider_logout: true, ends: at(15_000) };
+    Shell { brand: HOSTILE.into(), banner: Some(HOSTILE.into()), contact: Some(HOSTILE.into()), csrf: HOSTILE.into(), who: Some(who) }
+}
+
+fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
+    Role { name: name.to_owned().into(), arn: format!("arn:aws:iam::{account}:role/{name}").into(), longest: HOUR * hours, obstacle: None }
+}
+
+fn account(id: &'static str, name: &'static str, env: Option<&'static str>, roles: &[(&str, u32)]) -> Account<'static> {
+    let tags = vec![("team".into(), "payments".into()), ("cost-center".into(), "4711".into())];
+    let roles = roles.iter().map(|(name, hours)| role(id, name, *hours)).collect();
+    Account { id: id.into(), name: name.into(), env: env.map(Into::into), tags, roles }
+}
+
+fn hostile_account() -> Account<'static> {
+    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), longest: HOUR, obstacle: None };
+    let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
+    let tags = vec![(HOSTILE.into(), HOSTILE.into())];
+    Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked] }
+}
+
+fn few() -> Vec<Account<'static>> {
+    vec![
+        account("111122223333", "Production", Some("prod"), &[("PlatformAdmin", 1), ("ReadOnly", 12)]),
+        account("222233334444", "Staging", Some("staging"), &[("Developer", 8), ("PlatformAdmin", 4), ("ReadOnly", 12)]),
+        account("333344445555", "Shared services", None, &[("NetworkViewer", 12)]),
+    ]
+}
+
+fn many() -> Vec<Account<'static>> {
+    const UNITS: [&str; 10] =
+        ["Billing", "Checkout", "Data lake", "Fraud", "Identity", "Ledger", "Mobile", "Payments", "Search", "Warehouse"];
+    const STAGES: [(&str, Option<&str>); 4] =
+        [("prod", Some("prod")), ("staging", Some("staging")), ("dev", Some("dev")), ("sandbox", None)];
+    let pairs = UNITS.iter().enumerate().flat_map(|(u, unit)| STAGES.iter().enumerate().map(move |(s, stage)| (u, unit, s, stage)));
+    pairs
+        .map(|(u, unit, s, (stage, env))| {
+            let id = format!("{:012}", 100_000_000_000 + u * 7_310_000_123 + s * 11_101);
+            let roles = ["Developer", "ReadOnly", "PlatformAdmin"].iter().take(1 + (u + s) % 3).map(|name| role(&id, name, 8)).collect();
+            let tags = vec![("team".into(), unit.to_lowercase().into())];
+            Account { id: id.into(), name: format!("{unit} {stage}").into(), env: env.map(Into::into), tags, roles }
+        })
+        .collect()
+}
+
+fn long() -> Vec<Account<'static>> {
+    let mut account = account(
+        "444455556666",
+        "Customer-facing-platform-for-the-northern-european-region-disaster-recovery",
+        Some("pre-production-eu-north-1"),
+        &[("teams/platform/OrganizationAccountAccessRoleForIncidentResponseAndRecoveryNN", 12), ("A", 1)],
+    );
+    account.tags.push(("a-rather-long-tag-key".into(), "and-a-value-that-goes-on-and-on-without-any-place-to-break-it-anywhere".into()));
+    let mut blocked = role("444455556666", "BillingAuditor", 1);
+    blocked.obstacle =
+        Some("The rule needs your cost centre, and Okta did not send the claim “cost_center”. Ask whoever runs Okta to add it.".into());
+    account.roles.push(blocked);
+    vec![account]
+}
+
+impl Portal<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let page = |accounts| Self { shell: shell(true), notice: None, accounts };
+        let demo = Shell { banner: Some("A demonstration: the identity provider and AWS are make-believe.".into()), ..shell(true) };
+        vec![
+            ("portal", page(few())),
+            ("portal-many", page(many())),
+            ("portal-long", Self { notice: Some("Your groups changed: you lost one role.".into()), ..page(long()) }),
+            ("portal-demo", Self { shell: demo, ..page(few()) }),
+            ("portal-hostile", Self { shell: hostile_shell(), notice: Some(HOSTILE.into()), accounts: vec![hostile_account()] }),
+        ]
+    }
+}
+
+impl NoRoles<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let groups: Vec<Text<'static>> = ["everyone", "engineering", "payments-developers", "vpn-users"].map(Into::into).into();
+        vec![
+            ("no-roles", Self { shell: shell(true), provider: "Okta".into(), groups, total: 37 }),
+            (
+                "no-roles-no-groups",
+                Self { shell: Shell { contact: None, ..shell(true) }, provider: "Okta".into(), groups: vec![], total: 0 },
+            ),
+            ("no-roles-hostile", Self { shell: hostile_shell(), provider: HOSTILE.into(), groups: vec![HOSTILE.into()], total: 2 }),
+        ]
+    }
+}
+
+impl Go<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let [production, staging] = few().into_iter().take(2).collect::<Vec<_>>().try_into().unwrap();
+        let destination = Some("https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups".into());
+        let target = Target::Role { role: production.roles[0].clone(), account: production };
+        let blocked = long().remove(0);
+        let blocked = Target::Role { role: blocked.roles[2].clone(), account: blocked };
+        let hostile = hostile_account();
+        let hostile_role = Target::Role { role: hostile.roles[0].clone(), account: hostile.clone() };
+        let missing = Target::Missing { account: "999988887777".into(), role: Some("PlatformAdmin".into()) };
+        let hostile_missing = Target::Missing { account: HOSTILE.into(), role: Some(HOSTILE.into()) };
+        let page = |target, destination| Self { shell: shell(true), target, destination };
+        let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()) };
+        vec![
+            ("go", page(target, destination.clone())),
+            ("go-account", page(Target::Account { account: staging }, destination)),
+            ("go-blocked", page(blocked, None)),
+            ("go-missing", page(missing, None)),
+            ("go-hostile", attack(hostile_role)),
+            ("go-account-hostile", attack(Target::Account { account: hostile })),
+            ("go-missing-hostile", attack(hostile_missing)),
+        ]
+    }
+}
+
+impl SignIn<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let provider = |id: &'static str, name: &'static str, last_used, unavailable| Provider {
+            id: id.into(),
+            name: name.into(),
+            last_used,
+            unavailable,
+        };
+        let providers = vec![
+            provider("okta", "Okta", true, false),
+            provider("entra", "Microsoft Entra ID", false, false),
+            provider("partners", "Partner access (Keycloak)", false, true),
+        ];
+        let page = |providers, email| Self { shell: shell(false), notice: None, providers, email, next: "/go?account=1&role=A".into() };
+        let expired = Notice { warning: true, text: "Your session has expired. Sign in to go on where you were.".into() };
+        let problem = EmailForm {
+            value: "ana@example.net".into(),
+            problem: Some("No provider here serves example.net. Check the spelling, or choose above.".into()),
+        };
+        let hostile = EmailForm { value: HOSTILE.into(), problem: Some(HOSTILE.into()) };
+        vec![
+            ("sign-in", page(providers.clone(), Some(EmailForm::default()))),
+            ("sign-in-expired", Self { notice: Some(expired), ..page(providers, Some(problem)) }),
+            ("sign-in-one", page(vec![provider("okta", "Okta", false, false)], None)),
+            (
+                "sign-in-hostile",
+                Self {
+                    shell: hostile_shell(),
+                    notice: Some(Notice { warning: true, text: HOSTILE.into() }),
+                    providers: vec![provider(HOSTILE, HOSTILE, true, true)],
+                    email: Some(hostile),
+                    next: HOSTILE.into(),
+                },
+            ),
+        ]
+    }
+}
+
+impl Continue<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let url = "https://example.okta.com/oauth2/v1/authorize?client_id=abc&state=x%22y";
+        vec![
+            ("continue", Self { shell: shell(false), destination: "Okta".into(), url: url.into() }),
+            ("continue-script", Self { shell: shell(false), destination: "Okta".into(), url: "javascript:alert(1)".into() }),
+            ("continue-hostile", Self { shell: hostile_shell(), destination: HOSTILE.into(), url: HOSTILE.into() }),
+        ]
+    }
+}
+
+impl SignedOut<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        vec![
+            ("signed-out", Self { shell: shell(false), everywhere: true, still_at: Some("Okta".into()) }),
+            ("signed-out-hostile", Self { shell: hostile_shell(), everywhere: false, still_at: Some(HOSTILE.into()) }),
+        ]
+    }
+}
+
+/// One of the three values: made up, and as long as real ones are.
+fn sample_secrets(which: usize) -> String {
+    let token = format!("SAMPLE-TOKEN-{}", "Fwo0ZXIvYXdzEJr2hT9kQ1x".repeat(28));
+    ["ASIASAMPLESAMPLE0001", "SAMPLE/secret/0000000000000000000000000", &token][which].to_owned()
+}
+
+fn sample_formats() -> Vec<Format<'static>> {
+    const NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    const SHELLS: [(&str, &str, &str, [&str; 3]); 4] = [
+        ("bash", "bash, zsh", "sh", ["export ", "='", "'\n"]),
+        ("fish", "fish", "fish", ["set -gx ", " '", "'\n"]),
+        ("powershell", "PowerShell", "ps1", ["$Env:", " = '", "'\n"]),
+        ("cmd", "Windows cmd", "cmd", ["set \"", "=", "\"\r\n"]),
+    ];
+    let shells = SHELLS.into_iter().map(|(key, label, extension, [set, is, end])| {
+        let text = [0, 1, 2].map(|i| format!("{set}{}{is}{}{end}", NAMES[i], sample_secrets(i))).concat();
+        let hint = "Paste into a terminal, or run the file there.".into();
+        Format { key, label: label.into(), hint, file: format!("PlatformAdmin-111122223333.{extension}").into(), text: text.into() }
+    });
+    let others = [
+        ("profile", "AWS profile", "Add to ~/.aws/credentials.", "credentials", "[production-platform-admin]\n"),
+        (
+            "process",
+            "credential_process",
+            "The JSON that AWS tools read from a program.",
+            "PlatformAdmin-111122223333.json",
+            "{\n  \"Version\": 1\n}\n",
+        ),
+    ];
+    let others = others.into_iter().map(|(key, label, hint, file, text)| Format {
+        key,
+        label: label.into(),
+        hint: hint.into(),
+        file: file.into(),
+        text: text.into(),
+    });
+    shells.chain(others).collect()
+}
+
+impl Credentials<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let named = [("Access key ID", sample_secrets(0)), ("Secret access key", sample_secrets(1)), ("Session token", sample_secrets(2))];
+        let values = named.into_iter().map(|(label, text)| Value { label: label.into(), text: text.into() }).collect();
+        let page = Self {
+            shell: shell(true),
+            role: "PlatformAdmin".into(),
+            role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
+            account_id: "111122223333".into(),
+            account_name: "Production".into(),
+            env: Some("prod".into()),
+            expires: at(3600),
+            duration: 3600,
+            formats: sample_formats(),
+            values,
+        };
+        vec![("credentials", page), ("credentials-hostile", Self::hostile())]
+    }
+
+    fn hostile() -> Self {
+        Self {
+            shell: hostile_shell(),
+            role: HOSTILE.into(),
+            role_arn: HOSTILE.into(),
+            account_id: HOSTILE.into(),
+            account_name: HOSTILE.into(),
+            env: Some(HOSTILE.into()),
+            expires: at(3600),
+            duration: 3600,
+            formats: vec![Format { key: "bash", label: HOSTILE.into(), hint: HOSTILE.into(), file: HOSTILE.into(), text: HOSTILE.into() }],
+            values: vec![Value { label: HOSTILE.into(), text: HOSTILE.into() }],
+        }
+    }
+}
+
+impl CredentialsGone<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        vec![("credentials-gone", Self { shell: shell(true) }), ("credentials-gone-hostile", Self { shell: hostile_shell() })]
+    }
+}
+
+impl ErrorPage<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let trust = Self {
+            shell: shell(true),
+            title: "AWS did not accept the sign-in".into(),
+            happened: "AWS refused PlatformAdmin in Production: the role's trust policy does not name Rolegate.".into(),
+            mender: Mender::Administrator,
+            next: "Send the incident id to your administrator. Other roles may still work.".into(),
+            incident: Some("7Q4K-M2XP".into()),
+            action: Some(Link { label: "Back to your roles".into(), href: "/".into() }),
+        };
+        let down = Self {
+            shell: shell(false),
+            title: "Okta is not answering".into(),
+            happened: "Rolegate asked Okta to sign you in and got no answer within 5 seconds.".into(),
+            mender: Mender::Provider("Okta".into()),
+            next: "Try again in a minute, or choose another provider.".into(),
+            incident: Some("9D1C-V7RW".into()),
+            action: Some(Link { label: "Choose a provider".into(), href: "/login".into() }),
+        };
+        let hostile = Self {
+            shell: hostile_shell(),
+            title: HOSTILE.into(),
+            happened: HOSTILE.into(),
+            mender: Mender::Provider(HOSTILE.into()),
+            next: HOSTILE.into(),
+            incident: Some(HOSTILE.into()),
+            action: Some(Link { label: HOSTILE.into(), href: HOSTILE.into() }),
+        };
+        vec![("error", trust), ("error-provider", down), ("error-hostile", hostile)]
+    }
+}

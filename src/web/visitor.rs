@@ -1,0 +1,124 @@
+//! Who makes a request, as far as its cookies tell.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use aws_lc_rs::hmac;
+use data_encoding::BASE64URL_NOPAD;
+
+use super::cookies::Kind;
+use super::site::Site;
+use super::trouble::PageError;
+use crate::gateway::{Caller, LocalPath};
+use crate::store::{BrowserId, Session, SessionId};
+
+/// The cookies of a request, parsed; nothing is looked up yet.
+pub(super) struct Visitor {
+    pub(super) site: web::Data<Site>,
+    pub(super) caller: Caller,
+    pub(super) session_id: Option<SessionId>,
+    /// The browser's own id; a new one where the browser had none.
+    pub(super) browser: BrowserId,
+    pub(super) browser_is_new: bool,
+    pub(super) last_provider: Option<String>,
+    /// The path and query that were asked for, to come back to after a sign-in.
+    asked_for: String,
+}
+
+/// A visitor with a living session.
+pub(super) struct SignedInVisitor {
+    pub(super) visitor: Visitor,
+    pub(super) id: SessionId,
+    pub(super) session: Session,
+}
+
+impl FromRequest for Visitor {
+    type Error = PageError;
+    type Future = Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
+            return ready(Err(PageError::NotFound));
+        };
+        let read = |kind| site.cookies.read(request, kind);
+        let session_id = read(Kind::Session).as_deref().and_then(SessionId::parse);
+        let known = read(Kind::Browser).as_deref().and_then(BrowserId::parse);
+        let last_provider = read(Kind::LastProvider);
+        let asked_for = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        ready(Ok(Self {
+            caller: site.caller(request),
+            session_id,
+            browser_is_new: known.is_none(),
+            browser: known.unwrap_or_else(BrowserId::random),
+            last_provider,
+            asked_for,
+            site,
+        }))
+    }
+}
+
+impl Visitor {
+    /// The living session, if there is one.
+    pub(super) async fn session(&self) -> Result<Option<Session>, PageError> {
+        match &self.session_id {
+            Some(id) => Ok(self.site.gateway.session(id).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Insists on a living session; a GET comes back to where it wanted to go.
+    pub(super) async fn signed_in(self) -> Result<SignedInVisitor, PageError> {
+        let session = self.session().await?;
+        match (self.session_id.clone(), session) {
+            (Some(id), Some(session)) => Ok(SignedInVisitor { visitor: self, id, session }),
+            (had, _) => Err(PageError::SignInFirst { next: LocalPath::parse_or_home(Some(&self.asked_for)), had_session: had.is_some() }),
+        }
+    }
+
+    /// The token for forms of people who are not signed in.
+    pub(super) fn csrf(&self) -> String {
+        csrf(&self.browser.expose())
+    }
+}
+
+impl SignedInVisitor {
+    /// The token for this session's forms.
+    pub(super) fn csrf(&self) -> String {
+        csrf(&self.id.expose())
+    }
+
+    /// Compares a form's token in constant time.
+    pub(super) fn check(&self, token: &str) -> Result<(), PageError> {
+        check(&self.id.expose(), token)
+    }
+}
+
+const PURPOSE: &[u8] = b"rolegate csrf 1";
+
+/// A synchronizer token that needs no storage: a MAC under the secret that the cookie carries, so only who holds the cookie's page has it.
+fn csrf(secret: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    BASE64URL_NOPAD.encode(hmac::sign(&key, PURPOSE).as_ref())
+}
+
+/// Compares a form's token with the secret's, in constant time.
+pub(super) fn check(secret: &str, token: &str) -> Result<(), PageError> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| PageError::Forged)?;
+    hmac::verify(&key, PURPOSE, &tag).map_err(|_| PageError::Forged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w02_a_token_is_good_for_its_own_secret_alone() {
+        let (mine, other) = (SessionId::random().expose(), SessionId::random().expose());
+        assert!(check(&mine, &csrf(&mine)).is_ok());
+        for forged in [csrf(&other), String::new(), "x".into(), csrf(&mine)[1..].to_owned()] {
+            assert!(check(&mine, &forged).is_err());
+        }
+    }
+}
