@@ -1,4 +1,22 @@
 //! Rolegate: a federation gateway for AWS.
+//!
+//! People prove who they are to an identity provider they already have; rules turn their groups into IAM roles; Rolegate makes AWS
+//! believe it, calls STS, and hands over a console sign-in URL or temporary credentials.
+//!
+//! A module imports only what stands above it in this list:
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`arn`], [`clock`], [`settings`] | names, time and configuration words that all others use |
+//! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
+//! | [`access`] | which roles, under what limits, and why |
+//! | [`trust`] | makes AWS believe it |
+//! | [`aws`] | the STS operations, console sign-in, credential formats |
+//! | [`store`], [`audit`] | remembers; records |
+//! | [`gateway`] | the product in a few verbs |
+//! | [`web`] | HTTP in, HTTP out |
+//! | [`config`] | composes each module's settings into one checked configuration |
+//! | [`sandbox`] | a make-believe identity provider and AWS for trials, on loopback only |
 
 pub mod access;
 pub mod arn;
@@ -8,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod gateway;
 pub mod identity;
+pub mod sandbox;
 pub mod settings;
 pub mod startup;
 pub mod store;

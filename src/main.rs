@@ -1,2 +1,144 @@
-//! Rolegate.
-fn main() {}
+//! Arguments to command to exit code; nothing else.
+
+mod demo;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rolegate::config;
+use rolegate::startup::{self, RunError};
+use rolegate::trust::{SigningAlgorithm, keys};
+use secrecy::ExposeSecret;
+use tracing_subscriber::EnvFilter;
+
+/// The configuration has findings.
+const FINDINGS: u8 = 2;
+
+/// A federation gateway for AWS: sign in with your identity provider, get the roles that rules give you.
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
+    /// Check a configuration without starting anything; exit code 2 if something must be mended
+    Check {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
+    /// Try everything on this machine, with a make-believe identity provider and a make-believe AWS
+    Demo,
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Work with the keys that sign for AWS
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Print a new private key (PKCS#8 PEM)
+    New {
+        /// The signature algorithm
+        #[arg(long, value_enum, default_value = "ES256")]
+        algorithm: SigningAlgorithm,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Check { config } => check(&config),
+        Command::Serve { config } => start(serve(&config)),
+        Command::Demo => start(demo::run()),
+        Command::Schema => print(&config::schema()),
+        Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
+            Ok(pem) => print(pem.expose_secret()),
+            Err(error) => fail(&error.to_string(), 1),
+        },
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a command's result goes to stdout")]
+fn print(text: &str) -> ExitCode {
+    println!("{}", text.trim_end());
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "a command's errors go to stderr")]
+fn fail(text: &str, code: u8) -> ExitCode {
+    eprintln!("{text}");
+    ExitCode::from(code)
+}
+
+fn check(path: &std::path::Path) -> ExitCode {
+    let checked = config::load_with(path, startup::problems);
+    match checked {
+        Err(findings) => fail(&findings.to_string(), FINDINGS),
+        Ok(config) => {
+            let file = &config.file;
+            if config.warnings.iter().next().is_some() {
+                fail(&config.warnings.to_string(), 0);
+            }
+            print(&format!(
+                "{}: good: {} provider(s), {} account(s), {} rule(s)",
+                path.display(),
+                file.provider.len(),
+                file.account.len(),
+                file.rule.len()
+            ))
+        }
+    }
+}
+
+/// Runs a long-lived command to its end.
+fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
+    let filter = EnvFilter::try_from_env("ROLEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    match runtime.map_err(RunError::from).and_then(|runtime| runtime.block_on(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(RunError::Findings(findings)) => fail(&findings.to_string(), FINDINGS),
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+async fn serve(path: &std::path::Path) -> Result<(), RunError> {
+    let config = config::load_with(path, startup::problems)?;
+    let listener = TcpListener::bind(config.file.server.listen)?;
+    let address = listener.local_addr()?;
+    startup::run(
+        &config,
+        listener,
+        None,
+        |_| {
+            print(&format!("ready http://{address}"));
+        },
+        stop_signal(),
+    )
+    .await
+}
+
+/// Done when the process is asked to stop.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,90 @@
+//! `rolegate demo`: the gateway and its sandbox in one process, on loopback, by a configuration that anybody may copy.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolegate::arn::RoleArn;
+use rolegate::clock::SystemClock;
+use rolegate::config::{self, Config};
+use rolegate::sandbox::{PEOPLE, Sandbox, SandboxRole, SandboxSettings, TrustedIssuer};
+use rolegate::startup::{self, RunError};
+use url::Url;
+
+/// The configuration that runs, as it stands in the repository.
+const CONFIGURATION: &str = include_str!("../demo/rolegate.toml");
+const NAME: &str = "demo/rolegate.toml";
+/// The roles that exist in the sandbox's accounts, and the longest session that each allows, in hours.
+const ROLES: [(&str, u64); 6] =
+    [("PlatformAdmin", 1), ("ReadOnly", 12), ("Developer", 4), ("Auditor", 12), ("Deployer", 1), ("Operator", 1)];
+/// Every page says it.
+const BANNER: &str =
+    "Demonstration: the identity provider and the AWS behind this page are a sandbox, and its credentials are worth nothing.";
+
+/// Runs until it is stopped.
+pub(crate) async fn run() -> Result<(), RunError> {
+    // The trail goes where nothing of anybody's is.
+    let folder: PathBuf = std::env::temp_dir().join("rolegate-demo");
+    std::fs::create_dir_all(&folder)?;
+    let config = config::parse(CONFIGURATION, NAME, &folder)?;
+    let gateway = bind(config.file.server.listen)?;
+    let issuer = config.file.provider.first().map(|provider| provider.issuer.clone()).unwrap_or_default();
+    let idp = bind(loopback_port(&issuer)?)?;
+    let aws = bind(loopback_port(config.file.aws.sts_endpoint.as_deref().unwrap_or_default())?)?;
+    let sandbox = Sandbox::start(settings(&config, &issuer)?, idp, aws, Arc::new(SystemClock)).await?;
+    let audit = folder.join(&config.file.audit.file);
+    let url = config.file.public_url.clone();
+    let greeting = move || greet(&url, &audit.display().to_string());
+    startup::run(&config, gateway, Some(BANNER.to_owned()), |_| greeting(), crate::stop_signal()).await?;
+    sandbox.stop().await;
+    Ok(())
+}
+
+fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> {
+    let file = &config.file;
+    let gateway = Url::parse(&file.public_url).map_err(std::io::Error::other)?;
+    let mut signed_out = gateway.clone();
+    signed_out.set_path("/signed-out");
+    let mut roles = Vec::new();
+    for account in &file.account {
+        for (name, hours) in ROLES {
+            let arn = format!("arn:{}:iam::{}:role/{name}", account.partition, account.id).parse::<RoleArn>();
+            let role = SandboxRole::pinned(arn.map_err(std::io::Error::other)?, config.issuer());
+            roles.push(SandboxRole { max_session: Duration::from_secs(hours * 3600), ..role });
+        }
+    }
+    Ok(SandboxSettings {
+        redirect_uris: file.provider.iter().map(|provider| startup::redirect_uri(&gateway, &provider.id).to_string()).collect(),
+        post_logout_uris: vec![signed_out.to_string()],
+        client_secret: None,
+        issuers: vec![TrustedIssuer { issuer: config.issuer().to_owned(), audiences: vec![file.trust.audience.clone()] }],
+        roles,
+        gateway,
+    })
+    .inspect(|_| tracing::debug!(issuer, "the sandbox is the identity provider"))
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).map_err(|error| {
+        std::io::Error::new(error.kind(), format!("{address} cannot be used ({error}): is another demonstration running?")).into()
+    })
+}
+
+/// The socket address in a loopback URL of the configuration.
+fn loopback_port(url: &str) -> Result<SocketAddr, RunError> {
+    let parsed = Url::parse(url).map_err(std::io::Error::other)?;
+    let addresses = parsed.socket_addrs(|| None)?;
+    addresses.into_iter().next().ok_or_else(|| std::io::Error::other(format!("{url} names no address")).into())
+}
+
+#[expect(clippy::print_stdout, reason = "the one thing that the person who typed the command wants to know")]
+fn greet(url: &str, audit: &str) {
+    println!("\nOpen {url} in a browser. Nothing behind it is real: a sandbox plays the identity provider and AWS.\n");
+    println!("Sign in as");
+    for person in PEOPLE {
+        println!("  {:<8}{}", person.name, person.role);
+    }
+    println!("\nThe configuration is {NAME} in the repository; the audit trail is {audit}.");
+    println!("Stop with Ctrl-C.\n");
+}
