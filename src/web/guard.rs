@@ -21,11 +21,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
     let method = request.method().clone();
     let path = request.path().to_owned();
     let answered = if comes_from_us(&site, &request) {
-        let slow = request.request().clone();
-        match tokio::time::timeout(site.settings.request_timeout, next.call(request)).await {
-            Ok(response) => response?.map_into_boxed_body(),
-            Err(_) => ServiceResponse::from_err(PageError::TooSlow, slow),
-        }
+        next.call(request).await?.map_into_boxed_body()
     } else {
         let (request, _) = request.into_parts();
         ServiceResponse::from_err(PageError::Forged, request)
@@ -36,6 +32,16 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
     let place = if path.starts_with("/credentials/") { "/credentials/…" } else { path.as_str() };
     tracing::info!(%method, path = place, status = response.status().as_u16(), "answered");
     Ok(response)
+}
+
+/// Limits the time from a request's head to its answer. It stands behind the routing, where a second handle on the request may exist.
+pub(super) async fn limit<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let allowed = request.app_data::<web::Data<Site>>().map(|site| site.settings.request_timeout).unwrap_or_default();
+    let handle = request.request().clone();
+    match tokio::time::timeout(allowed, next.call(request)).await {
+        Ok(answered) => Ok(answered?.map_into_boxed_body()),
+        Err(_) => Ok(ServiceResponse::from_err(PageError::TooSlow, handle)),
+    }
 }
 
 /// Whether a request that changes something comes from a page of ours. Browsers say so in `Sec-Fetch-Site`; older ones in `Origin`; who says
@@ -61,9 +67,11 @@ fn with_page(site: &Site, mut response: ServiceResponse<BoxBody>) -> ServiceResp
         return response;
     }
     let framework_error;
-    let Some(error) = response.response().error() else { return response };
-    let error = if let Some(error) = error.as_error::<PageError>() {
+    let error = if let Some(error) = response.response().error().and_then(Error::as_error::<PageError>) {
         error
+    } else if response.headers().contains_key(header::CONTENT_TYPE) && response.response().error().is_none() {
+        // A handler's own page.
+        return response;
     } else {
         framework_error = if status == StatusCode::NOT_FOUND { PageError::NotFound } else { PageError::Unreadable };
         &framework_error

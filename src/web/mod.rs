@@ -26,7 +26,9 @@ mod visitor;
 pub mod assets;
 pub mod views;
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, Route};
 
 pub use server::{Running, ServerOptions, serve};
 pub use site::{Site, SiteSettings};
@@ -34,23 +36,32 @@ pub use site::{Site, SiteSettings};
 /// Every route there is, in one list.
 fn routes(config: &mut ServiceConfig, site: &Site) {
     let issuer_path = site.issuer_path();
-    config
-        .route("/", web::get().to(portal::home))
-        .route("/go", web::get().to(portal::go))
-        .route("/login", web::get().to(login::choose))
-        .route("/login", web::post().to(login::by_email))
-        .route("/login/{provider}", web::get().to(login::begin))
-        .route("/callback/{provider}", web::get().to(login::callback))
-        .route("/console", web::post().to(issue::console))
-        .route("/credentials", web::post().to(issue::credentials))
-        .route("/credentials/download", web::post().to(issue::download))
-        .route("/credentials/{handover}", web::get().to(issue::show))
-        .route("/logout", web::post().to(logout::log_out))
-        .route("/signed-out", web::get().to(logout::signed_out))
-        .route("/healthz", web::get().to(plain::health))
-        .route("/readyz", web::get().to(plain::ready))
-        .route("/static/{file}", web::get().to(plain::asset))
-        .route(&format!("{issuer_path}/.well-known/openid-configuration"), web::get().to(plain::discovery))
-        .route(&format!("{issuer_path}/.well-known/jwks.json"), web::get().to(plain::key_set))
-        .default_service(web::to(plain::not_found));
+    let documents = format!("{issuer_path}/.well-known");
+    let pages = [
+        page("/", web::get().to(portal::home)),
+        page("/go", web::get().to(portal::go)),
+        page("/login", web::get().to(login::choose)).route(web::post().to(login::by_email)),
+        page("/login/{provider}", web::get().to(login::begin)),
+        page("/callback/{provider}", web::get().to(login::callback)),
+        page("/console", web::post().to(issue::console)),
+        page("/credentials", web::post().to(issue::credentials)),
+        page("/credentials/download", web::post().to(issue::download)),
+        page("/credentials/{handover}", web::get().to(issue::show)),
+        page("/logout", web::post().to(logout::log_out)),
+        page("/signed-out", web::get().to(logout::signed_out)),
+        page("/healthz", web::get().to(plain::health)),
+        page("/readyz", web::get().to(plain::ready)),
+        page("/static/{file}", web::get().to(plain::asset)),
+        page(&format!("{documents}/openid-configuration"), web::get().to(plain::discovery)),
+        page(&format!("{documents}/jwks.json"), web::get().to(plain::key_set)),
+    ];
+    for page in pages {
+        config.service(page.wrap(from_fn(guard::limit)));
+    }
+    config.default_service(web::to(plain::not_found));
+}
+
+/// One address; what it does not answer to is refused with 405.
+fn page(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route)
 }
