@@ -15,6 +15,11 @@ use crate::arn::{Region, RoleArn};
 use crate::aws::formats::{Format, profile_name};
 use crate::store::HandoverId;
 
+/// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
+async fn to_the_end(work: impl Future<Output = Result<HttpResponse, PageError>> + 'static) -> Result<HttpResponse, PageError> {
+    actix_web::rt::spawn(work).await.unwrap_or_else(|error| Err(PageError::broken(&error)))
+}
+
 #[derive(Deserialize)]
 pub(super) struct ConsoleForm {
     csrf: String,
@@ -25,14 +30,17 @@ pub(super) struct ConsoleForm {
 
 /// `POST /console`: into the console, by a redirect that carries the secret URL.
 pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
-    me.check(&form.csrf)?;
-    let form = form.into_inner();
-    let gateway = &me.visitor.site.gateway;
-    let duration = form.duration.map(Duration::from_secs);
-    let destination = form.destination.as_deref().filter(|text| !text.is_empty());
-    let entry = gateway.enter_console(&me.session, form.role, duration, destination, &me.visitor.caller).await?;
-    Ok(HttpResponse::Found().insert_header(("Location", entry.url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
+    to_the_end(async move {
+        let me = visitor.signed_in().await?;
+        me.check(&form.csrf)?;
+        let form = form.into_inner();
+        let gateway = &me.visitor.site.gateway;
+        let duration = form.duration.map(Duration::from_secs);
+        let destination = form.destination.as_deref().filter(|text| !text.is_empty());
+        let entry = gateway.enter_console(&me.session, form.role, duration, destination, &me.visitor.caller).await?;
+        Ok(HttpResponse::Found().insert_header(("Location", entry.url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -50,10 +58,13 @@ impl CredentialsForm {
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
 pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsForm>) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
-    me.check(&form.csrf)?;
-    let handover = me.visitor.site.gateway.lay_down(&me.id, &me.session, &form.wish(), &me.visitor.caller).await?;
-    Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
+    to_the_end(async move {
+        let me = visitor.signed_in().await?;
+        me.check(&form.csrf)?;
+        let handover = me.visitor.site.gateway.lay_down(&me.id, &me.session, &form.wish(), &me.visitor.caller).await?;
+        Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
+    })
+    .await
 }
 
 /// `GET /credentials/{handover}`: shows them, and takes them out of the store by that.
@@ -155,14 +166,17 @@ pub(super) struct DownloadForm {
 
 /// `POST /credentials/download`: issues new credentials as a file, for browsers without JavaScript. With it, the page makes the file itself.
 pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
-    me.check(&form.wish.csrf)?;
-    let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
-    let issued = me.visitor.site.gateway.assume(&me.session, &form.wish.wish(), &me.visitor.caller).await?;
-    let (_, profile, region) = naming(&me, &issued.credentials.role)?;
-    let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::unsafe_value(&error))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", format.file_name())))
-        .content_type(format.media_type())
-        .body(text.expose_secret().to_owned()))
+    to_the_end(async move {
+        let me = visitor.signed_in().await?;
+        me.check(&form.wish.csrf)?;
+        let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
+        let issued = me.visitor.site.gateway.assume(&me.session, &form.wish.wish(), &me.visitor.caller).await?;
+        let (_, profile, region) = naming(&me, &issued.credentials.role)?;
+        let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
+        Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", format.file_name())))
+            .content_type(format.media_type())
+            .body(text.expose_secret().to_owned()))
+    })
+    .await
 }

@@ -37,7 +37,7 @@ impl PageError {
         Self::Failure(Failure::logged(Trouble::BadDestination, reason))
     }
 
-    pub(super) fn unsafe_value(reason: &dyn fmt::Display) -> Self {
+    pub(super) fn broken(reason: &dyn fmt::Display) -> Self {
         Self::Failure(Failure::logged(Trouble::Signing, reason))
     }
 }
