@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::compile::{AccountSelector, Body, Policy, Roles, Rule, Terms, is_tag_text, roles_named, selected};
+use super::accounts::{AccountSelector, roles_named, selected};
+use super::compile::Policy;
+use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
 use super::settings::{Carry, Operation};
 use super::template::{Captures, Template};
 use super::{
@@ -19,8 +21,6 @@ use crate::identity::Identity;
 
 /// A longer group name is no name that a pattern is about.
 const LONGEST_GROUP: usize = 256;
-/// What an AWS session may carry.
-const MOST_TAGS: usize = 50;
 
 /// A rule that matched, and by what.
 struct Match<'a> {

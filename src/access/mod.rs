@@ -4,9 +4,11 @@
 //! computed anew at every use and never stored, and [`Entitlements::choose`] is the only maker of [`AssumeRequest`]: STS cannot be
 //! asked for a role that no rule granted.
 
+mod accounts;
 mod compile;
 mod decide;
 mod naming;
+mod rule;
 mod settings;
 mod template;
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! The known accounts, and how a rule selects among them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Account;
+use super::settings::AccountSettings;
+use super::template::{Captures, Template};
+use crate::arn::{AccountId, RoleArn};
+use crate::settings::Problem;
+
+/// The known accounts: what is not in here cannot be reached.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    pub(super) all: Vec<Arc<Account>>,
+    by_id: HashMap<AccountId, usize>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One entry of a rule's `accounts`.
+#[derive(Debug)]
+pub(super) enum AccountSelector {
+    /// Accounts known beforehand.
+    These(Vec<Arc<Account>>),
+    /// An account's id or name with captures in it.
+    Captured(Template),
+}
+
+impl Accounts {
+    /// An account by its id or its name.
+    pub(super) fn find(&self, id_or_name: &str) -> Option<&Arc<Account>> {
+        let index = match id_or_name.parse::<AccountId>() {
+            Ok(id) => self.by_id.get(&id),
+            Err(_) => self.by_name.get(id_or_name),
+        };
+        index.and_then(|index| self.all.get(*index))
+    }
+
+    /// The account that a role lives in, if it is known and of the role's partition.
+    pub(super) fn of_role(&self, role: &RoleArn) -> Option<&Arc<Account>> {
+        let account = self.all.get(*self.by_id.get(&role.account())?)?;
+        (account.partition == role.partition()).then_some(account)
+    }
+
+    pub(super) fn compile(settings: &[AccountSettings], problems: &mut Vec<Problem>) -> Self {
+        let mut accounts = Self::default();
+        for (index, account) in settings.iter().enumerate() {
+            let at = format!("account[{index}]");
+            let Ok(id) = account.id.parse::<AccountId>() else {
+                problems.push(Problem::new(
+                    format!("{at}.id"),
+                    format!("`{}` is not an account id", account.id),
+                    "write the twelve digits as a string",
+                ));
+                continue;
+            };
+            let name = account.name.trim();
+            if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) || name.parse::<AccountId>().is_ok() {
+                problems.push(Problem::new(
+                    format!("{at}.name"),
+                    format!("`{name}` is not a good name for an account"),
+                    "use 1 to 128 printable characters that are not an account id",
+                ));
+                continue;
+            }
+            if accounts.by_id.contains_key(&id) || accounts.by_name.contains_key(name) {
+                problems.push(Problem::new(
+                    at,
+                    format!("the account {id} or the name `{name}` stands here twice"),
+                    "keep one of the two, or name them apart",
+                ));
+                continue;
+            }
+            accounts.by_id.insert(id, accounts.all.len());
+            accounts.by_name.insert(name.to_owned(), accounts.all.len());
+            let tags = account.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+            accounts.all.push(Arc::new(Account { id, name: name.to_owned(), partition: account.partition, tags }));
+        }
+        accounts
+    }
+
+    pub(super) fn select(&self, selector: &str) -> Result<Vec<Arc<Account>>, String> {
+        if selector == "*" {
+            return Ok(self.all.clone());
+        }
+        if let Some(tag) = selector.strip_prefix("tag:") {
+            let (key, value) = tag.split_once('=').ok_or_else(|| format!("`{selector}` lacks its value"))?;
+            let found: Vec<_> =
+                self.all.iter().filter(|account| account.tags.iter().any(|(k, v)| k == key && v == value)).cloned().collect();
+            return if found.is_empty() { Err(format!("no account has the tag {key}={value}")) } else { Ok(found) };
+        }
+        self.find(selector).map(|account| vec![Arc::clone(account)]).ok_or_else(|| format!("there is no account `{selector}`"))
+    }
+}
+
+/// The roles that one role text names in the selected accounts. A whole ARN names its account itself, and it must be a known one.
+pub(super) fn roles_named<'a>(
+    known: &'a Accounts,
+    selectors: &'a [AccountSelector],
+    role: &'a str,
+    captures: &Captures<'_>,
+) -> Vec<Result<(RoleArn, Arc<Account>), String>> {
+    if role.starts_with("arn:") {
+        let parsed = role.parse::<RoleArn>().map_err(|error| format!("`{role}` is not a role's ARN: {error}"));
+        return vec![parsed.and_then(|role| {
+            let account = known.of_role(&role).map(Arc::clone);
+            account.map(|account| (role.clone(), account)).ok_or_else(|| format!("`{role}` is in no known account of its partition"))
+        })];
+    }
+    let mut roles = Vec::new();
+    for account in selected(known, selectors, captures) {
+        roles.push(
+            RoleArn::new(account.partition, account.id, role)
+                .map(|arn| (arn, Arc::clone(account)))
+                .map_err(|error| format!("`{role}` is not a role's name: {error}")),
+        );
+    }
+    roles
+}
+
+/// The accounts that selectors stand for, captures filled in; a captured account that is not known stands for none.
+pub(super) fn selected<'a>(known: &'a Accounts, selectors: &'a [AccountSelector], captures: &Captures<'_>) -> Vec<&'a Arc<Account>> {
+    let mut accounts = Vec::new();
+    for selector in selectors {
+        match selector {
+            AccountSelector::These(these) => accounts.extend(these),
+            AccountSelector::Captured(template) => {
+                accounts.extend(template.fill_captures(captures).and_then(|text| known.find(&text)));
+            }
+        }
+    }
+    accounts
+}

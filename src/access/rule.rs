@@ -1,0 +1,286 @@
+//! One rule, from the author's form to the compiled one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::accounts::{AccountSelector, Accounts, roles_named};
+use super::settings::{Carry, Effect, Operation, RuleSettings};
+use super::template::{Placeholder, Template};
+use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
+use crate::arn::RoleArn;
+use crate::identity::ProviderId;
+use crate::settings::Problem;
+
+/// The longest group pattern, in bytes, and the largest compiled one: an administrator's slip must not cost a gigabyte.
+const LONGEST_PATTERN: usize = 512;
+const LARGEST_PROGRAM: usize = 256 * 1024;
+/// What an AWS session may carry.
+pub(super) const MOST_TAGS: usize = 50;
+
+/// One compiled rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) id: Arc<str>,
+    pub(super) providers: Vec<ProviderId>,
+    pub(super) body: Body,
+}
+
+/// What a rule does.
+#[derive(Debug)]
+pub(super) enum Body {
+    Allow { roles: Roles, terms: Terms },
+    Deny { accounts: Option<Vec<AccountSelector>>, roles: Option<Vec<Template>> },
+}
+
+/// The roles of an allowing rule: known beforehand, or only with a group's captures.
+#[derive(Debug)]
+pub(super) enum Roles {
+    Fixed(Vec<(RoleArn, Arc<Account>)>),
+    Captured { accounts: Vec<AccountSelector>, roles: Vec<Template> },
+}
+
+/// The limits and attributes that a rule attaches to what it grants; none means no opinion.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) max_session: Option<Duration>,
+    pub(super) operation: Option<Operation>,
+    pub(super) tags: Vec<(String, Template, bool)>,
+    pub(super) carry_tags: Option<Carry>,
+    pub(super) carry_source_identity: Option<Carry>,
+}
+
+/// Compiles one rule and collects what is wrong with it.
+pub(super) struct RuleCompiler<'a> {
+    /// Where the rule stands: `rule[3]`.
+    pub(super) at: String,
+    pub(super) settings: &'a RuleSettings,
+    pub(super) accounts: &'a Accounts,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl RuleCompiler<'_> {
+    pub(super) fn problem(&mut self, key: &str, message: impl Into<String>, hint: &str) {
+        let path = if key.is_empty() { self.at.clone() } else { format!("{}.{key}", self.at) };
+        self.problems.push(Problem::new(path, message, hint));
+    }
+
+    pub(super) fn compile(&mut self, known_providers: &[ProviderId]) -> (Option<Regex>, Rule) {
+        let settings = self.settings;
+        let id_is_valid =
+            (1..=64).contains(&settings.id.len()) && settings.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if !id_is_valid {
+            self.problem("id", format!("`{}` is not a good id for a rule", settings.id), "use 1 to 64 of A-Z a-z 0-9 - _ .");
+        }
+        if settings.groups.is_empty() && settings.group_pattern.is_none() && !settings.everyone {
+            self.problem("", "the rule matches nobody", "give it `groups`, a `group_pattern`, or `everyone = true`");
+        }
+        if settings.groups.iter().any(|group| group.is_empty() || group.len() > 256) {
+            self.problem("groups", "a group name has 1 to 256 bytes", "write the name as the provider sends it");
+        }
+        let providers = self.providers(known_providers);
+        let pattern = settings.group_pattern.as_deref().and_then(|text| self.pattern(text));
+        let body = match settings.effect {
+            Effect::Allow => self.allow(pattern.as_ref()),
+            Effect::Deny => self.deny(pattern.as_ref()),
+        };
+        (pattern, Rule { id: settings.id.as_str().into(), providers, body })
+    }
+
+    fn providers(&mut self, known: &[ProviderId]) -> Vec<ProviderId> {
+        let mut found = Vec::new();
+        for (index, name) in self.settings.providers.iter().enumerate() {
+            match known.iter().find(|provider| provider.as_str() == name) {
+                Some(provider) => found.push(provider.clone()),
+                None => {
+                    self.problem(&format!("providers[{index}]"), format!("there is no provider `{name}`"), "use the id of a [[provider]]");
+                }
+            }
+        }
+        found
+    }
+
+    /// Compiles the raw pattern alone first: a stray parenthesis or alternation must not slip out of the anchors that go around it.
+    fn pattern(&mut self, text: &str) -> Option<Regex> {
+        const HINT: &str = "the pattern is anchored by itself and must match a whole group name";
+        if text.len() > LONGEST_PATTERN {
+            self.problem("group_pattern", format!("the pattern is longer than {LONGEST_PATTERN} bytes"), HINT);
+            return None;
+        }
+        let build = |text: &str| RegexBuilder::new(text).unicode(false).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
+        match build(text).and_then(|_| build(&format!(r"\A(?:{text})\z"))) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                self.problem("group_pattern", format!("the pattern cannot be read: {}", last_line(&error.to_string())), HINT);
+                None
+            }
+        }
+    }
+
+    /// Parses a text whose placeholders may be captures alone.
+    fn captured(&mut self, key: &str, text: &str, pattern: Option<&Regex>) -> Option<Template> {
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(message) => {
+                self.problem(key, message, "write captures as ${name}");
+                return None;
+            }
+        };
+        if template.placeholders().any(|p| !matches!(p, Placeholder::Capture(_))) {
+            self.problem(key, "only captures of the group pattern may choose accounts and roles", "claims may fill `tags`, never roles");
+            return None;
+        }
+        self.known_captures(key, &template, pattern).then_some(template)
+    }
+
+    /// A capture must be one of the pattern's, and the pattern must be the only way to match: a plain group has no captures.
+    fn known_captures(&mut self, key: &str, template: &Template, pattern: Option<&Regex>) -> bool {
+        for placeholder in template.placeholders() {
+            let Placeholder::Capture(name) = placeholder else { continue };
+            let known = pattern.is_some_and(|pattern| pattern.capture_names().flatten().any(|capture| capture == name));
+            if !known {
+                self.problem(key, format!("the group pattern has no capture `{name}`"), "name it in the pattern: (?<name>…)");
+                return false;
+            }
+            if !self.settings.groups.is_empty() || self.settings.everyone {
+                self.problem(key, format!("`${{{name}}}` is empty when the rule matches without its pattern"), "split the rule in two");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn selectors(&mut self, pattern: Option<&Regex>) -> Vec<AccountSelector> {
+        let mut selectors = Vec::new();
+        for (index, text) in self.settings.accounts.iter().enumerate() {
+            let key = format!("accounts[{index}]");
+            let Some(template) = self.captured(&key, text, pattern) else { continue };
+            match template.literal() {
+                None => selectors.push(AccountSelector::Captured(template)),
+                Some(literal) => match self.accounts.select(literal) {
+                    Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
+                    Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, or `*`"),
+                },
+            }
+        }
+        selectors
+    }
+
+    fn role_templates(&mut self, pattern: Option<&Regex>) -> Vec<Template> {
+        let roles = self.settings.roles.iter().enumerate();
+        roles.filter_map(|(index, text)| self.captured(&format!("roles[{index}]"), text, pattern)).collect()
+    }
+
+    fn deny(&mut self, pattern: Option<&Regex>) -> Body {
+        let settings = self.settings;
+        let has_terms = settings.max_session.is_some()
+            || settings.operation.is_some()
+            || !settings.tags.is_empty()
+            || settings.carry_tags.is_some()
+            || settings.carry_source_identity.is_some();
+        if has_terms {
+            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `tags` and `carry_…` out of it");
+        }
+        let accounts = self.selectors(pattern);
+        let roles = self.role_templates(pattern);
+        Body::Deny { accounts: (!settings.accounts.is_empty()).then_some(accounts), roles: (!settings.roles.is_empty()).then_some(roles) }
+    }
+
+    fn allow(&mut self, pattern: Option<&Regex>) -> Body {
+        if self.settings.roles.is_empty() {
+            self.problem("", "the rule grants no role", "give it `roles`");
+        }
+        let terms = self.terms(pattern);
+        let accounts = self.selectors(pattern);
+        let roles = self.role_templates(pattern);
+        let captured = accounts.iter().any(|selector| matches!(selector, AccountSelector::Captured(_)))
+            || roles.iter().any(|role| role.literal().is_none());
+        if roles.iter().any(|role| !role.begins_with("arn:")) && self.settings.accounts.is_empty() {
+            self.problem("roles", "a role without an account", "add `accounts`, or write the role's whole ARN");
+        }
+        let roles = if captured { Roles::Captured { accounts, roles } } else { Roles::Fixed(self.fixed(&accounts, &roles)) };
+        Body::Allow { roles, terms }
+    }
+
+    fn fixed(&mut self, accounts: &[AccountSelector], roles: &[Template]) -> Vec<(RoleArn, Arc<Account>)> {
+        let mut fixed = BTreeMap::new();
+        for (index, role) in roles.iter().filter_map(Template::literal).enumerate() {
+            let key = format!("roles[{index}]");
+            for granted in roles_named(self.accounts, accounts, role, &[]) {
+                match granted {
+                    Ok((role, account)) => {
+                        fixed.insert(role, account);
+                    }
+                    Err(message) => self.problem(&key, message, "use a role's name, or the whole ARN of a role in an [[account]]"),
+                }
+            }
+        }
+        fixed.into_iter().collect()
+    }
+
+    fn terms(&mut self, pattern: Option<&Regex>) -> Terms {
+        let settings = self.settings;
+        let max_session = settings.max_session.map(|span| span.0);
+        if max_session.is_some_and(|span| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&span)) {
+            self.problem("max_session", "AWS sessions last from 15 minutes to 12 hours", "write for example \"1h\"");
+        }
+        let attributes = !settings.tags.is_empty() || settings.carry_tags.is_some() || settings.carry_source_identity.is_some();
+        if attributes && settings.operation.is_some_and(|operation| !operation.carries_attributes()) {
+            self.problem(
+                "operation",
+                "a forwarded token is the provider's own: it carries no tags and no source identity of ours",
+                "take them out of the rule, or use operation = \"web_identity\"",
+            );
+        }
+        let mut lower_keys = BTreeSet::new();
+        let mut tags = Vec::new();
+        for (key, value) in &settings.tags {
+            let place = format!("tags.{key}");
+            if !is_tag_text(key, 1, 128) || key.to_ascii_lowercase().starts_with("aws:") {
+                self.problem(
+                    &place,
+                    format!("`{key}` is not a key for a session tag"),
+                    "use 1 to 128 letters, digits, spaces and _.:/=+-@, without the prefix aws:",
+                );
+            }
+            if !lower_keys.insert(key.to_lowercase()) {
+                self.problem(&place, format!("two tags differ from `{key}` only in case"), "AWS compares tag keys without case");
+            }
+            match Template::parse(value) {
+                Err(message) => self.problem(&place, message, "use ${claims.NAME}, ${username}, ${subject}, ${provider} or a capture"),
+                Ok(template) => {
+                    if self.known_captures(&place, &template, pattern) {
+                        tags.push((key.clone(), template, settings.transitive_tags.contains(key)));
+                    }
+                }
+            }
+        }
+        if settings.tags.len() > MOST_TAGS {
+            self.problem("tags", format!("an AWS session carries {MOST_TAGS} tags at most"), "leave some out");
+        }
+        for (index, key) in settings.transitive_tags.iter().enumerate() {
+            if !settings.tags.contains_key(key) {
+                self.problem(&format!("transitive_tags[{index}]"), format!("`{key}` is no key of `tags`"), "name a tag of this rule");
+            }
+        }
+        Terms {
+            max_session,
+            operation: settings.operation,
+            tags,
+            carry_tags: settings.carry_tags,
+            carry_source_identity: settings.carry_source_identity,
+        }
+    }
+}
+
+/// Whether a text is within the alphabet of session tags (STS `Tag`: letters, separators, numbers and `_.:/=+-@`).
+pub(super) fn is_tag_text(text: &str, shortest: usize, longest: usize) -> bool {
+    static ALPHABET: LazyLock<Option<regex::Regex>> = LazyLock::new(|| regex::Regex::new(r"\A[\p{L}\p{Z}\p{N}_.:/=+\-@]*\z").ok());
+    (shortest..=longest).contains(&text.chars().count()) && ALPHABET.as_ref().is_some_and(|alphabet| alphabet.is_match(text))
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or(text).trim()
+}
