@@ -50,10 +50,9 @@ pub(super) struct CredentialsForm {
     duration: Option<u64>,
 }
 
-impl CredentialsForm {
-    fn wish(&self) -> Wish {
-        Wish { role: self.role.clone(), duration: self.duration.map(Duration::from_secs), purpose: Purpose::Credentials }
-    }
+/// What the forms for credentials ask for.
+fn wish(role: &str, duration: Option<u64>) -> Wish {
+    Wish { role: role.to_owned(), duration: duration.map(Duration::from_secs), purpose: Purpose::Credentials }
 }
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
@@ -61,7 +60,7 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
     to_the_end(async move {
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
-        let handover = me.visitor.site.gateway.lay_down(&me.id, &me.session, &form.wish(), &me.visitor.caller).await?;
+        let handover = me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish(&form.role, form.duration), &me.visitor.caller).await?;
         Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
     })
     .await
@@ -159,8 +158,9 @@ const fn hint(format: Format) -> &'static str {
 
 #[derive(Deserialize)]
 pub(super) struct DownloadForm {
-    #[serde(flatten)]
-    wish: CredentialsForm,
+    csrf: String,
+    role: String,
+    duration: Option<u64>,
     format: String,
 }
 
@@ -168,9 +168,9 @@ pub(super) struct DownloadForm {
 pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) -> Result<HttpResponse, PageError> {
     to_the_end(async move {
         let me = visitor.signed_in().await?;
-        me.check(&form.wish.csrf)?;
+        me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
-        let issued = me.visitor.site.gateway.assume(&me.session, &form.wish.wish(), &me.visitor.caller).await?;
+        let issued = me.visitor.site.gateway.assume(&me.session, &wish(&form.role, form.duration), &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.role)?;
         let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
         Ok(HttpResponse::Ok()

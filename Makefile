@@ -1,0 +1,34 @@
+# `make demo` to try Rolegate, `make test` to check it; both install what this machine lacks (scripts/setup.sh says what, and why).
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench screenshots clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## Build and start everything on loopback: gateway, sandbox identity provider, sandbox AWS
+	@scripts/setup.sh demo
+	cargo run --locked -- demo
+
+test: ## All tests, against real counterparts: an identity provider, Redis, moto's AWS, a browser, the AWS CLI
+	@scripts/setup.sh test
+	cargo test --locked --no-fail-fast
+
+lint: ## Formatting, clippy, documentation, and cargo-deny where it is installed
+	@scripts/setup.sh demo
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+	@if command -v cargo-deny > /dev/null; then set -x; cargo deny --locked check bans licenses sources; \
+	else echo 'lint: cargo-deny is not installed (cargo install --locked cargo-deny): deny.toml is not checked'; fi
+
+bench: ## Measure what docs/performance.md states
+	@scripts/setup.sh demo
+	cargo bench --locked
+
+screenshots: ## Pictures of every page, both colour schemes, two widths: target/screenshots
+	@scripts/setup.sh test
+	SCREENSHOTS='$(CURDIR)/target/screenshots' cargo test --locked --test browser memory
+
+clean: ## Remove all that was built and all counterparts; packages of the system stay
+	cargo clean
+	rm -f tests/node_modules

@@ -1,0 +1,90 @@
+#!/bin/sh
+# Sees to what this machine must have, says what it installs and why, and asks nothing. With all in place it is done in a moment.
+#
+#   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed)
+#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python; then scripts/counterparts.sh
+#
+# Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+has_c() {
+    probe=$(mktemp -d)
+    printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' > "$probe/probe.c"
+    if cc -o "$probe/probe" "$probe/probe.c" 2> /dev/null; then found=0; else found=1; fi
+    rm -rf "$probe"
+    return "$found"
+}
+has_browser() {
+    [ -x "${ROLEGATE_TEST_CHROMIUM:-/usr/bin/chromium}" ]
+}
+has_fonts() {
+    [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[to]tf' 2> /dev/null | head -n 1)" ]
+}
+has_python() {
+    python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null
+}
+
+missing=
+want() { # PACKAGES WHY
+    missing="$missing $1"
+    say "missing: $1 ($2)"
+}
+
+look() {
+    has_c || want 'gcc libc6-dev' 'a C compiler and linker, for the cryptography library and for linking'
+    [ "$1" = test ] || return 0
+    command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
+    command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    has_browser || want chromium 'the browser that the tests walk through the pages'
+    has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
+    has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+policy=/usr/sbin/policy-rc.d
+mark='# put here for one installation by scripts/setup.sh of rolegate'
+unguard() {
+    trap - EXIT
+    if grep -qs "$mark" "$policy"; then as_root rm -f "$policy"; fi
+}
+
+install() {
+    command -v apt-get > /dev/null || die "there is no apt-get here. Install these (Debian's names), then run this again:$missing"
+    [ "$(id -u)" = 0 ] || command -v sudo > /dev/null || die "to install:$missing, run 'apt-get install$missing' as root, then this again"
+    [ "$(id -u)" = 0 ] || say "using sudo; it may want your password"
+    if [ ! -e "$policy" ]; then
+        # Debian starts a service as it installs it; the tests start their own Redis and want no other.
+        trap unguard EXIT
+        printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | as_root sh -c "cat > $policy && chmod 755 $policy"
+    fi
+    log=$(mktemp)
+    say "installing:$missing (takes a minute; log in $log)"
+    # shellcheck disable=SC2086 # a list of packages
+    { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update \
+        && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing; } > "$log" 2>&1 < /dev/null \
+        || { tail -n 20 "$log" >&2; die "apt-get could not install:$missing"; }
+    unguard
+    case "$missing" in
+        *redis-server*) as_root systemctl disable redis-server > /dev/null 2>&1 || true ;; # nor at the next boot
+    esac
+    rm -f "$log"
+}
+
+case "${1:-}" in demo | test) ;; *) die 'usage: scripts/setup.sh demo|test' ;; esac
+command -v cargo > /dev/null || die 'there is no cargo here: install the Rust toolchain from https://rustup.rs, then run this again'
+look "$1"
+if [ -n "$missing" ]; then
+    install
+    missing=
+    look "$1"
+    [ -z "$missing" ] || die "still missing after the installation:$missing"
+    say 'all there'
+fi
+[ "$1" = demo ] || exec scripts/counterparts.sh

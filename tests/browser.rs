@@ -1,0 +1,74 @@
+//! A person's whole way, in Debian's Chromium: picker, the identity provider's own pages, portal, console, credentials, sign-out; once with
+//! the sessions in memory and once in Redis. `tests/browser/flow.mjs` walks it.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::fs;
+
+use support::{Gateway, OidcProvider, PRODUCTION, Plan, Redis, SandboxAws, Scratch, chromium, node};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_way_with_sessions_in_memory() {
+    walk(Plan::new(), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_way_with_sessions_in_redis() {
+    let redis = Redis::start().await;
+    let mut plan = Plan::new();
+    plan.store = format!("[store]\nurl = \"{}\"\nseal_keys = [{{ file = \"seal-key\" }}]", redis.url());
+    walk(plan, Some(redis)).await;
+}
+
+async fn walk(plan: Plan, redis: Option<Redis>) {
+    let provider = OidcProvider::start(&plan.provider()).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let folder = Scratch::new();
+    folder.write("seal-key", "ab".repeat(32));
+    let gateway = Gateway::start_in(folder, &plan.config(&provider, aws.url()), &Plan::env()).await;
+    assert_eq!(gateway.url(), plan.url());
+
+    let downloads = Scratch::new();
+    let expect = format!(
+        r#"{{"account":"{PRODUCTION}","accountName":"Production","role":"PlatformAdmin","alsoShown":["Developer"],"neverShown":["Auditor"]}}"#
+    );
+    let chromium = chromium();
+    let mut env = vec![
+        ("EXPECT", expect.as_str()),
+        ("DOWNLOADS", downloads.path().to_str().unwrap()),
+        ("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()),
+    ];
+    let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
+    // Two walks at a time must not write one picture.
+    let pictures = format!("{pictures}/{}", if redis.is_some() { "redis" } else { "memory" });
+    env.push(("SCREENSHOTS", &pictures));
+    let walked = node("tests/browser/flow.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
+    assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
+
+    let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
+    assert!(report["steps"].as_u64().unwrap() >= 11, "steps are missing:\n{}", walked.stdout);
+    let mut secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
+    assert!(secrets.len() >= 5, "the walk saw session cookies, codes, sign-in tokens and credentials: {} secrets", secrets.len());
+    secrets.push(OidcProvider::CLIENT_SECRET.to_owned());
+    nothing_is_kept(&secrets, &gateway, redis.as_ref());
+}
+
+/// The canary: no secret of the walk stands in the gateway's log, in its audit trail or in Redis.
+fn nothing_is_kept(secrets: &[String], gateway: &Gateway, redis: Option<&Redis>) {
+    let audit = fs::read(gateway.folder().join("audit.jsonl")).unwrap();
+    assert!(!audit.is_empty(), "the audit trail is empty");
+    let mut places = vec![("the gateway's log", gateway.output().into_bytes()), ("the audit trail", audit)];
+    if let Some(redis) = redis {
+        let everything = redis.everything();
+        assert!(everything.len() > 200, "Redis holds no session");
+        places.push(("Redis", everything));
+    }
+    for (place, content) in places {
+        for secret in secrets {
+            let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{place} holds a secret of the walk: {}…", secret.chars().take(6).collect::<String>());
+        }
+    }
+}

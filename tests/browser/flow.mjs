@@ -1,0 +1,274 @@
+// A person's whole way through a running gateway, in a real browser, with npm's oidc-provider as identity provider.
+//
+// usage: flow.mjs GATEWAY_URL IDP_URL AWS_URL
+// env:   EXPECT       JSON: { account, accountName, role, alsoShown: [...], neverShown: [...] } for the person `ana`
+//        SCREENSHOTS  a folder for pictures of every page (optional)
+//        DOWNLOADS    a folder for the downloaded credential files
+//
+// Prints `ok STEP` lines and at last one line of JSON: the secrets that the browser saw, for a search of what must not hold them.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { Walk, heading, tabTo } from './browser.mjs';
+
+const [gateway, idp, aws] = process.argv.slice(2);
+const expected = JSON.parse(process.env.EXPECT);
+const downloads = process.env.DOWNLOADS;
+const walk = new Walk(gateway, [idp, aws]);
+
+const SIGN_IN = /^Sign in to reach AWS/;
+const PORTAL = /^Your AWS roles/;
+const PROVIDER = /Example IdP/;
+
+/** The row of a role on the portal or on a deep link's page. */
+const row = (page, role = expected.role) => page.locator('form[action="/console"]')
+  .filter({ has: page.locator(`input[name="role"][value="arn:aws:iam::${expected.account}:role/${role}"]`) });
+
+async function signInAtProvider(page, person) {
+  await heading(page, 'Example identity provider');
+  await page.getByLabel('User name').fill(person);
+  await page.getByLabel('Password').fill('any password will do');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await heading(page, 'Allow access');
+  await page.getByRole('button', { name: 'Allow' }).click();
+}
+
+async function signIn(page, person) {
+  await page.goto(`${gateway}/`);
+  await heading(page, SIGN_IN);
+  await page.getByRole('link', { name: PROVIDER }).click();
+  await signInAtProvider(page, person);
+}
+
+async function inTheConsole(page, role = expected.role) {
+  await page.waitForURL((url) => url.origin === aws);
+  await heading(page, role);
+  await page.getByText(/sandbox/i).first().waitFor();
+  const text = await page.locator('body').innerText();
+  assert.match(text, new RegExp(`assumed-role/${role}/`), 'the console shows who came in');
+  assert.ok(text.includes(expected.account), 'the console shows the account');
+}
+
+async function signOutHere(page) {
+  await page.locator('summary').filter({ hasText: 'Account menu' }).click();
+  await page.getByRole('button', { name: 'Sign out here' }).click();
+  await heading(page, /^You are signed out/);
+}
+
+async function rememberCookies(page) {
+  const cookies = (await page.context().cookies(gateway)).filter((cookie) => cookie.value.length >= 32);
+  assert.ok(cookies.some((cookie) => cookie.httpOnly), 'the session is in a cookie that scripts cannot read');
+  for (const cookie of cookies) if (cookie.httpOnly) walk.secrets.add(cookie.value);
+  return cookies;
+}
+
+async function signInAndPortal() {
+  const page = await walk.newPage();
+  await walk.step('the picker offers the provider', async () => {
+    await page.goto(`${gateway}/`);
+    await heading(page, SIGN_IN);
+    await walk.look(page, 'sign-in');
+  });
+  await walk.step('sign-in at the provider leads to the portal with the roles that the rules give', async () => {
+    await page.getByRole('link', { name: PROVIDER }).click();
+    await signInAtProvider(page, 'ana');
+    await heading(page, PORTAL);
+    for (const role of [expected.role, ...expected.alsoShown]) await page.getByText(role, { exact: true }).first().waitFor();
+    for (const role of expected.neverShown) assert.equal(await page.getByText(role, { exact: true }).count(), 0, `${role} is not ana's`);
+    assert.ok(!page.url().includes('code='), 'the address bar holds no code');
+    await rememberCookies(page);
+    await walk.look(page, 'portal');
+  });
+  return page;
+}
+
+async function console_(page) {
+  await walk.step('the console opens, and back leads to the portal', async () => {
+    await row(page).getByRole('button', { name: 'Console' }).click();
+    await inTheConsole(page);
+    await walk.look(page, 'sandbox-console');
+    await page.goto(`${gateway}/`);
+    await heading(page, PORTAL);
+  });
+}
+
+async function eachFormat(page) {
+  const sections = page.locator('section.format').filter({ has: page.locator('pre') });
+  const count = await sections.count();
+  assert.ok(count >= 6, `bash, fish, PowerShell, cmd, profile and credential_process: ${count} formats are there`);
+  const texts = [];
+  for (let i = 0; i < count; i += 1) {
+    const section = sections.nth(i);
+    const name = (await section.getByRole('heading').innerText()).trim();
+    if (!(await section.locator('details').evaluate((node) => node.open))) await section.locator('summary').click();
+    const shown = await section.locator('pre').innerText();
+    await section.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('status').filter({ hasText: /copied/ }).waitFor();
+    assert.equal((await page.evaluate(() => navigator.clipboard.readText())).trim(), shown.trim(), `${name}: what is copied is what is shown`);
+    const [download] = await Promise.all([page.waitForEvent('download'), section.getByRole('button', { name: 'Download' }).click()]);
+    const file = `${downloads}/${download.suggestedFilename()}`;
+    await download.saveAs(file);
+    assert.equal((await readFile(file, 'utf8')).trim(), shown.trim(), `${name}: what is downloaded is what is shown`);
+    texts.push(shown);
+  }
+  return texts;
+}
+
+function secretsIn(texts) {
+  const json = JSON.parse(texts.find((text) => text.trim().startsWith('{')));
+  assert.equal(json.Version, 1, 'the credential_process form');
+  for (const text of texts) {
+    for (const value of [json.AccessKeyId, json.SecretAccessKey, json.SessionToken]) assert.ok(text.includes(value), `a format lacks a value:\n${text}`);
+  }
+  return [json.SecretAccessKey, json.SessionToken];
+}
+
+async function credentials(page) {
+  let secrets;
+  await walk.step('the credentials page shows, copies and downloads', async () => {
+    await row(page).getByRole('button', { name: 'Credentials' }).click();
+    await heading(page, `Credentials for ${expected.role}`);
+    secrets = secretsIn(await eachFormat(page));
+    secrets.forEach((secret) => walk.secrets.add(secret));
+    assert.ok(secrets.every((secret) => !page.url().includes(secret)), 'no secret is in the address');
+    await walk.look(page, 'credentials');
+  });
+  await walk.step('the back button brings no credentials back', async () => {
+    const gone = async (how) => {
+      const text = await page.content();
+      assert.ok(secrets.every((secret) => !text.includes(secret)), `the credentials are there again after ${how}`);
+    };
+    await page.getByRole('link', { name: 'Back to your roles' }).click();
+    await heading(page, PORTAL);
+    await page.goBack();
+    await heading(page, 'These credentials were shown once');
+    await gone('back');
+    await walk.look(page, 'credentials-gone');
+    await page.reload();
+    await gone('a reload');
+    await page.goto(`${gateway}/`);
+  });
+}
+
+async function signOut(page) {
+  await walk.step('signing out ends the session, for a copy of its cookie too', async () => {
+    const cookies = await rememberCookies(page);
+    await signOutHere(page);
+    await walk.look(page, 'signed-out');
+    const thief = await walk.newPage();
+    await thief.context().addCookies(cookies);
+    await thief.goto(`${gateway}/`);
+    await heading(thief, SIGN_IN);
+    await thief.context().close();
+    await page.context().close();
+  });
+}
+
+async function deepLink() {
+  await walk.step('a deep link survives sign-in', async () => {
+    const page = await walk.newPage();
+    await page.goto(`${gateway}/go?account=${expected.account}&role=${expected.role}`);
+    await heading(page, SIGN_IN);
+    await page.getByRole('link', { name: PROVIDER }).click();
+    await signInAtProvider(page, 'ana');
+    await heading(page, new RegExp(`Enter ${expected.accountName} as ${expected.role}`));
+    await walk.look(page, 'go');
+    await page.getByRole('button', { name: 'Open the console' }).click();
+    await inTheConsole(page);
+    await page.context().close();
+  });
+}
+
+async function keyboardOnly() {
+  await walk.step('the keyboard alone leads in, into the console, and out', async () => {
+    const page = await walk.newPage();
+    await page.goto(`${gateway}/`);
+    await heading(page, SIGN_IN);
+    await tabTo(page, 'Skip to content');
+    await tabTo(page, 'Example IdP');
+    await page.keyboard.press('Enter');
+    await heading(page, 'Example identity provider');
+    await page.keyboard.type('ana');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('any password will do');
+    await page.keyboard.press('Enter');
+    await heading(page, 'Allow access');
+    await page.keyboard.press('Enter');
+    await heading(page, PORTAL);
+    const own = `form:has(input[value="arn:aws:iam::${expected.account}:role/${expected.role}"])`;
+    await tabTo(page, 'Console', own);
+    await page.keyboard.press('Enter');
+    await inTheConsole(page);
+    await page.goto(`${gateway}/`);
+    await heading(page, PORTAL);
+    await tabTo(page, 'Account menu');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Sign out here');
+    await page.keyboard.press('Enter');
+    await heading(page, /^You are signed out/);
+    await page.context().close();
+  });
+}
+
+async function withoutJavaScript() {
+  await walk.step('everything works without JavaScript', async () => {
+    const page = await walk.newPage({ javaScriptEnabled: false });
+    await signIn(page, 'ana');
+    await heading(page, PORTAL);
+    await row(page).getByRole('button', { name: 'Credentials' }).click();
+    await heading(page, `Credentials for ${expected.role}`);
+    const section = page.locator('section.format').first();
+    const [download] = await Promise.all([page.waitForEvent('download'), section.getByRole('button', { name: 'Download' }).click()]);
+    await download.saveAs(`${downloads}/without-javascript`);
+    assert.match(await readFile(`${downloads}/without-javascript`, 'utf8'), /ASIA/, 'the download holds credentials');
+    await page.goto(`${gateway}/`);
+    await row(page).getByRole('button', { name: 'Console' }).click();
+    await inTheConsole(page);
+    await page.context().close();
+  });
+}
+
+async function others() {
+  await walk.step('somebody without a role is told why', async () => {
+    const page = await walk.newPage();
+    await signIn(page, 'nora');
+    await heading(page, 'You are signed in, but have no roles yet');
+    await walk.look(page, 'no-roles');
+    await page.context().close();
+  });
+  await walk.step('who cancels at the provider comes back to a page that says so', async () => {
+    const page = await walk.newPage();
+    await page.goto(`${gateway}/`);
+    await page.getByRole('link', { name: PROVIDER }).click();
+    await heading(page, 'Example identity provider');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.waitForURL((url) => url.origin === gateway);
+    await walk.look(page, 'cancelled');
+    await page.context().close();
+  });
+  await walk.step('a page that is not there says so', async () => {
+    const page = await walk.newPage();
+    const answer = await page.goto(`${gateway}/no-such-page`);
+    assert.equal(answer.status(), 404);
+    await walk.look(page, 'not-found');
+    await page.context().close();
+  });
+}
+
+await walk.start();
+try {
+  const page = await signInAndPortal();
+  await console_(page);
+  await credentials(page);
+  await signOut(page);
+  await deepLink();
+  await keyboardOnly();
+  await withoutJavaScript();
+  await others();
+  assert.deepEqual(walk.complaints, [], 'what must not have happened');
+  console.log(JSON.stringify({ steps: walk.steps, secrets: [...walk.secrets] }));
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await walk.stop();
+}

@@ -1,0 +1,21 @@
+//! Starts the real counterparts of the tests on loopback, each on a port of its own, and ends them by their own process ids.
+//!
+//! `make test` installs what is started here. What is missing fails the test: nothing is skipped.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(unused_imports, reason = "each test file uses its own part")]
+#![allow(clippy::panic, clippy::expect_used, reason = "a counterpart that does not start must fail the test, with its output")]
+
+mod counterparts;
+mod gateway;
+mod plan;
+mod process;
+mod sandbox;
+mod visitor;
+
+pub(crate) use counterparts::{Moto, OidcOptions, OidcProvider, Redis, aws_cli, chromium, node, python};
+pub(crate) use gateway::Gateway;
+pub(crate) use plan::{PRODUCTION, Plan, ROLES, STAGING};
+pub(crate) use process::{Finished, Running, Scratch, free_port, repository, run};
+pub(crate) use sandbox::SandboxAws;
+pub(crate) use visitor::{Page, Visitor};

@@ -1,0 +1,42 @@
+//! The product's own sandbox AWS, in this process: unlike moto's it checks tokens, limits and trust policies as AWS does.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rolegate::clock::SystemClock;
+use rolegate::sandbox::{Sandbox, SandboxRole, SandboxSettings, TrustedIssuer};
+
+use super::plan::ROLES;
+
+/// The sandbox's STS, sign-in and console on a free port. Its identity provider runs too, and nobody uses it.
+pub(crate) struct SandboxAws {
+    sandbox: Sandbox,
+}
+
+impl SandboxAws {
+    /// Starts it with the roles of the plan, which trust the tokens that a gateway at `gateway` mints.
+    pub(crate) async fn start(gateway: &str) -> Self {
+        let role = |arn: &String| SandboxRole::pinned(arn.parse().expect("the plan's roles are role ARNs"), gateway);
+        let settings = SandboxSettings {
+            gateway: gateway.parse().expect("the gateway's URL is one"),
+            redirect_uris: Vec::new(),
+            post_logout_uris: Vec::new(),
+            client_secret: None,
+            issuers: vec![TrustedIssuer { issuer: gateway.to_owned(), audiences: vec!["sts.amazonaws.com".into()] }],
+            roles: ROLES.iter().map(|(account, name)| role(&format!("arn:aws:iam::{account}:role/{name}"))).collect(),
+        };
+        let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let sandbox = Sandbox::start(settings, listen(), listen(), Arc::new(SystemClock)).await.expect("the sandbox starts");
+        Self { sandbox }
+    }
+
+    /// The one origin of STS, sign-in and console, without a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        self.sandbox.sts.as_str().trim_end_matches('/')
+    }
+
+    /// The sandbox itself, for its ledger.
+    pub(crate) const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}

@@ -1,0 +1,130 @@
+//! A browser without a window: cookies, redirects and forms, for tests that need no real one.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
+
+/// Somebody with a browser. As in browsers, cookies belong to a host, not to one of its ports.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    client: Client,
+    /// By path and name.
+    cookies: BTreeMap<(String, String), String>,
+}
+
+/// What came at the end of the redirects.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Where it is.
+    pub(crate) url: Url,
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// What it says.
+    pub(crate) body: String,
+}
+
+impl Visitor {
+    /// Somebody without a cookie.
+    pub(crate) fn new() -> Self {
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().expect("an HTTP client can be made");
+        Self { client, cookies: BTreeMap::new() }
+    }
+
+    /// Opens a page and follows where it sends a browser.
+    pub(crate) async fn open(&mut self, url: &str) -> Page {
+        self.go(Method::GET, url.parse().expect("the URL is one"), None).await
+    }
+
+    /// Posts a form of `page`, with its csrf token, to a path of the same site.
+    pub(crate) async fn post(&mut self, page: &Page, path: &str, fields: &[(&str, &str)]) -> Page {
+        let target = page.url.join(path).expect("the path is one");
+        let csrf = page.hidden("csrf").unwrap_or_default();
+        let mut body = Url::parse("http://x/").expect("a URL");
+        body.query_pairs_mut().append_pair("csrf", &csrf).extend_pairs(fields);
+        self.go(Method::POST, target, body.query().map(|query| (page.url.origin().ascii_serialization(), query.to_owned()))).await
+    }
+
+    /// The values of all cookies: what must not be found in logs.
+    pub(crate) fn cookie_values(&self) -> Vec<String> {
+        self.cookies.values().cloned().collect()
+    }
+
+    async fn go(&mut self, mut method: Method, mut url: Url, mut form: Option<(String, String)>) -> Page {
+        for _ in 0..20 {
+            let mut request = self.client.request(method, url.clone()).header(COOKIE, self.cookies_for(url.path()));
+            if let Some((origin, body)) = form.take() {
+                request = request.header(ORIGIN, origin).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+            }
+            let answer = request.send().await.unwrap_or_else(|error| panic!("{url} does not answer: {error}"));
+            for cookie in answer.headers().get_all(SET_COOKIE) {
+                self.keep(cookie.to_str().expect("a cookie is ASCII"), &url);
+            }
+            let (status, location) = (answer.status(), answer.headers().get(LOCATION).cloned());
+            let body = answer.text().await.unwrap_or_else(|error| panic!("{url} breaks off: {error}"));
+            let refresh = between(&body, "<meta http-equiv=\"refresh\" content=\"0; url=", "\"").map(unescape);
+            let next =
+                location.filter(|_| status.is_redirection()).map(|to| to.to_str().expect("a location is ASCII").to_owned()).or(refresh);
+            let Some(next) = next else {
+                return Page { url, status, body };
+            };
+            url = url.join(&next).expect("a location is a URL");
+            method = Method::GET;
+        }
+        panic!("more than 20 redirects, the last one to {url}")
+    }
+
+    fn cookies_for(&self, path: &str) -> String {
+        let sent = self.cookies.iter().filter(|((scope, _), _)| path.starts_with(scope.as_str()));
+        sent.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep(&mut self, cookie: &str, url: &Url) {
+        let mut parts = cookie.split(';').map(str::trim);
+        let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).expect("a cookie has a name and a value");
+        let attributes: Vec<_> = parts.map(|part| part.split_once('=').unwrap_or((part, ""))).collect();
+        let attribute = |wanted: &str| attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
+        let own_folder = url.path().rsplit_once('/').map_or("/", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+        let key = (attribute("path").unwrap_or(own_folder).to_owned(), name.to_owned());
+        let ended =
+            value.is_empty() || attribute("max-age") == Some("0") || attribute("expires").is_some_and(|date| date.contains(" 1970 "));
+        if ended {
+            self.cookies.remove(&key);
+        } else {
+            self.cookies.insert(key, value.to_owned());
+        }
+    }
+}
+
+impl Page {
+    /// The value of the first hidden field of that name.
+    pub(crate) fn hidden(&self, name: &str) -> Option<String> {
+        between(&self.body, &format!("name=\"{name}\" value=\""), "\"").map(unescape)
+    }
+
+    /// The page, if it has the status 200.
+    ///
+    /// # Panics
+    /// With what it says, if it has not.
+    #[track_caller]
+    pub(crate) fn or_fail(self) -> Self {
+        assert_eq!(self.status, StatusCode::OK, "{} says:\n{}", self.url, self.body);
+        self
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(found, _)| found)
+}
+
+/// The few entities that stand in attributes.
+fn unescape(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (entity, character) in
+        [("&#38;", "&"), ("&#x2F;", "/"), ("&#47;", "/"), ("&#34;", "\""), ("&#39;", "'"), ("&quot;", "\""), ("&amp;", "&")]
+    {
+        text = text.replace(entity, character);
+    }
+    text
+}
