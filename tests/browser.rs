@@ -48,7 +48,7 @@ async fn walk(plan: Plan, redis: Option<Redis>) {
     assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
 
     let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
-    assert!(report["steps"].as_u64().unwrap() >= 11, "steps are missing:\n{}", walked.stdout);
+    assert!(report["steps"].as_u64().unwrap() >= 13, "steps are missing:\n{}", walked.stdout);
     let mut secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
     assert!(secrets.len() >= 5, "the walk saw session cookies, codes, sign-in tokens and credentials: {} secrets", secrets.len());
     secrets.push(OidcProvider::CLIENT_SECRET.to_owned());

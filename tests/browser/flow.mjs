@@ -163,6 +163,41 @@ async function signOut(page) {
   });
 }
 
+async function signOutAtProvider() {
+  await walk.step('signing out at the provider too goes there and comes back', async () => {
+    const page = await walk.newPage();
+    await signIn(page, 'ana');
+    await heading(page, PORTAL);
+    await page.locator('summary').filter({ hasText: 'Account menu' }).click();
+    await page.getByRole('button', { name: /^Sign out of .* too$/ }).click();
+    await heading(page, 'Sign out');
+    await page.getByRole('button', { name: 'Yes, sign me out' }).click();
+    await heading(page, /^You are signed out/);
+    assert.equal(new URL(page.url()).origin, gateway);
+    await page.goto(`${gateway}/login/main`);
+    await heading(page, 'Example identity provider');
+    await page.context().close();
+  });
+}
+
+async function byEmail() {
+  await walk.step('an e-mail address finds its provider, which is told the address', async () => {
+    const page = await walk.newPage();
+    await page.goto(`${gateway}/`);
+    await page.getByLabel('Work e-mail').fill('ana@nowhere.example');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText(/No identity provider serves this domain/).waitFor();
+    await walk.look(page, 'unknown-domain');
+    await page.getByLabel('Work e-mail').fill('ana@example.org');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await heading(page, 'Example identity provider');
+    assert.equal(await page.getByLabel('User name').inputValue(), 'ana@example.org');
+    await page.goto(`${gateway}/`);
+    await page.getByRole('link', { name: /Example IdP.*last used/i }).waitFor();
+    await page.context().close();
+  });
+}
+
 async function deepLink() {
   await walk.step('a deep link survives sign-in', async () => {
     const page = await walk.newPage();
@@ -260,6 +295,8 @@ try {
   await console_(page);
   await credentials(page);
   await signOut(page);
+  await signOutAtProvider();
+  await byEmail();
   await deepLink();
   await keyboardOnly();
   await withoutJavaScript();

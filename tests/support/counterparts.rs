@@ -168,6 +168,7 @@ client_id = "{}"
 client_secret = {{ env = "ROLEGATE_TEST_CLIENT_SECRET" }}
 scopes = ["profile", "email", "groups"]
 private_network = true
+email_domains = ["example.org"]
 "#,
             self.issuer,
             Self::CLIENT_ID

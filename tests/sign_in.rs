@@ -1,0 +1,102 @@
+//! Sign-in at npm's certified `oidc-provider`, in every way that a client may prove itself, and what becomes of the groups.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod support;
+
+use rolegate::trust::SigningAlgorithm;
+use rolegate::trust::keys::{SigningKey, generate};
+use secrecy::ExposeSecret;
+use support::{Gateway, OidcOptions, OidcProvider, Page, Plan, Scratch, Visitor};
+
+/// A gateway before a provider, and what stands in the provider's table instead of the client secret.
+struct Case<'a> {
+    env: Vec<(&'static str, String)>,
+    proof: &'a str,
+    more: &'a str,
+    files: Vec<(&'static str, String)>,
+}
+
+impl Case<'_> {
+    const SECRET: &'static str = "client_secret = { env = \"ROLEGATE_TEST_CLIENT_SECRET\" }";
+
+    fn with_secret(more: &str) -> Case<'_> {
+        Case { env: Vec::new(), proof: Self::SECRET, more, files: Vec::new() }
+    }
+
+    /// Signs in and says where that ends.
+    async fn sign_in(self) -> (Page, String) {
+        let plan = Plan::new();
+        let provider = OidcProvider::start(&OidcOptions { auto: true, env: self.env, ..plan.provider() }).await;
+        let config = plan.config(&provider, "http://127.0.0.1:9").replace(Case::SECRET, self.proof);
+        let config = config.replace("private_network = true", &format!("private_network = true\n{}", self.more));
+        let folder = Scratch::new();
+        for (name, content) in self.files {
+            folder.write(name, content);
+        }
+        let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
+        let page = Visitor::new().open(&format!("{}/login/main?next=%2F", gateway.url())).await;
+        (page, format!("{}\n{}", gateway.output(), provider.output()))
+    }
+
+    #[track_caller]
+    fn is_ana((page, log): (Page, String)) {
+        assert!(page.status.is_success() && page.body.contains("PlatformAdmin"), "{}\n{log}", page.body);
+        assert!(page.body.contains("ana@example.org") || page.body.contains("ana"), "{}", page.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_proves_itself_by_basic_post_none_or_its_own_key() {
+    Case::is_ana(Case::with_secret("").sign_in().await);
+    let post = Case { env: vec![("CLIENT_AUTH", "client_secret_post".into())], ..Case::with_secret("client_auth = \"post\"") };
+    Case::is_ana(post.sign_in().await);
+    let none = Case { env: vec![("CLIENT_AUTH", "none".into())], proof: "", ..Case::with_secret("client_auth = \"none\"") };
+    Case::is_ana(none.sign_in().await);
+    for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
+        let pem = generate(algorithm).unwrap();
+        let jwk = SigningKey::from_pem(&pem).unwrap().jwk().clone();
+        let own_key = Case {
+            env: vec![("CLIENT_AUTH", "private_key_jwt".into()), ("CLIENT_JWKS", serde_json::json!({ "keys": [jwk] }).to_string())],
+            proof: "client_key = { file = \"client-key.pem\" }",
+            more: "client_auth = \"private_key_jwt\"",
+            files: vec![("client-key.pem", pem.expose_secret().to_owned())],
+        };
+        Case::is_ana(own_key.sign_in().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_secret_is_refused_by_the_provider_and_told_to_the_person() {
+    let wrong = Case { env: vec![("CLIENT_SECRET", "another-secret".into())], ..Case::with_secret("") };
+    let (page, log) = wrong.sign_in().await;
+    assert_eq!(page.status, 403, "{}", page.body);
+    assert!(page.body.contains("You were not signed in"), "{}", page.body);
+    assert!(log.contains("invalid_client"), "the log names the provider's reason: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn es256_and_ps256_are_accepted_when_the_list_has_them_and_refused_when_not() {
+    for algorithm in ["ES256", "PS256"] {
+        let env = || vec![("ALG", algorithm.to_owned())];
+        let listed = format!("algorithms = [\"{algorithm}\"]");
+        Case::is_ana(Case { env: env(), ..Case::with_secret(&listed) }.sign_in().await);
+        let (page, log) = Case { env: env(), ..Case::with_secret("algorithms = [\"RS256\"]") }.sign_in().await;
+        assert_eq!(page.status, 403, "{}", page.body);
+        assert!(log.contains("algorithm is not allowed"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_only_userinfo_has_come_when_it_is_asked() {
+    let env = || vec![("GROUPS_IN", "userinfo".to_owned())];
+    Case::is_ana(Case { env: env(), ..Case::with_secret("userinfo = true") }.sign_in().await);
+    let (page, _) = Case { env: env(), ..Case::with_secret("") }.sign_in().await;
+    assert!(page.status.is_success() && page.body.contains("have no roles yet"), "{}", page.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_groups_come_through() {
+    let (page, log) = Case { env: vec![("AUTO_USER", "many".into())], ..Case::with_secret("") }.sign_in().await;
+    assert!(page.status.is_success() && page.body.contains("200"), "{}\n{log}", page.body);
+}
