@@ -1,4 +1,4 @@
-//! The tokens that the gateway mints, before verifiers of other people's making: PyJWT, jwcrypto and npm's jose. A recording proxy of the
+//! The tokens that the gateway mints, before verifiers of other people's making: `PyJWT`, `jwcrypto` and npm's `jose`. A recording proxy of the
 //! test's own stands before the sandbox's STS, because a token that is never kept can be had nowhere else.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step is a failed test")]

@@ -1,7 +1,5 @@
 //! Sign-in at npm's certified `oidc-provider`, in every way that a client may prove itself, and what becomes of the groups.
 
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
 mod support;
 
 use rolegate::trust::SigningAlgorithm;
