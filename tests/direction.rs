@@ -2,7 +2,7 @@
 //!
 //! It reads the sources as tokens, so that comments and texts do not count, and resolves `crate`, `super` and `use` groups.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that goes wrong should stop; the helpers stand outside of test functions")]
+#![expect(clippy::expect_used, reason = "a test that goes wrong should stop; the helpers stand outside of test functions")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -3,12 +3,7 @@
 //! A `toml` block is a configuration: a whole one if it sets `public_url`, otherwise a part that is completed here with the least that is
 //! missing. Files that it names below `secrets/` are made for the test; folders of a server are replaced by one of the test.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that goes wrong should stop; the helpers stand outside of test functions"
-)]
+#![expect(clippy::expect_used, reason = "a test that goes wrong should stop; the helpers stand outside of test functions")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -81,7 +76,10 @@ impl Page {
         headings
             .map(|line| {
                 let text = line.trim_start_matches('#').trim().to_lowercase();
-                text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
+                text.chars()
+                    .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+                    .map(|c| if c == ' ' { '-' } else { c })
+                    .collect()
             })
             .collect()
     }
@@ -129,9 +127,11 @@ fn every_path_of_the_repository_that_is_named_exists() {
 }
 
 /// What a part of a configuration is completed with.
-const PROVIDER: &str = "[[provider]]\nid = 'okta'\nname = 'Okta'\nissuer = 'https://example.okta.com'\nclient_id = 'abc'\nclient_auth = 'none'\n";
+const PROVIDER: &str =
+    "[[provider]]\nid = 'okta'\nname = 'Okta'\nissuer = 'https://example.okta.com'\nclient_id = 'abc'\nclient_auth = 'none'\n";
 const ACCOUNTS: &str = "[[account]]\nid = '111122223333'\nname = 'Production'\ntags = { env = 'prod' }\n\
-    [[account]]\nid = '444455556666'\nname = 'Staging'\ntags = { env = 'staging' }\n";
+    [[account]]\nid = '444455556666'\nname = 'Staging'\ntags = { env = 'staging' }\n\
+    [[account]]\nid = '777788889999'\nname = 'Sandbox'\ntags = { env = 'dev' }\n";
 
 fn whole(part: &str) -> String {
     let has = |table: &str| part.lines().any(|line| line.trim() == table);
@@ -154,7 +154,7 @@ fn make_secrets(text: &str, folder: &Path) {
     for found in pattern(r#"file = "(secrets/[a-z0-9.-]+)""#).captures_iter(text) {
         let content = match &found[1] {
             name if name.contains("seal") => "ab".repeat(32),
-            name if name.ends_with(".pem") => {
+            name if name.contains(".pem") => {
                 let made = keys::generate(SigningAlgorithm::Es256).expect("a key can be made");
                 made.expose_secret().to_owned()
             }
