@@ -2,7 +2,7 @@
 
 use rolegate::access::{NamingSettings, Policy};
 
-use crate::world::{ADMIN, Browser, READER, World};
+use crate::world::{ADMIN, Browser, FORWARDED, READER, World};
 
 #[actix_web::test]
 async fn a05_only_what_rules_grant_is_handed_out() {
@@ -30,6 +30,23 @@ async fn a05_only_what_rules_grant_is_handed_out() {
     let unreadable = dev.post("/credentials", &[("role", READER), ("csrf", &csrf), ("duration", "-1")]).await;
     unreadable.assert_page(400, "The request cannot be read");
     assert_eq!(world.issued(), issued, "STS was not asked once");
+}
+
+#[actix_web::test]
+async fn o18_a_persons_own_token_is_forwarded_while_it_lives() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    assert_eq!(ana.post("/credentials", &[("role", FORWARDED), ("csrf", &csrf)]).await.status, 303);
+    let event = world.audit().last().unwrap().clone();
+    assert!(event["proof_id"].as_str().unwrap().starts_with("sha256:"), "{event}");
+    assert_eq!(event["outcome"], "ok");
+    assert_eq!(world.issued(), 1, "STS took the provider's token for what it is");
+    world.advance(3600);
+    let late = ana.post("/credentials", &[("role", FORWARDED), ("csrf", &csrf)]).await;
+    late.assert_page(403, "Sign in again for this role");
+    assert_eq!(world.issued(), 1, "a token that has expired is shown to nobody");
+    assert_eq!(ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await.status, 303, "a minted one still serves");
 }
 
 #[actix_web::test]

@@ -16,6 +16,8 @@ use url::Url;
 
 pub(crate) const ADMIN: &str = "arn:aws:iam::111122223333:role/PlatformAdmin";
 pub(crate) const READER: &str = "arn:aws:iam::111122223333:role/ReadOnly";
+/// A role that trusts the identity provider itself, and so takes people's own tokens.
+pub(crate) const FORWARDED: &str = "arn:aws:iam::111122223333:role/Forwarded";
 
 pub(crate) struct World {
     pub(crate) base: String,
@@ -42,13 +44,18 @@ impl World {
         let config = config::parse_with(&text, "test.toml", folder.path(), startup::problems).unwrap_or_else(|f| panic!("{f}"));
         let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
         let role = |arn: &str| SandboxRole { max_session: Duration::from_hours(4), ..SandboxRole::pinned(arn.parse().unwrap(), &base) };
+        let provider = origin(&idp);
+        let forwarded = SandboxRole { issuers: vec![provider.clone()], requires_pinning: false, ..role(FORWARDED) };
         let settings = SandboxSettings {
             gateway: base.parse().unwrap(),
             redirect_uris: ["sandbox", "other"].map(|id| format!("{base}/callback/{id}")).into(),
             post_logout_uris: vec![format!("{base}/signed-out")],
             client_secret: None,
-            issuers: vec![TrustedIssuer { issuer: base.clone(), audiences: vec!["sts.amazonaws.com".into()] }],
-            roles: [ADMIN, READER].map(role).into(),
+            issuers: vec![
+                TrustedIssuer { issuer: base.clone(), audiences: vec!["sts.amazonaws.com".into()] },
+                TrustedIssuer { issuer: provider, audiences: vec![PUBLIC_CLIENT.into()] },
+            ],
+            roles: [ADMIN, READER].map(role).into_iter().chain([forwarded]).collect(),
         };
         let sandbox = Sandbox::start(settings, idp, aws, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let made = startup::gateway(&config, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap_or_else(|f| panic!("{f}"));
@@ -117,6 +124,12 @@ id = "readers"
 groups = ["developers"]
 accounts = ["*"]
 roles = ["ReadOnly"]
+[[rule]]
+id = "own-token"
+groups = ["aws-platform-admins"]
+accounts = ["*"]
+roles = ["Forwarded"]
+operation = "forwarded_web_identity"
 "#,
         provider("sandbox", idp) + "email_domains = [\"example.com\"]\n",
         provider("other", idp),
