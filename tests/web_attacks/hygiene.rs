@@ -49,6 +49,31 @@ async fn odd_requests_have_pages_too() {
 }
 
 #[actix_web::test]
+async fn a_monitor_may_ask_by_head_and_credentials_may_not_be_spent_so() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    for path in ["/healthz", "/readyz", "/.well-known/jwks.json", "/.well-known/openid-configuration"] {
+        let answer = ana.send(ana.request(Method::HEAD, path)).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""), "{path}");
+    }
+    let csrf = ana.csrf().await;
+    let place = ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await.location().to_owned();
+    assert_eq!(ana.send(ana.request(Method::HEAD, &place)).await.status, 405);
+    ana.get(&place).await.assert_page(200, "ASIA");
+}
+
+#[actix_web::test]
+async fn a_form_after_the_session_has_ended_leads_to_the_roles_and_not_nowhere() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    ana.cookies.remove("rolegate-session");
+    let answer = ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await;
+    assert_eq!(answer.location(), "/login?next=%2F");
+    assert_eq!(ana.get("/go?account=Production").await.location(), "/login?next=%2Fgo%3Faccount%3DProduction");
+}
+
+#[actix_web::test]
 async fn a_stop_lets_a_request_in_flight_finish() {
     let world = World::new().await;
     let mut ana = Browser::signed_in(&world, "ana").await;
