@@ -101,10 +101,14 @@ impl ResponseError for PageError {
     }
 }
 
+/// Room for most pages, so that a body is not moved again and again while it grows.
+const USUAL_PAGE: usize = 16 * 1024;
+
 /// A page.
 pub(super) fn html(page: &impl Template) -> HttpResponse {
-    match page.render() {
-        Ok(body) => HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body),
+    let mut body = String::with_capacity(USUAL_PAGE);
+    match page.render_into(&mut body) {
+        Ok(()) => HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body),
         Err(error) => {
             tracing::error!(reason = %error, "a page was not rendered");
             HttpResponse::InternalServerError().finish()
