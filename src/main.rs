@@ -1,5 +1,6 @@
 //! Arguments to command to exit code; nothing else.
 
+mod commands;
 mod demo;
 
 use std::io::Write;
@@ -45,6 +46,19 @@ enum Command {
     },
     /// Try everything on this machine, with a make-believe identity provider and a make-believe AWS
     Demo,
+    /// Run the rules' own tests, the [[test]] sections of a configuration
+    Test {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+        /// Run them again whenever the file changes
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Say which roles a person gets, and why; or what is missing for a role (exit code 1)
+    Explain(commands::explain::Arguments),
+    /// Say who gains and who loses which role when one configuration replaces another
+    Diff(commands::diff::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Work with the keys that sign for AWS
@@ -70,6 +84,9 @@ fn main() -> ExitCode {
         Command::Check { config } => check(&config),
         Command::Serve { config } => start(serve(&config)),
         Command::Demo => start(demo::run()),
+        Command::Test { config, watch } => answer(commands::test::run(&config, watch)),
+        Command::Explain(arguments) => answer(commands::explain::run(&arguments)),
+        Command::Diff(arguments) => answer(commands::diff::run(&arguments)),
         Command::Schema => print(&config::schema()),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
             Ok(pem) => print(pem.expose_secret()),
@@ -90,6 +107,15 @@ fn print(text: &str) -> ExitCode {
 fn fail(text: &str, code: u8) -> ExitCode {
     eprintln!("{text}");
     ExitCode::from(code)
+}
+
+fn answer(outcome: Result<(), commands::Stopped>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(commands::Stopped::Unusable(text)) => fail(&text, FINDINGS),
+        Err(commands::Stopped::No(text)) if text.is_empty() => ExitCode::FAILURE,
+        Err(commands::Stopped::No(text)) => fail(&text, 1),
+    }
 }
 
 fn check(path: &std::path::Path) -> ExitCode {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use url::Url;
 
-use crate::access::Policy;
+use crate::access::{Policy, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
@@ -45,8 +45,7 @@ fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
         Url::parse(&file.public_url).map_err(|error| vec![Problem::new("public_url", error.to_string(), "write an absolute URL")]),
         &mut problems,
     );
-    let ids: Vec<ProviderId> = file.provider.iter().filter_map(|provider| provider.id.parse().ok()).collect();
-    let policy = keep(Policy::compile(&file.account, &file.rule, &file.naming, &ids), &mut problems);
+    let policy = keep(policy(config), &mut problems);
     let keys = keep(KeyRing::load(&file.trust, &config.base, "trust"), &mut problems);
     let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys));
     let sts = keep(Sts::new(&file.aws), &mut problems);
@@ -66,6 +65,19 @@ fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
         }
         _ => Err(problems),
     }
+}
+
+/// Compiles the rules, and runs their own tests.
+///
+/// # Errors
+/// Every problem, each with its place.
+pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
+    let file = &config.file;
+    let providers: Vec<_> = file.provider.iter().filter_map(|provider| Some((provider.id.parse::<ProviderId>().ok()?, provider))).collect();
+    let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
+    let policy = Policy::compile(&file.account, &file.rule, &file.naming, &ids)?;
+    let failed = run_tests(&policy, &providers, &file.test);
+    if failed.is_empty() { Ok(policy) } else { Err(failed) }
 }
 
 fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {

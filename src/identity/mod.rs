@@ -8,6 +8,7 @@ mod http;
 pub mod jwt;
 pub mod oidc;
 mod settings;
+mod supposed;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use claims::Claims;
 pub use settings::{ClientAuth, MfaSettings, ProviderSettings};
+pub use supposed::Supposed;
 
 use crate::clock::Moment;
 

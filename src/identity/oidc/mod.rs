@@ -24,6 +24,8 @@ use self::cache::{Cache, PACE};
 use self::checked::Checked;
 use self::exchange::Tokens;
 use self::metadata::Metadata;
+pub(super) use self::person::groups as groups_of;
+pub(super) use self::words::presentable as is_presentable;
 use super::http::Http;
 use super::jwt::{Expected, KeySet, Signed, Unverified};
 use super::{Claims, Identity, PendingLogin, ProviderId, ProviderSettings, Rejected};
