@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const ORDER: [&[&str]; 8] =
     [&["arn", "clock", "settings"], &["identity"], &["access"], &["trust"], &["aws"], &["store", "audit"], &["gateway"], &["web"]];
 /// They put the rest together, so they see all of it.
-const COMPOSERS: [&str; 5] = ["config", "demo", "lib", "main", "startup"];
+const COMPOSERS: [&str; 6] = ["commands", "config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
 const FENCES: [(&str, &[&str]); 9] = [

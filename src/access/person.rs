@@ -1,6 +1,6 @@
 //! What rules may look at about somebody, whether a provider vouches for them or they are only supposed to exist.
 
-use crate::identity::{Authentication, Claims, Identity, ProviderId, Supposed};
+use crate::identity::{Claims, Identity, ProviderId, Supposed};
 
 /// Somebody as the rules see them. It proves nothing: what is handed out needs an [`Identity`].
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +10,6 @@ pub struct Person<'a> {
     pub(super) username: &'a str,
     pub(super) groups: &'a [String],
     pub(super) claims: &'a Claims,
-    pub(super) authentication: &'a Authentication,
 }
 
 impl Person<'_> {
@@ -28,7 +27,6 @@ impl<'a> From<&'a Identity> for Person<'a> {
             username: who.username(),
             groups: who.groups(),
             claims: who.claims(),
-            authentication: who.authentication(),
         }
     }
 }
@@ -41,7 +39,6 @@ impl<'a> From<&'a Supposed> for Person<'a> {
             username: &who.username,
             groups: &who.groups,
             claims: &who.claims,
-            authentication: &who.authentication,
         }
     }
 }
