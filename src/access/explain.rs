@@ -107,7 +107,7 @@ impl Policy {
         let mut missed: Vec<_> = self
             .rules
             .iter()
-            .filter(|rule| !gave(rule) && self.could_give(rule, role))
+            .filter(|rule| !gave(rule) && could_give(rule, role))
             .map(|rule| Miss { rule: rule.id.to_string(), missing: missing(rule, who, role) })
             .collect();
         missed.sort_by_key(|miss| miss.missing.len());
@@ -137,23 +137,6 @@ impl Policy {
         }
     }
 
-    /// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
-    fn could_give(&self, rule: &Rule, role: &RoleArn) -> bool {
-        let Body::Allow { roles, .. } = &rule.body else { return false };
-        match roles {
-            Roles::Fixed(fixed) => fixed.iter().any(|(arn, _)| arn == role),
-            Roles::Captured { accounts, roles } => {
-                let in_account = |selector: &AccountSelector| match selector {
-                    AccountSelector::These(these) => these.iter().any(|account| account.id == role.account()),
-                    AccountSelector::Captured(_) => true,
-                };
-                let reaches = accounts.is_empty() || accounts.iter().any(in_account);
-                let names = |name: Option<&str>| name.is_none_or(|name| name == role.path_and_name() || name == role.as_str());
-                reaches && roles.iter().any(|template| names(template.literal()))
-            }
-        }
-    }
-
     /// A role by its ARN, or by account and name: `Production/ReadOnly`. It need not be granted by any rule.
     ///
     /// # Errors
@@ -169,7 +152,24 @@ impl Policy {
     }
 }
 
-fn missing(rule: &Rule, who: &Person<'_>, role: &RoleArn) -> Vec<Missing> {
+/// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
+fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
+    let Body::Allow { roles, .. } = &rule.body else { return false };
+    match roles {
+        Roles::Fixed(fixed) => fixed.iter().any(|(given, _)| given == arn),
+        Roles::Captured { accounts, roles } => {
+            let in_account = |selector: &AccountSelector| match selector {
+                AccountSelector::These(these) => these.iter().any(|account| account.id == arn.account()),
+                AccountSelector::Captured(_) => true,
+            };
+            let reaches = accounts.is_empty() || accounts.iter().any(in_account);
+            let names = |name: Option<&str>| name.is_none_or(|name| name == arn.path_and_name() || name == arn.as_str());
+            reaches && roles.iter().any(|template| names(template.literal()))
+        }
+    }
+}
+
+fn missing(rule: &Rule, who: &Person<'_>, wanted: &RoleArn) -> Vec<Missing> {
     let mut missing = Vec::new();
     if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
         missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
@@ -177,7 +177,7 @@ fn missing(rule: &Rule, who: &Person<'_>, role: &RoleArn) -> Vec<Missing> {
     let has_group = who.groups.iter().any(|group| rule.groups.iter().any(|wanted| **wanted == **group));
     if !rule.everyone && !has_group {
         match &rule.pattern {
-            Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, role) }),
+            Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, wanted) }),
             None => missing.push(Missing::AnyGroup { of: rule.groups.iter().map(ToString::to_string).collect() }),
         }
     }

@@ -21,24 +21,12 @@ impl Person<'_> {
 
 impl<'a> From<&'a Identity> for Person<'a> {
     fn from(who: &'a Identity) -> Self {
-        Self {
-            provider: who.provider(),
-            subject: who.subject(),
-            username: who.username(),
-            groups: who.groups(),
-            claims: who.claims(),
-        }
+        Self { provider: who.provider(), subject: who.subject(), username: who.username(), groups: who.groups(), claims: who.claims() }
     }
 }
 
 impl<'a> From<&'a Supposed> for Person<'a> {
     fn from(who: &'a Supposed) -> Self {
-        Self {
-            provider: &who.provider,
-            subject: &who.subject,
-            username: &who.username,
-            groups: &who.groups,
-            claims: &who.claims,
-        }
+        Self { provider: &who.provider, subject: &who.subject, username: &who.username, groups: &who.groups, claims: &who.claims }
     }
 }

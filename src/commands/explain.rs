@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
         if arguments.json {
             return print_json(&grants);
         }
-        let lines: String = grants.iter().map(|grant| format!("{}\n", granted_line(grant))).collect();
+        let lines = grants.iter().map(granted_line).collect::<Vec<_>>().join("\n");
         let groups = person.groups().len();
         return print(&format!("{}, with {groups} group(s), has {} role(s)\n{lines}", person.username(), grants.len()));
     };
