@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::accounts::{AccountSelector, roles_named};
 use super::compile::Policy;
+use super::condition::Facts;
 use super::decide::{Match, Scope};
 use super::rule::{Body, Roles, Rule};
-use super::{Context, Entitlement, Person};
+use super::{Context, Entitlement, Person, Purposes};
 use crate::arn::RoleArn;
+use crate::clock::Moment;
 
 /// What the rules say of one person and one role.
 #[derive(Debug, Serialize)]
@@ -81,6 +83,18 @@ pub enum Missing {
         /// The group that would match, where that can be told.
         example: Option<String>,
     },
+    /// The condition does not hold.
+    Condition {
+        /// The condition.
+        text: String,
+        /// Why it could not even be evaluated, if that is so.
+        failed: Option<String>,
+    },
+    /// The rule has run out.
+    Time {
+        /// When.
+        until: Moment,
+    },
 }
 
 impl fmt::Display for Missing {
@@ -89,6 +103,9 @@ impl fmt::Display for Missing {
             Self::Provider { wanted } => write!(f, "a sign-in with {}", wanted.join(" or ")),
             Self::AnyGroup { of } => write!(f, "one of the groups {}", of.join(", ")),
             Self::GroupPattern { pattern, example: None } => write!(f, "a group that matches {pattern} and names this role"),
+            Self::Condition { text, failed: None } => write!(f, "the condition does not hold: {text}"),
+            Self::Condition { text, failed: Some(why) } => write!(f, "the condition cannot be evaluated ({why}): {text}"),
+            Self::Time { until } => write!(f, "the rule ran out on {}", until.format("%Y-%m-%d %H:%M UTC")),
             Self::GroupPattern { pattern, example: Some(example) } => write!(f, "a group such as {example} (pattern {pattern})"),
         }
     }
@@ -98,17 +115,35 @@ impl Policy {
     /// Why a person has a role, or what is missing.
     #[must_use]
     pub fn explain(&self, who: &Person<'_>, context: &Context, role: &RoleArn) -> Explanation {
-        let granted = self.granted(who, context);
+        let (granted, facts) = (self.granted(who, context), Facts::of(who, context));
+        let account = self.accounts.of_role(role);
+        let place = account.map(|account| (role, account.as_ref()));
         let matches = self.matches(who);
-        let denied_by = matches.iter().filter(|matched| self.takes(matched, role)).map(|matched| matched.rule.id.to_string());
+        let denied_by = matches
+            .iter()
+            .filter(|matched| self.takes(matched, role) && !matched.rule.purposes(&facts, place).is_ok_and(Purposes::is_empty))
+            .map(|matched| matched.rule.id.to_string());
         let mut denied_by: Vec<_> = denied_by.collect();
         denied_by.dedup();
-        let gave = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
+        let matched = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
+        let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
+            Ok(purposes) if !purposes.is_empty() => None,
+            other => rule
+                .condition
+                .as_ref()
+                .map(|condition| Missing::Condition { text: condition.text().to_string(), failed: other.err().map(|why| why.to_string()) }),
+        };
+        let over = |rule: &Rule| rule.until.filter(|until| context.now >= *until).map(|until| Missing::Time { until });
+        let all = |rule: &Rule| {
+            let groups = if matched(rule) { Vec::new() } else { missing(rule, who, role) };
+            groups.into_iter().chain(unmet(rule)).chain(over(rule)).collect::<Vec<_>>()
+        };
         let mut missed: Vec<_> = self
             .rules
             .iter()
-            .filter(|rule| !gave(rule) && could_give(rule, role))
-            .map(|rule| Miss { rule: rule.id.to_string(), missing: missing(rule, who, role) })
+            .filter(|rule| could_give(rule, role))
+            .map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) })
+            .filter(|miss| !miss.missing.is_empty())
             .collect();
         missed.sort_by_key(|miss| miss.missing.len());
         Explanation {

@@ -6,10 +6,12 @@
 
 mod accounts;
 mod compile;
+mod condition;
 mod decide;
 mod explain;
 mod naming;
 mod person;
+mod purposes;
 mod rule;
 mod settings;
 mod template;
@@ -21,12 +23,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use compile::Policy;
+pub use condition::Failed as ConditionFailed;
 pub use explain::{Explanation, Grant, Miss, Missing};
 pub use naming::encode_name;
 pub use person::Person;
+pub use purposes::Purposes;
 pub use settings::{AccountSettings, Carry, Effect, NamingSettings, Operation, RuleSettings};
 pub use trial::{TestSettings, run_tests};
 
@@ -54,7 +59,7 @@ pub struct Account {
 }
 
 /// What a role is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To enter the console in a browser.
@@ -81,6 +86,17 @@ pub struct Entitlements {
     pub(crate) names: Names,
     /// The digest of the policy that was asked.
     pub(crate) policy: Arc<str>,
+    /// Conditions that could not be evaluated for this person.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// A condition that could not be evaluated for somebody: an allow gave nothing, a deny took all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// Why, without any claim's value.
+    pub why: ConditionFailed,
 }
 
 /// How a person is named in AWS sessions, or why they cannot be.
@@ -98,6 +114,8 @@ pub struct Entitlement {
     pub role: RoleArn,
     /// The account it lives in.
     pub account: Arc<Account>,
+    /// What it may be taken for.
+    pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
     /// How AWS is asked for it.
@@ -151,6 +169,9 @@ pub enum Denied {
     /// No rule grants this role to this person.
     #[error("no rule grants this role")]
     NotGranted,
+    /// The rules give this role for other purposes only.
+    #[error("the rules do not give this role for that purpose")]
+    Purpose(Purpose),
     /// The wanted length is outside 15 minutes and what the rules allow.
     #[error("the session may last from 15 minutes to {0:?}")]
     Duration(Duration),

@@ -7,10 +7,13 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::accounts::{AccountSelector, Accounts, roles_named};
+use super::condition::Condition;
+use super::purposes::Purposes;
 use super::settings::{Carry, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
+use crate::clock::Moment;
 use crate::identity::ProviderId;
 use crate::settings::Problem;
 
@@ -29,6 +32,10 @@ pub(super) struct Rule {
     pub(super) groups: Vec<Arc<str>>,
     pub(super) pattern: Option<Arc<str>>,
     pub(super) everyone: bool,
+    pub(super) condition: Option<Condition>,
+    pub(super) purposes: Purposes,
+    /// From when on an allowing rule gives nothing any more.
+    pub(super) until: Option<Moment>,
     pub(super) body: Body,
 }
 
@@ -96,9 +103,22 @@ impl RuleCompiler<'_> {
             groups: settings.groups.iter().map(|group| group.as_str().into()).collect(),
             pattern: settings.group_pattern.as_deref().map(Into::into),
             everyone: settings.everyone,
+            condition: self.condition(),
+            purposes: Purposes::listed(&settings.purposes),
+            until: settings.until,
             body,
         };
         (pattern, rule)
+    }
+
+    fn condition(&mut self) -> Option<Condition> {
+        let parsed = Condition::parse(self.settings.when.as_deref()?);
+        parsed
+            .map_err(|refused| {
+                let message = format!("column {} of the condition: {}", refused.column, refused.message);
+                self.problem("when", message, "docs/rules.md lists every word that a condition may use");
+            })
+            .ok()
     }
 
     fn providers(&mut self, known: &[ProviderId]) -> Vec<ProviderId> {
@@ -194,6 +214,9 @@ impl RuleCompiler<'_> {
             || settings.carry_source_identity.is_some();
         if has_terms {
             self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `tags` and `carry_…` out of it");
+        }
+        if settings.until.is_some() {
+            self.problem("until", "a deny rule does not run out", "take it out, and take the rule out when its time has come");
         }
         let accounts = self.selectors(pattern);
         let roles = self.role_templates(pattern);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Purpose;
 use crate::arn::Partition;
+use crate::clock::Moment;
 use crate::settings::Span;
 
 /// An AWS account that rules may grant roles in. An account that is not listed cannot be reached, whatever a rule says.
@@ -96,6 +98,16 @@ pub struct RuleSettings {
     /// Providers whose people the rule is about; without it, those of all.
     #[serde(default)]
     pub providers: Vec<String>,
+    /// A condition in CEL beside the groups: `auth.mfa && request.ip.within("10.0.0.0/8")`. One that cannot be evaluated for somebody lets an
+    /// allow not hold, and a deny hold.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// What the roles may be taken for (`"console"`, `"credentials"`); both without it. A deny takes them for these alone.
+    #[serde(default)]
+    pub purposes: Vec<Purpose>,
+    /// From when on the rule gives nothing any more, as `2026-12-31T00:00:00Z`.
+    #[serde(default)]
+    pub until: Option<Moment>,
     /// Accounts by id, by name, by tag (`tag:env=prod`), by capture (`${account}`), or all (`*`). Not needed where `roles` are whole ARNs.
     #[serde(default)]
     pub accounts: Vec<String>,

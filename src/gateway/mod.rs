@@ -120,6 +120,11 @@ impl Gateway {
     /// The roles that the session's person may have now, by the policy in force.
     #[must_use]
     pub fn entitlements(&self, session: &Session, caller: &Caller) -> Entitlements {
-        self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip })
+        let entitlements = self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip });
+        for fault in entitlements.faults() {
+            // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
+            tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");
+        }
+        entitlements
     }
 }

@@ -10,7 +10,7 @@ use askama::Template;
 
 use super::site::Site;
 use super::views::{ErrorPage, Link, Mender, Text};
-use crate::access::Denied;
+use crate::access::{self, Denied};
 use crate::aws;
 use crate::gateway::{Failure, LocalPath, Trouble};
 use crate::identity::Rejected;
@@ -308,6 +308,8 @@ fn from_aws(explanation: &aws::Explanation) -> Words {
 pub(super) fn denial(denied: &Denied) -> String {
     match denied {
         Denied::NotGranted => "No rule gives you this role.".into(),
+        Denied::Purpose(access::Purpose::Console) => "You may take this role's credentials, and not enter the console with it.".into(),
+        Denied::Purpose(access::Purpose::Credentials) => "You may enter the console with this role, and not take its credentials.".into(),
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
         Denied::MissingClaim(_) | Denied::TagValue(_) => {

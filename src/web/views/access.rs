@@ -53,6 +53,10 @@ pub struct Role<'a> {
     pub name: Text<'a>,
     /// Its ARN, which the forms post as `role`.
     pub arn: Text<'a>,
+    /// Whether it may be taken into the console.
+    pub console: bool,
+    /// Whether its credentials may be taken.
+    pub credentials: bool,
     /// The longest session that the rules allow.
     pub longest: Duration,
     /// Why it cannot be taken although it is granted, as a sentence.

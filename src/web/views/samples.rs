@@ -31,7 +31,14 @@ fn hostile_shell() -> Shell<'static> {
 }
 
 fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
-    Role { name: name.to_owned().into(), arn: format!("arn:aws:iam::{account}:role/{name}").into(), longest: HOUR * hours, obstacle: None }
+    Role {
+        name: name.to_owned().into(),
+        arn: format!("arn:aws:iam::{account}:role/{name}").into(),
+        console: true,
+        credentials: true,
+        longest: HOUR * hours,
+        obstacle: None,
+    }
 }
 
 fn account(id: &'static str, name: &'static str, env: Option<&'static str>, roles: &[(&str, u32)]) -> Account<'static> {
@@ -41,7 +48,7 @@ fn account(id: &'static str, name: &'static str, env: Option<&'static str>, role
 }
 
 fn hostile_account() -> Account<'static> {
-    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), longest: HOUR, obstacle: None };
+    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), console: true, credentials: true, longest: HOUR, obstacle: None };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
     Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked] }
