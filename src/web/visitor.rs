@@ -46,8 +46,8 @@ impl FromRequest for Visitor {
         let session_id = read(Kind::Session).as_deref().and_then(SessionId::parse);
         let known = read(Kind::Browser).as_deref().and_then(BrowserId::parse);
         let last_provider = read(Kind::LastProvider);
-        // A form cannot be sent again after a sign-in, and its address shows nothing to who comes by GET.
-        let is_page = request.method() == Method::GET;
+        // A form cannot be sent again after a sign-in, and its address shows nothing to who comes by GET. HEAD is told what GET is.
+        let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
         let asked_for = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string).unwrap_or_default();
         ready(Ok(Self {
             caller: site.caller(request),

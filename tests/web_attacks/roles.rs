@@ -25,7 +25,7 @@ async fn a05_only_what_rules_grant_is_handed_out() {
     }
     for duration in ["899", "3601", "99999999999"] {
         let answer = dev.post("/credentials", &[("role", READER), ("csrf", &csrf), ("duration", duration)]).await;
-        answer.assert_page(403, "may last from 15 minutes to 1h");
+        answer.assert_page(400, "may last from 15 minutes to 1h");
     }
     let unreadable = dev.post("/credentials", &[("role", READER), ("csrf", &csrf), ("duration", "-1")]).await;
     unreadable.assert_page(400, "The request cannot be read");
