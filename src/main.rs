@@ -125,7 +125,7 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
 
 async fn serve(path: &std::path::Path) -> Result<(), RunError> {
     let config = config::load_with(path, startup::problems)?;
-    for warning in config.warnings.iter() {
+    for warning in &config.warnings {
         tracing::warn!(line = warning.line, hint = warning.hint, "{}", warning.message);
     }
     let listener = startup::listen(&config)?;

@@ -143,9 +143,10 @@ impl Gateway {
         let destination = match self.console.destination(partition, destination) {
             Ok(destination) => destination,
             Err(error) => {
-                let event = Event { outcome: Outcome::Refused, ..self.wish_event(session, &wish, caller).because(&error) };
-                self.record(&event).await?;
-                return Err(Failure::logged_under(event.incident, Trouble::BadDestination, &error));
+                let event = self.wish_event(session, &wish, caller);
+                let failure = Failure::logged_under(event.incident.clone(), Trouble::BadDestination, &error);
+                self.record(&Event { outcome: Outcome::Refused, ..event.because(error) }).await?;
+                return Err(failure);
             }
         };
         let (issued, event) = self.issue(session, &wish, caller).await?;

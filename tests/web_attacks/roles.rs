@@ -150,7 +150,7 @@ fn start_redis(port: u16) -> std::process::Child {
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
         .stdout(std::process::Stdio::null())
         .spawn()
-        .expect("redis-server is installed by `make test`")
+        .unwrap_or_else(|error| panic!("redis-server ({error}): `make test` installs it"))
 }
 
 /// A configuration's section for a Redis at this port, whose key is in the folder.
