@@ -16,6 +16,7 @@ mod connection;
 mod cookies;
 mod guard;
 mod issue;
+mod limit;
 mod login;
 mod logout;
 mod plain;
