@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use url::Url;
@@ -119,6 +120,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         clock,
         limits: config.file.session,
         public_url: parts.public_url,
+        unsolicited: AtomicU64::new(0),
     })
 }
 
@@ -132,6 +134,8 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         trusted_proxies: server.trusted_proxies.clone(),
         body_limit: server.body_limit,
         request_timeout: server.request_timeout.0,
+        sign_in_rate: server.sign_in_rate,
+        sign_in_burst: server.sign_in_burst,
     };
     Site::new(gateway, settings)
 }
@@ -141,6 +145,23 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
 pub fn server_options(config: &Config) -> ServerOptions {
     let server = &config.file.server;
     ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 }
+}
+
+/// Opens the address that the configuration names.
+///
+/// # Errors
+/// A finding at `server.listen` that says why it cannot be had.
+pub fn listen(config: &Config) -> Result<TcpListener, Findings> {
+    let address = config.file.server.listen;
+    TcpListener::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "another process listens there, perhaps another Rolegate: stop it, or choose another port",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one, and let the proxy have the low one",
+            io::ErrorKind::AddrNotAvailable => "no network interface of this machine has this address: 127.0.0.1 and 0.0.0.0 always work",
+            _ => "choose another address or port",
+        };
+        config.locate(vec![Problem::new("server.listen", format!("{address} cannot be listened on: {error}"), hint)])
+    })
 }
 
 /// Serves until `shutdown` is done, then lets requests in flight finish. `ready` is called once the server listens.
