@@ -125,7 +125,7 @@ impl Policy {
             .map(|matched| matched.rule.id.to_string());
         let mut denied_by: Vec<_> = denied_by.collect();
         denied_by.dedup();
-        let matched = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
+        let has_group = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
         let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
             Ok(purposes) if !purposes.is_empty() => None,
             other => rule
@@ -135,7 +135,7 @@ impl Policy {
         };
         let over = |rule: &Rule| rule.until.filter(|until| context.now >= *until).map(|until| Missing::Time { until });
         let all = |rule: &Rule| {
-            let groups = if matched(rule) { Vec::new() } else { missing(rule, who, role) };
+            let groups = if has_group(rule) { Vec::new() } else { missing(rule, who, role) };
             groups.into_iter().chain(unmet(rule)).chain(over(rule)).collect::<Vec<_>>()
         };
         let mut missed: Vec<_> = self

@@ -19,6 +19,7 @@ pub(super) fn environment() -> &'static Arc<Env> {
     &ENVIRONMENT
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn within<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let [ip, network] = arguments.as_slice() else { return Err(ExecutionError::invalid_argument_count(2, arguments.len())) };
     let text = |value: &CowVal<'_, '_>| value.downcast_ref::<CelString<'_>>().map(|text| text.inner().to_owned());
