@@ -4,4 +4,20 @@
 //! gives [`Screened`](prescreen::Screened); [`verify`] has two independent verifiers agree on the signed bytes and gives
 //! [`Verified`](verify::Verified); [`response`] reads those bytes and nothing else.
 
+mod certificate;
+pub mod hardening;
+pub mod prescreen;
+mod refused;
+pub mod response;
+pub mod verify;
 pub mod xml;
+
+pub use certificate::{Certificate, CertificateRefused};
+pub use refused::Refused;
+
+/// The namespace of assertions.
+pub const SAML_NS: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
+/// The namespace of protocol messages.
+pub const SAMLP_NS: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
+/// The namespace of XML signatures.
+pub const DS_NS: &str = "http://www.w3.org/2000/09/xmldsig#";

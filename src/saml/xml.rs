@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
+pub(crate) use lexis::is_ncname;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use thiserror::Error;
@@ -39,6 +40,8 @@ impl Limits {
     /// For responses and requests: 256 KiB.
     pub const RESPONSE: Self =
         Self { bytes: 256 * 1024, depth: 32, elements: 16_384, attributes: 64, attribute_length: 16 * 1024, namespaces: 128 };
+    /// For what a verifier gives back: canonical form spells namespaces out again and again.
+    pub const VERIFIED: Self = Self { bytes: 4 * 1024 * 1024, ..Self::RESPONSE };
     /// For metadata: 4 MiB.
     pub const METADATA: Self =
         Self { bytes: 4 * 1024 * 1024, depth: 32, elements: 65_536, attributes: 64, attribute_length: 16 * 1024, namespaces: 128 };

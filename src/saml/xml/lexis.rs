@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Limits, XML_NS, XmlRefused};
 
 const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
+const MAX_NAMESPACE: usize = 512;
 
 /// An attribute as it is written.
 pub(super) struct Written<'x> {
@@ -118,6 +119,10 @@ pub(super) fn check_binding<'x>(prefix: &str, ns: &'x str) -> Result<&'x str, Xm
     }
     if ns.is_empty() {
         return if prefix.is_empty() { Ok(ns) } else { Err(XmlRefused::Namespace("a prefix is bound to nothing")) };
+    }
+    // Canonicalisation repeats a declaration at every use of it: a long one would make a short document huge.
+    if ns.len() > MAX_NAMESPACE {
+        return Err(XmlRefused::Namespace("a namespace name is too long"));
     }
     // Canonicalisation fails on a relative name in some libraries and passes in others; and a name that needs references is a trick.
     let scheme = ns.split_once(':').map_or("", |(scheme, _)| scheme);

@@ -132,6 +132,7 @@ fn every_size_has_its_cap() {
     assert_eq!(with("<a b='12345'/>"), Err(XmlRefused::AttributeTooLong));
     assert_eq!(with("<a xmlns='u:'><b xmlns='u:'/><b xmlns='u:'/></a>"), Ok(()));
     assert_eq!(with("<a xmlns='u:'><b xmlns='u:'><b xmlns='u:'/></b></a>"), Err(XmlRefused::TooManyNamespaces));
+    assert!(matches!(refused(&format!("<a xmlns='urn:{}'/>", "x".repeat(512))), XmlRefused::Namespace(_)));
     assert_eq!(with(&format!("<a>{}</a>", "x".repeat(1000))), Err(XmlRefused::TooLong));
 }
 

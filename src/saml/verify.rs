@@ -1,0 +1,189 @@
+//! Checks signatures, twice: by xmlsec and by an independent verifier in Rust. Both must agree on the very bytes that are read afterwards.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bergshamra::keys::loader::load_x509_cert_der;
+use bergshamra::{DsigContext, KeysManager, VerifyResult, verify_all};
+use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider, ReduceMode};
+use thiserror::Error;
+
+use super::hardening::{self, NotHardened};
+use super::prescreen::{Over, Screened, prescreen_assertion};
+use super::xml::{Document, Element, Limits};
+use super::{Certificate, Refused, SAML_NS, SAMLP_NS};
+
+const ALGORITHMS: [AllowedSignatureAlgorithm; 6] = [
+    AllowedSignatureAlgorithm::RsaSha256,
+    AllowedSignatureAlgorithm::RsaSha384,
+    AllowedSignatureAlgorithm::RsaSha512,
+    AllowedSignatureAlgorithm::EcdsaSha256,
+    AllowedSignatureAlgorithm::EcdsaSha384,
+    AllowedSignatureAlgorithm::EcdsaSha512,
+];
+
+/// Why there is no verifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoVerifier {
+    /// An identity provider without a signing certificate cannot be trusted with anything.
+    #[error("there is no signing certificate")]
+    NoCertificate,
+    /// The second verifier cannot read a certificate that we could.
+    #[error("a signing certificate cannot be read")]
+    Certificate,
+    /// xmlsec could not be made safe.
+    #[error(transparent)]
+    NotHardened(#[from] NotHardened),
+}
+
+/// Verifies what one identity provider signs, with the keys that its metadata names and no others.
+pub struct Verifier {
+    certificates: Vec<CertificateDer>,
+    second: DsigContext,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("certificates", &self.certificates.len()).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that the identity provider signed, in canonical form. Reading an assertion starts here, and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verified {
+    bytes: String,
+    over: Over,
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("over", &self.over).field("bytes", &self.bytes.len()).finish()
+    }
+}
+
+impl Verified {
+    /// The signed bytes: of the whole response where that is signed, else of the assertion.
+    #[must_use]
+    pub fn bytes(&self) -> &str {
+        &self.bytes
+    }
+
+    /// What the bytes are of.
+    #[must_use]
+    pub const fn over(&self) -> Over {
+        self.over
+    }
+
+    /// Hands the element of a name in the signed response, or the signed assertion itself, to a reader.
+    pub(super) fn read<T>(&self, local: &'static str, reader: impl FnOnce(&Element<'_>) -> Result<T, Refused>) -> Result<T, Refused> {
+        let document = Document::parse(self.bytes.as_bytes(), &Limits::VERIFIED)?;
+        match self.over {
+            Over::Response if document.root.is(SAMLP_NS, "Response") => reader(document.root.only_child(SAML_NS, local)?),
+            Over::Assertion if document.root.is(SAML_NS, local) => reader(&document.root),
+            _ => Err(Refused::Root),
+        }
+    }
+}
+
+impl Verifier {
+    /// A verifier for an identity provider's certificates, parsed once.
+    ///
+    /// # Errors
+    /// [`NoVerifier`].
+    pub fn new(certificates: &[Certificate]) -> Result<Self, NoVerifier> {
+        hardening::harden(certificates.first().ok_or(NoVerifier::NoCertificate)?)?;
+        let mut keys = KeysManager::new();
+        for certificate in certificates {
+            keys.add_key(load_x509_cert_der(certificate.der()).map_err(|_| NoVerifier::Certificate)?);
+        }
+        let certificates = certificates.iter().map(|certificate| certificate.der().to_vec().into()).collect();
+        Ok(Self { certificates, second: DsigContext::new(keys) })
+    }
+
+    /// Verifies every signature of a response whose assertion is in the clear.
+    ///
+    /// # Errors
+    /// [`Refused::Signature`] if both verifiers refuse, [`Refused::Disagreement`] if one does or they see different bytes;
+    /// [`Refused::Encrypted`] for an encrypted assertion.
+    pub fn verify(&self, screened: &Screened<'_>) -> Result<Verified, Refused> {
+        if screened.encrypted { Err(Refused::Encrypted) } else { self.check(screened) }
+    }
+
+    /// Verifies a response whose assertion may be encrypted. `decrypt` gets the `EncryptedAssertion` and returns the assertion's bytes. An
+    /// assertion that came inside a signed response may be unsigned; any other must be signed itself.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`]. Whatever is wrong with the decrypted assertion is [`Refused::Decryption`]: a sender who can tell more can
+    /// have us decrypt for him, bit by bit.
+    pub fn verify_encrypted(
+        &self,
+        screened: &Screened<'_>,
+        decrypt: impl FnOnce(&Element<'_>) -> Option<Vec<u8>>,
+    ) -> Result<Verified, Refused> {
+        if !screened.encrypted {
+            return self.check(screened);
+        }
+        let outer_signed = !screened.signatures.is_empty();
+        let decrypted = if outer_signed {
+            // The ciphertext, too, is taken from the verified bytes alone.
+            self.check(screened)?.read("EncryptedAssertion", |element| decrypt(element).ok_or(Refused::Decryption))
+        } else {
+            let element = screened.root.only_child(SAML_NS, "EncryptedAssertion")?;
+            decrypt(element).ok_or(Refused::Decryption)
+        }?;
+        self.accept_decrypted(&decrypted, outer_signed).map_err(|_| Refused::Decryption)
+    }
+
+    fn accept_decrypted(&self, bytes: &[u8], outer_signed: bool) -> Result<Verified, Refused> {
+        let inner = prescreen_assertion(bytes)?;
+        if inner.signatures.is_empty() && outer_signed {
+            return Ok(Verified { bytes: inner.text.to_owned(), over: Over::Assertion });
+        }
+        self.check(&inner)
+    }
+
+    fn check(&self, screened: &Screened<'_>) -> Result<Verified, Refused> {
+        let outermost = screened.signatures.first().ok_or(Refused::Unsigned)?;
+        let first = self.by_xmlsec(screened.text);
+        let second = self.by_bergshamra(screened);
+        match (first, second) {
+            // The second verifier computed this digest of the bytes that it saw: only the same bytes have it too.
+            (Some(bytes), true) if outermost.digest.is_of(bytes.as_bytes()) => {
+                let verified = Verified { bytes, over: outermost.over };
+                let root = Document::parse(verified.bytes.as_bytes(), &Limits::VERIFIED).map_err(|_| Refused::Disagreement)?.root;
+                let same = root.attribute("ID") == Some(&outermost.id);
+                if same { Ok(verified) } else { Err(Refused::Disagreement) }
+            }
+            (None, false) => Err(Refused::Signature),
+            _ => Err(Refused::Disagreement),
+        }
+    }
+
+    /// The canonical bytes that xmlsec verified: of the response if that is signed, else of the assertion. A crash is a refusal.
+    fn by_xmlsec(&self, text: &str) -> Option<String> {
+        let run = || {
+            Crypto::reduce_xml_to_signed_with_allowed_algorithms(text, &self.certificates, ReduceMode::PreDigest, Some(&ALGORITHMS)).ok()
+        };
+        catch_unwind(AssertUnwindSafe(run)).ok().flatten().filter(|bytes| !bytes.is_empty())
+    }
+
+    /// Whether the second verifier finds exactly the signatures that were screened, each valid.
+    fn by_bergshamra(&self, screened: &Screened<'_>) -> bool {
+        let Ok(Ok(results)) = catch_unwind(AssertUnwindSafe(|| verify_all(&self.second, screened.text))) else { return false };
+        let mut covered = results.iter().map(|result| match result {
+            VerifyResult::Valid { references, .. } => match references.as_slice() {
+                [reference] if reference.digest_verified => reference.uri.strip_prefix('#'),
+                _ => None,
+            },
+            VerifyResult::Invalid { reason } => {
+                tracing::debug!(reason, "bergshamra");
+                None
+            }
+        });
+        let known = |id: Option<&str>| screened.signatures.iter().any(|signature| Some(signature.id.as_str()) == id);
+        results.len() == screened.signatures.len() && covered.all(known)
+    }
+}
+
+#[cfg(test)]
+mod tests;
