@@ -4,6 +4,8 @@
 
 mod signature;
 
+use std::fmt;
+
 use super::xml::{Document, Element, Limits, is_ncname};
 use super::{DS_NS, Refused, SAML_NS, SAMLP_NS};
 pub use signature::{Digest, Signature};
@@ -18,12 +20,26 @@ pub enum Over {
 }
 
 /// A response that has the right shape. Nothing in it is proven.
-#[derive(Debug)]
 pub struct Screened<'x> {
     pub(super) text: &'x str,
     pub(super) root: Element<'x>,
     pub(super) signatures: Vec<Signature>,
     pub(super) encrypted: bool,
+}
+
+// A response is a key to a session while it is fresh: it is not printed.
+impl fmt::Debug for Screened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screened").field("signatures", &self.signatures).field("encrypted", &self.encrypted).finish_non_exhaustive()
+    }
+}
+
+impl Screened<'_> {
+    /// Whether the assertion is encrypted.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
 }
 
 /// Screens a posted response.

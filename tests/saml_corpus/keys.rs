@@ -1,0 +1,63 @@
+//! Keys and certificates of the corpus, made by OpenSSL when the test runs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rolegate::saml::Certificate;
+use tempfile::TempDir;
+
+/// A private key and its certificate, as files that xmlsec1 reads.
+pub(crate) struct Pair {
+    pub(crate) key: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) base64: String,
+}
+
+impl Pair {
+    fn make(folder: &Path, name: &str, algorithm: &[&str]) -> Self {
+        let [key, certificate] = ["key", "crt"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-nodes", "-days", "30", "-subj"]).arg(format!("/CN={name}")).args(algorithm);
+        command.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+        run(&mut command);
+        let pem = std::fs::read_to_string(&certificate).unwrap();
+        let base64 = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        Self { key, certificate, base64 }
+    }
+
+    pub(crate) fn der(&self) -> Vec<u8> {
+        data_encoding::BASE64.decode(self.base64.as_bytes()).unwrap()
+    }
+
+    pub(crate) fn parsed(&self) -> Certificate {
+        Certificate::from_der(&self.der()).unwrap()
+    }
+}
+
+pub(crate) struct Keys {
+    pub(crate) folder: TempDir,
+    pub(crate) idp: Pair,
+    pub(crate) next: Pair,
+    pub(crate) ec: Pair,
+    pub(crate) stranger: Pair,
+    pub(crate) weak: Pair,
+}
+
+impl Keys {
+    pub(crate) fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name, algorithm: &[&str]| Pair::make(folder.path(), name, algorithm);
+        let rsa = ["-newkey", "rsa:2048"];
+        let (idp, next, stranger) = (make("idp", &rsa), make("next", &rsa), make("stranger", &rsa));
+        let ec = make("ec", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        let weak = make("weak", &["-newkey", "rsa:1024"]);
+        Self { folder, idp, next, ec, stranger, weak }
+    }
+}
+
+/// Runs a command that must succeed, and returns what it prints.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/setup.sh test installs it"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
