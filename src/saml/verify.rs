@@ -144,45 +144,47 @@ impl Verifier {
 
     fn check(&self, screened: &Screened<'_>) -> Result<Verified, Refused> {
         let outermost = screened.signatures.first().ok_or(Refused::Unsigned)?;
-        let first = self.by_xmlsec(screened.text);
-        let second = self.by_bergshamra(screened);
-        match (first, second) {
-            // The second verifier computed this digest of the bytes that it saw: only the same bytes have it too.
-            (Some(bytes), true) if outermost.digest.is_of(bytes.as_bytes()) => {
-                let verified = Verified { bytes, over: outermost.over };
-                let root = Document::parse(verified.bytes.as_bytes(), &Limits::VERIFIED).map_err(|_| Refused::Disagreement)?.root;
-                let same = root.attribute("ID") == Some(&outermost.id);
-                if same { Ok(verified) } else { Err(Refused::Disagreement) }
-            }
-            (None, false) => Err(Refused::Signature),
-            _ => Err(Refused::Disagreement),
+        let Some(signers) = self.by_bergshamra(screened) else {
+            // Refused in any case; but where the other one accepts, somebody must look at it. It gives up at the first key of the wrong
+            // kind, so each key is tried alone.
+            let accepted = self.certificates.iter().any(|signer| by_xmlsec(screened.text, std::slice::from_ref(signer)).is_some());
+            return Err(if accepted { Refused::Disagreement } else { Refused::Signature });
+        };
+        let bytes = by_xmlsec(screened.text, &signers).ok_or(Refused::Disagreement)?;
+        // The second verifier found this digest in the bytes that it saw: only the same bytes have it too.
+        let root = Document::parse(bytes.as_bytes(), &Limits::VERIFIED).map_err(|_| Refused::Disagreement)?.root;
+        if outermost.digest.is_of(bytes.as_bytes()) && root.attribute("ID") == Some(&outermost.id) {
+            Ok(Verified { bytes, over: outermost.over })
+        } else {
+            Err(Refused::Disagreement)
         }
     }
 
-    /// The canonical bytes that xmlsec verified: of the response if that is signed, else of the assertion. A crash is a refusal.
-    fn by_xmlsec(&self, text: &str) -> Option<String> {
-        let run = || {
-            Crypto::reduce_xml_to_signed_with_allowed_algorithms(text, &self.certificates, ReduceMode::PreDigest, Some(&ALGORITHMS)).ok()
-        };
-        catch_unwind(AssertUnwindSafe(run)).ok().flatten().filter(|bytes| !bytes.is_empty())
-    }
-
-    /// Whether the second verifier finds exactly the signatures that were screened, each valid.
-    fn by_bergshamra(&self, screened: &Screened<'_>) -> bool {
-        let Ok(Ok(results)) = catch_unwind(AssertUnwindSafe(|| verify_all(&self.second, screened.text))) else { return false };
-        let mut covered = results.iter().map(|result| match result {
-            VerifyResult::Valid { references, .. } => match references.as_slice() {
-                [reference] if reference.digest_verified => reference.uri.strip_prefix('#'),
-                _ => None,
-            },
-            VerifyResult::Invalid { reason } => {
-                tracing::debug!(reason, "bergshamra");
-                None
+    /// The certificates whose keys made the signatures that were screened, if all are valid, and no others are there.
+    fn by_bergshamra(&self, screened: &Screened<'_>) -> Option<Vec<CertificateDer>> {
+        let results = catch_unwind(AssertUnwindSafe(|| verify_all(&self.second, screened.text))).ok()?.ok()?;
+        if results.len() != screened.signatures.len() {
+            return None;
+        }
+        let mut signers = Vec::with_capacity(results.len());
+        for result in &results {
+            let VerifyResult::Valid { references, key_info, .. } = result else { return None };
+            let [reference] = references.as_slice() else { return None };
+            let id = reference.uri.strip_prefix('#').filter(|_| reference.digest_verified)?;
+            screened.signatures.iter().find(|signature| signature.id == id)?;
+            let signer = self.certificates.iter().find(|known| Some(known.der_data()) == key_info.x509_chain.first().map(Vec::as_slice))?;
+            if !signers.contains(signer) {
+                signers.push(signer.clone());
             }
-        });
-        let known = |id: Option<&str>| screened.signatures.iter().any(|signature| Some(signature.id.as_str()) == id);
-        results.len() == screened.signatures.len() && covered.all(known)
+        }
+        Some(signers)
     }
+}
+
+/// The canonical bytes that xmlsec verified: of the response if that is signed, else of the assertion. A crash is a refusal.
+fn by_xmlsec(text: &str, signers: &[CertificateDer]) -> Option<String> {
+    let run = || Crypto::reduce_xml_to_signed_with_allowed_algorithms(text, signers, ReduceMode::PreDigest, Some(&ALGORITHMS)).ok();
+    catch_unwind(AssertUnwindSafe(run)).ok().flatten().filter(|bytes| !bytes.is_empty())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Keys and certificates of the corpus, made by OpenSSL when the test runs.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,6 +43,8 @@ pub(crate) struct Keys {
     pub(crate) ec: Pair,
     pub(crate) stranger: Pair,
     pub(crate) weak: Pair,
+    /// What was signed already, by the command and the document: starting xmlsec1 takes most of the test's time.
+    done: RefCell<HashMap<(String, String), String>>,
 }
 
 impl Keys {
@@ -51,7 +55,25 @@ impl Keys {
         let (idp, next, stranger) = (make("idp", &rsa), make("next", &rsa), make("stranger", &rsa));
         let ec = make("ec", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
         let weak = make("weak", &["-newkey", "rsa:1024"]);
-        Self { folder, idp, next, ec, stranger, weak }
+        Self { folder, idp, next, ec, stranger, weak, done: RefCell::default() }
+    }
+
+    /// Has xmlsec1 fill in the signature template that is a child of the named element. `secret` says with which key.
+    pub(crate) fn sign(&self, secret: &[&str], parent: &str, document: &str) -> String {
+        let place = (format!("{secret:?} {parent}"), document.to_owned());
+        if let Some(found) = self.done.borrow().get(&place) {
+            return found.clone();
+        }
+        let file = self.folder.path().join("document.xml");
+        std::fs::write(&file, document).unwrap();
+        let mut command = Command::new("xmlsec1");
+        command.arg("--sign").args(secret);
+        command.args(["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:assertion:Assertion"]);
+        command.args(["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:Response", "--node-xpath"]);
+        command.arg(format!("//*[local-name()='{parent}']/*[local-name()='Signature']")).arg(&file);
+        let signed = run(&mut command).trim_end().to_owned();
+        self.done.borrow_mut().insert(place, signed.clone());
+        signed
     }
 }
 

@@ -1,8 +1,6 @@
 //! Valid responses, written here and signed by xmlsec1: what every attack starts from.
 
-use std::process::Command;
-
-use crate::keys::{Keys, Pair, run};
+use crate::keys::{Keys, Pair};
 
 pub(crate) const IDP: &str = "https://idp.example/metadata";
 pub(crate) const SP: &str = "https://gate.example/saml/metadata";
@@ -85,20 +83,9 @@ pub(crate) fn signed(keys: &Keys, pair: &Pair, sign: Sign, document: &str) -> St
     let mut document = document.to_owned();
     for (wanted, parent) in [(Sign::Assertion, "Assertion"), (Sign::Response, "Response")] {
         if sign == wanted || sign == Sign::Both {
-            document = sign_at(keys, pair, parent, &document);
+            let secret = format!("{},{}", pair.key.display(), pair.certificate.display());
+            document = keys.sign(&["--privkey-pem", &secret], parent, &document);
         }
     }
     document
-}
-
-/// Signs the template that is a child of the named element.
-pub(crate) fn sign_at(keys: &Keys, pair: &Pair, parent: &str, document: &str) -> String {
-    let file = keys.folder.path().join("document.xml");
-    std::fs::write(&file, document).unwrap();
-    let mut command = Command::new("xmlsec1");
-    command.arg("--sign").arg("--privkey-pem").arg(format!("{},{}", pair.key.display(), pair.certificate.display()));
-    command.args(["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:assertion:Assertion"]);
-    command.args(["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:Response", "--node-xpath"]);
-    command.arg(format!("//*[local-name()='{parent}']/*[local-name()='Signature']")).arg(&file);
-    run(&mut command).trim_end().to_owned()
 }

@@ -1,12 +1,10 @@
 //! S3, S7 to S12, S14: text splitting, downgrades, odd signatures, transforms, and XML tricks.
 
-use std::process::Command;
-
 use rolegate::saml::Refused;
 use rolegate::saml::xml::XmlRefused;
 
 use crate::cases::{Case, piece, resigned, signature_of, swap, valid};
-use crate::keys::{Keys, run};
+use crate::keys::Keys;
 use crate::sibling::{ALL, Algorithms, RSA_SHA256, Sign, signed, unsigned};
 
 pub(crate) fn cases(keys: &Keys) -> Vec<Case> {
@@ -217,7 +215,6 @@ fn downgrades(keys: &Keys, sign: Sign) -> Vec<Case> {
     let case = |attack, name, document, expected| Case::new(attack, name, document, expected);
     let rsa = RSA_SHA256.signature;
     let renamed = |algorithm: &str| swap(&resigned(keys, sign, "<samlp:Status>", "<samlp:Status>"), rsa, algorithm);
-    let hmac_in = |with: &str| hmac(keys, sign, with);
     let short = "<ds:HMACOutputLength>8</ds:HMACOutputLength>";
     let method = format!("<ds:SignatureMethod Algorithm=\"{rsa}\"/>");
     let long = format!("<ds:SignatureMethod Algorithm=\"{rsa}\">{short}</ds:SignatureMethod>");
@@ -230,8 +227,13 @@ fn downgrades(keys: &Keys, sign: Sign) -> Vec<Case> {
         case("S7", "DSA with SHA-1", renamed("http://www.w3.org/2000/09/xmldsig#dsa-sha1"), Refused::SignatureAlgorithm),
         case("S7", "no algorithm", renamed(""), Refused::SignatureAlgorithm),
         case("S7", "ECDSA named over an RSA signature", renamed("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"), Refused::Signature),
-        case("S8", "HMAC with the certificate as its secret", hmac_in(""), Refused::SignatureAlgorithm),
-        case("S8", "HMAC cut to one byte", renamed_hmac(keys, sign, short), Refused::SignatureAlgorithm),
+        case("S8", "HMAC with the certificate as its secret", hmac(keys, sign), Refused::SignatureAlgorithm),
+        case(
+            "S8",
+            "HMAC cut to one byte",
+            hmac(keys, sign).replace(&format!("{HMAC}\"/>"), &format!("{HMAC}\">{short}</ds:SignatureMethod>")),
+            Refused::SignatureAlgorithm,
+        ),
         case("S8", "a length on RSA", swap(&valid(keys, sign), &method, &long), Refused::SignatureAlgorithm),
         case("S8", "HMAC with SHA-1 named", renamed("http://www.w3.org/2000/09/xmldsig#hmac-sha1"), Refused::SignatureAlgorithm),
     ]
@@ -247,31 +249,14 @@ fn renamed_digest(keys: &Keys, sign: Sign) -> String {
 const HMAC: &str = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256";
 
 /// Signed with a secret that everybody knows: the provider's certificate.
-fn hmac(keys: &Keys, sign: Sign, inside: &str) -> String {
+fn hmac(keys: &Keys, sign: Sign) -> String {
     let secret = keys.folder.path().join("secret");
     std::fs::write(&secret, keys.idp.der()).unwrap();
     let mut document = unsigned(sign, Algorithms { signature: HMAC, digest: RSA_SHA256.digest });
-    if !inside.is_empty() {
-        document = document.replace(&format!("{HMAC}\"/>"), &format!("{HMAC}\">{inside}</ds:SignatureMethod>"));
-    }
-    for parent in ["Assertion", "Response"] {
-        if document.contains(&format!("<{}", if parent == "Assertion" { "saml:Assertion" } else { "samlp:Response" }))
-            && (sign == Sign::Both || format!("{sign:?}") == parent)
-        {
-            let file = keys.folder.path().join("document.xml");
-            std::fs::write(&file, &document).unwrap();
-            let mut command = Command::new("xmlsec1");
-            command.arg("--sign").arg("--hmackey").arg(&secret);
-            command.args(["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:assertion:Assertion"]);
-            command.args(["--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:Response", "--node-xpath"]);
-            command.arg(format!("//*[local-name()='{parent}']/*[local-name()='Signature']")).arg(&file);
-            document = run(&mut command);
+    for (wanted, parent) in [(Sign::Assertion, "Assertion"), (Sign::Response, "Response")] {
+        if sign == wanted || sign == Sign::Both {
+            document = keys.sign(&["--hmackey", secret.to_str().unwrap()], parent, &document);
         }
     }
     document
-}
-
-fn renamed_hmac(keys: &Keys, sign: Sign, inside: &str) -> String {
-    let good = hmac(keys, sign, "");
-    good.replace(&format!("{HMAC}\"/>"), &format!("{HMAC}\">{inside}</ds:SignatureMethod>"))
 }
