@@ -186,6 +186,3 @@ fn by_xmlsec(text: &str, signers: &[CertificateDer]) -> Option<String> {
     let run = || Crypto::reduce_xml_to_signed_with_allowed_algorithms(text, signers, ReduceMode::PreDigest, Some(&ALGORITHMS)).ok();
     catch_unwind(AssertUnwindSafe(run)).ok().flatten().filter(|bytes| !bytes.is_empty())
 }
-
-#[cfg(test)]
-mod tests;

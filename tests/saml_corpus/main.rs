@@ -7,6 +7,7 @@ mod keys;
 mod meaning;
 mod sibling;
 mod structure;
+mod trust;
 mod wrapping;
 
 use cases::{Case, judge};
