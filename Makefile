@@ -22,8 +22,10 @@ lint: ## Formatting, clippy, documentation, and cargo-deny where it is installed
 	else echo 'lint: cargo-deny is not installed (cargo install --locked cargo-deny): deny.toml is not checked'; fi
 
 bench: ## Measure what docs/performance.md states
-	@scripts/setup.sh demo
+	@scripts/setup.sh test
 	cargo bench --locked
+	cargo build --release --locked
+	scripts/measure.py
 
 screenshots: ## Pictures of every page, both colour schemes, two widths: target/screenshots
 	@scripts/setup.sh test

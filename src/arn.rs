@@ -166,6 +166,13 @@ impl AccountId {
     }
 }
 
+impl Default for AccountId {
+    /// Twelve zeros: no account of anybody's.
+    fn default() -> Self {
+        Self(*b"000000000000")
+    }
+}
+
 impl FromStr for AccountId {
     type Err = InvalidArn;
 

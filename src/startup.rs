@@ -110,6 +110,27 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     })
 }
 
+/// The pages of a gateway, as the configuration has them.
+#[must_use]
+pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
+    let server = &config.file.server;
+    let settings = SiteSettings {
+        contact: config.file.help.contact.clone(),
+        banner,
+        trusted_proxies: server.trusted_proxies.clone(),
+        body_limit: server.body_limit,
+        request_timeout: server.request_timeout.0,
+    };
+    Site::new(gateway, settings)
+}
+
+/// How the configuration wants the server.
+#[must_use]
+pub fn server_options(config: &Config) -> ServerOptions {
+    let server = &config.file.server;
+    ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 }
+}
+
 /// Serves until `shutdown` is done, then lets requests in flight finish. `ready` is called once the server listens.
 ///
 /// # Errors
@@ -126,21 +147,9 @@ pub async fn run(
         tracing::warn!("the signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
     }
     let audit = gateway.audit.clone();
-    let server = &config.file.server;
-    let site = Site::new(
-        gateway,
-        SiteSettings {
-            contact: config.file.help.contact.clone(),
-            banner,
-            trusted_proxies: server.trusted_proxies.clone(),
-            body_limit: server.body_limit,
-            request_timeout: server.request_timeout.0,
-        },
-    );
+    let site = site(config, gateway, banner);
     ready(&site);
-    let options =
-        ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 };
-    let running = serve(site, listener, &options)?;
+    let running = serve(site, listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     reopen_on_hangup(audit);
     shutdown.await;

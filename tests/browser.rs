@@ -52,23 +52,36 @@ async fn walk(plan: Plan, redis: Option<Redis>) {
     let mut secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
     assert!(secrets.len() >= 5, "the walk saw session cookies, codes, sign-in tokens and credentials: {} secrets", secrets.len());
     secrets.push(OidcProvider::CLIENT_SECRET.to_owned());
-    nothing_is_kept(&secrets, &gateway, redis.as_ref());
+    c1_nothing_is_kept(&secrets, &gateway, redis.as_ref());
 }
 
-/// The canary: no secret of the walk stands in the gateway's log, in its audit trail or in Redis.
-fn nothing_is_kept(secrets: &[String], gateway: &Gateway, redis: Option<&Redis>) {
+/// The canary: no secret of the walk stands in the gateway's log (at its most talkative), in its audit trail or in Redis, in no spelling.
+fn c1_nothing_is_kept(secrets: &[String], gateway: &Gateway, redis: Option<&Redis>) {
     let audit = fs::read(gateway.folder().join("audit.jsonl")).unwrap();
-    assert!(!audit.is_empty(), "the audit trail is empty");
-    let mut places = vec![("the gateway's log", gateway.output().into_bytes()), ("the audit trail", audit)];
+    let log = gateway.output().into_bytes();
+    // The search finds what is there: who signed in, and what was asked.
+    assert!(holds(&audit, "ana@example.org"), "the audit trail names ana");
+    assert!(holds(&log, "answered") && holds(&log, "TRACE"), "the log is at its most talkative");
+    let mut places = vec![("the gateway's log", log), ("the audit trail", audit)];
     if let Some(redis) = redis {
         let everything = redis.everything();
-        assert!(everything.len() > 200, "Redis holds no session");
+        assert!(holds(&everything, "rolegate:session:"), "Redis holds a session");
         places.push(("Redis", everything));
     }
     for (place, content) in places {
         for secret in secrets {
-            let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+            let spellings = [
+                secret.clone(),
+                url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+                data_encoding::BASE64_NOPAD.encode(secret.as_bytes()),
+                data_encoding::HEXLOWER.encode(secret.as_bytes()),
+            ];
+            let found = spellings.iter().any(|spelling| holds(&content, spelling));
             assert!(!found, "{place} holds a secret of the walk: {}…", secret.chars().take(6).collect::<String>());
         }
     }
+}
+
+fn holds(content: &[u8], needle: &str) -> bool {
+    content.windows(needle.len()).any(|window| window == needle.as_bytes())
 }

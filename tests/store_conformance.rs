@@ -282,7 +282,7 @@ fn session() -> rolegate::store::Session {
 
 /// Attack C2: who dumps Redis, or listens to its commands, learns nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_in_redis_is_readable() {
+async fn c2_nothing_in_redis_is_readable() {
     let redis = Redis::start(&[]);
     let mut monitor = redis.command().arg("MONITOR").stdout(Stdio::piped()).spawn().unwrap();
     sleep(millis(200)).await;

@@ -10,7 +10,7 @@ use super::accounts::{AccountSelector, Accounts, roles_named};
 use super::settings::{Carry, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
-use crate::arn::RoleArn;
+use crate::arn::{AccountId, Partition, RoleArn};
 use crate::identity::ProviderId;
 use crate::settings::Problem;
 
@@ -185,6 +185,15 @@ impl RuleCompiler<'_> {
         }
         let accounts = self.selectors(pattern);
         let roles = self.role_templates(pattern);
+        // A name that no role can have would make a deny that takes nothing away, and nobody would notice.
+        for (index, name) in roles.iter().enumerate().filter_map(|(index, role)| Some((index, role.literal()?))) {
+            let nobody = AccountId::default();
+            let parsed = if name.starts_with("arn:") { name.parse() } else { RoleArn::new(Partition::Aws, nobody, name) };
+            if let Err(error) = parsed {
+                let message = format!("`{name}` is not a role's name: {error}");
+                self.problem(&format!("roles[{index}]"), message, "leave `roles` out to deny every role");
+            }
+        }
         Body::Deny { accounts: (!settings.accounts.is_empty()).then_some(accounts), roles: (!settings.roles.is_empty()).then_some(roles) }
     }
 

@@ -285,6 +285,11 @@ fn a_rule_that_cannot_mean_anything_is_refused_with_its_place() {
     refused(&format!("{ADMINS}{ADMINS}"), "rule[1].id", "two rules");
     refused(&format!("{ADMINS}providers = [\"moon\"]"), "rule[0].providers[0]", "no provider `moon`");
     refused(&format!("{ADMINS}effect = \"deny\""), "rule[0]", "grants no session");
+    let deny = "[[rule]]\nid = \"d\"\neffect = \"deny\"\ngroups = [\"a\"]\n";
+    assert!(compile(&format!("{deny}roles = [\"team/Admin\", \"arn:aws:iam::111122223333:role/x\"]")).is_ok());
+    for name in ["*", "", "Ré", "arn:aws:iam::1:role/x"] {
+        refused(&format!("{deny}roles = [\"{name}\"]"), "rule[0].roles[0]", "is not a role's name");
+    }
     refused(&format!("{CONVENTION}groups = [\"x\"]"), "rule[0].roles[0]", "empty when the rule matches without");
     refused("[naming]\nsession_name = \"everyone\"", "naming.session_name", "does not name a person");
 }

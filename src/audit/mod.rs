@@ -30,6 +30,8 @@ pub enum Kind {
     Issue,
     /// The end of one session or of all of a person's.
     SignOut,
+    /// That the trail can be written again after it could not.
+    Recovery,
 }
 
 /// How it went.

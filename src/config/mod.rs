@@ -124,7 +124,12 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
         let hint = "check the path, who may read the file, and that it is UTF-8 text";
         Findings::from_iter([Finding::of_file(&name, format!("{} cannot be read: {error}", path.display()), hint)])
     })?;
-    parse_with(&text, &name, path.parent().unwrap_or_else(|| Path::new(".")), more)
+    parse_with(&text, &name, folder_of(path), more)
+}
+
+/// The folder that relative paths start at; a bare file name stands in the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// Checks the text of a configuration file. `name` stands in findings; relative paths start at `base`.

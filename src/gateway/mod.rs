@@ -21,7 +21,7 @@ pub use local_path::LocalPath;
 pub use sign_in::{LogoutScope, SignedIn, SignedOut};
 
 use crate::access::{Context, Entitlements, Policy};
-use crate::audit::AuditLog;
+use crate::audit::{AuditLog, Kind, Outcome};
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment};
@@ -63,6 +63,15 @@ pub struct Caller {
     pub user_agent: String,
 }
 
+/// What people can be served with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// The store answers.
+    pub store: bool,
+    /// The audit trail can be written.
+    pub audit: bool,
+}
+
 impl Gateway {
     /// The present moment.
     #[must_use]
@@ -98,6 +107,14 @@ impl Gateway {
         let session = found.map_err(|error| Failure::logged(Trouble::Store, &error))?;
         // A provider that was taken out of the configuration vouches for nobody any more.
         Ok(session.filter(|session| self.provider(session.identity.provider().as_str()).is_some()))
+    }
+
+    /// Whether people can be served: the store answers, and the audit trail can be written.
+    ///
+    /// A trail that failed is tried with an event that says so: a gateway that is out of rotation would never learn of its recovery.
+    pub async fn readiness(&self) -> Readiness {
+        let recovery = || self.event(Kind::Recovery, Outcome::Ok, &Caller::default());
+        Readiness { store: self.vault.ping().await.is_ok(), audit: self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok() }
     }
 
     /// The roles that the session's person may have now, by the policy in force.

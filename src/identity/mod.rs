@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_token_prints_nothing() {
+    fn c3_a_kept_token_prints_nothing() {
         assert!(!format!("{:?}", UpstreamToken::new("eyJ.hush".into())).contains("hush"));
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_differ_and_print_nothing() {
+    fn c3_ids_differ_and_print_nothing() {
         let (a, b) = (State::random(), State::random());
         assert_ne!(a.expose(), b.expose());
         assert_eq!(format!("{a:?}"), "State(…)");

@@ -176,7 +176,7 @@ mod tests {
 
     /// Attack C4.
     #[test]
-    fn ten_thousand_mutations_are_refused() {
+    fn c4_ten_thousand_mutations_are_refused() {
         let keys = SealKeys::random();
         let sealed = keys.seal(&key("a"), &[42; 300]).unwrap();
         let mut refused = 0;
@@ -202,7 +202,7 @@ mod tests {
 
     /// Attack C4.
     #[test]
-    fn a_value_moved_to_another_key_or_purpose_is_refused() {
+    fn c4_a_value_moved_to_another_key_or_purpose_is_refused() {
         let keys = SealKeys::random();
         let sealed = keys.seal(&key("a"), b"x").unwrap();
         assert!(keys.open(&key("a"), sealed.clone()).is_ok());

@@ -111,7 +111,7 @@ async fn a_handover_is_for_one_session_and_one_taking() {
 
 /// Attack C4: a record put under another session's key does not open there.
 #[tokio::test]
-async fn a_session_put_in_anothers_place_counts_as_absent() {
+async fn c4_a_session_put_in_anothers_place_counts_as_absent() {
     let (store, vault) = vault();
     let admin = vault.open_session(&session("admin"), IDLE).await.unwrap();
     let mallory = vault.open_session(&session("mallory"), IDLE).await.unwrap();

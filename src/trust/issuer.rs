@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_key_is_named_with_its_place_and_never_printed() {
+    fn c3_a_bad_key_is_named_with_its_place_and_never_printed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("k"), "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n").unwrap();
         let settings = TrustSettings { signing_key: Some(SecretRef::File("k".into())), ..Default::default() };

@@ -26,6 +26,7 @@ mod visitor;
 pub mod assets;
 pub mod views;
 
+use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
@@ -49,16 +50,21 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/credentials/{handover}", web::get().to(issue::show)),
         page("/logout", web::post().to(logout::log_out)),
         page("/signed-out", web::get().to(logout::signed_out)),
-        page("/healthz", web::get().to(plain::health)),
-        page("/readyz", web::get().to(plain::ready)),
-        page("/static/{file}", web::get().to(plain::asset)),
-        page(&format!("{documents}/openid-configuration"), web::get().to(plain::discovery)),
-        page(&format!("{documents}/jwks.json"), web::get().to(plain::key_set)),
+        page("/healthz", get_or_head().to(plain::health)),
+        page("/readyz", get_or_head().to(plain::ready)),
+        page("/static/{file}", get_or_head().to(plain::asset)),
+        page(&format!("{documents}/openid-configuration"), get_or_head().to(plain::discovery)),
+        page(&format!("{documents}/jwks.json"), get_or_head().to(plain::key_set)),
     ];
     for page in pages {
         config.service(page.wrap(from_fn(guard::limit)));
     }
     config.default_service(web::to(plain::not_found));
+}
+
+/// Monitors and caches ask by HEAD. Pages about people are not asked for so: one of them shows what it shows only once.
+fn get_or_head() -> Route {
+    web::route().guard(Any(Get()).or(Head()))
 }
 
 /// One address; what it does not answer to is refused with 405.

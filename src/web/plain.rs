@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use super::assets;
 use super::site::Site;
 use super::trouble::PageError;
+use crate::gateway::Readiness;
 
 /// How long AWS and others may keep the issuer's documents, in seconds. Keys are published ahead of their use by far longer.
 const DOCUMENT_SECONDS: u32 = 300;
@@ -17,8 +18,7 @@ pub(super) async fn health() -> HttpResponse {
 
 /// `GET /readyz`: the store answers and the record can be written, so people can be served.
 pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
-    let store = site.gateway.vault.ping().await.is_ok();
-    let audit = site.gateway.audit.is_healthy();
+    let Readiness { store, audit } = site.gateway.readiness().await;
     let word = |good| if good { "ok" } else { "unavailable" };
     let body = format!("store: {}\naudit: {}\n", word(store), word(audit));
     let mut response = if store && audit { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -47,13 +48,13 @@ impl Running {
     }
 }
 
-/// Serves a site on a listener.
+/// Serves a site on a listener. Who keeps a share of it can look at its gateway while it runs, and give it another policy.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(site: Site, listener: TcpListener, options: &ServerOptions) -> io::Result<Running> {
+pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &ServerOptions) -> io::Result<Running> {
     let address = listener.local_addr()?;
-    let site = web::Data::new(site);
+    let site: web::Data<Site> = web::Data::from(site.into());
     let body_limit = site.settings.body_limit;
     let mut server = HttpServer::new(move || {
         App::new()

@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
@@ -45,7 +46,9 @@ impl FromRequest for Visitor {
         let session_id = read(Kind::Session).as_deref().and_then(SessionId::parse);
         let known = read(Kind::Browser).as_deref().and_then(BrowserId::parse);
         let last_provider = read(Kind::LastProvider);
-        let asked_for = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        // A form cannot be sent again after a sign-in, and its address shows nothing to who comes by GET.
+        let is_page = request.method() == Method::GET;
+        let asked_for = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string).unwrap_or_default();
         ready(Ok(Self {
             caller: site.caller(request),
             session_id,

@@ -92,8 +92,8 @@ accounts = ["Production"]
         )
     }
 
-    /// The environment that the configuration refers to.
-    pub(crate) const fn env() -> [(&'static str, &'static str); 1] {
-        [("ROLEGATE_TEST_CLIENT_SECRET", OidcProvider::CLIENT_SECRET)]
+    /// The environment that the configuration refers to, and a log that leaves nothing out: what may be in no log is in none of its levels.
+    pub(crate) const fn env() -> [(&'static str, &'static str); 2] {
+        [("ROLEGATE_TEST_CLIENT_SECRET", OidcProvider::CLIENT_SECRET), ("ROLEGATE_LOG", "trace")]
     }
 }

@@ -229,12 +229,12 @@ fn proof(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) 
         match (is_there, is_wanted) {
             (false, true) => findings.add(
                 key,
-                format!("it is missing, and `client_auth` needs it ({:?})", settings.client_auth),
+                format!("`{key}` is missing, and client_auth = \"{}\" needs it", settings.client_auth.as_str()),
                 format!("add {key} = {{ env = \"…\" }} or {{ file = \"…\" }}, or choose another client_auth"),
             ),
             (true, false) => findings.add(
                 key,
-                format!("it is given, and `client_auth` does not use it ({:?})", settings.client_auth),
+                format!("`{key}` is given, and client_auth = \"{}\" does not use it", settings.client_auth.as_str()),
                 "remove it, or choose the client_auth that uses it",
             ),
             _ => (),

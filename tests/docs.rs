@@ -1,0 +1,273 @@
+//! The documentation as a test: links lead somewhere, examples of the configuration are accepted, commands exist, paths exist.
+//!
+//! A `toml` block is a configuration: a whole one if it sets `public_url`, otherwise a part that is completed here with the least that is
+//! missing. Files that it names below `secrets/` are made for the test; folders of a server are replaced by one of the test.
+
+#![expect(clippy::expect_used, reason = "a test that goes wrong should stop; the helpers stand outside of test functions")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use regex::Regex;
+use rolegate::trust::{SigningAlgorithm, keys};
+use rolegate::{config, startup};
+use secrecy::ExposeSecret;
+
+/// One page of the documentation.
+struct Page {
+    path: PathBuf,
+    name: String,
+    /// The text outside of fenced blocks.
+    prose: String,
+    blocks: Vec<Block>,
+}
+
+/// A fenced block.
+struct Block {
+    language: String,
+    line: usize,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn pages() -> Vec<Page> {
+    let mut pages = Vec::new();
+    for folder in [root(), root().join("docs")] {
+        for entry in std::fs::read_dir(&folder).expect("the folder is there") {
+            let path = entry.expect("the entry can be read").path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(Page::read(path));
+            }
+        }
+    }
+    pages.sort_by(|one, other| one.name.cmp(&other.name));
+    pages
+}
+
+impl Page {
+    fn read(path: PathBuf) -> Self {
+        let text = std::fs::read_to_string(&path).expect("the page can be read");
+        let name = path.strip_prefix(root()).expect("it lies below").display().to_string();
+        let mut page = Self { path, name, prose: String::new(), blocks: Vec::new() };
+        let mut open: Option<Block> = None;
+        for (index, line) in text.lines().enumerate() {
+            match (line.trim_start().strip_prefix("```"), &mut open) {
+                (Some(language), None) => open = Some(Block { language: language.trim().into(), line: index + 1, text: String::new() }),
+                (Some(_), Some(_)) => page.blocks.extend(open.take()),
+                (None, Some(block)) => block.text.extend([line, "\n"]),
+                (None, None) => page.prose.extend([line, "\n"]),
+            }
+        }
+        assert!(open.is_none(), "{}: a fenced block has no end", page.name);
+        page
+    }
+
+    fn blocks(&self, language: &str) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(move |block| block.language == language)
+    }
+
+    /// Where links with a `#` may lead, by GitHub's rule for headings.
+    fn anchors(&self) -> BTreeSet<String> {
+        let headings = self.prose.lines().filter(|line| line.starts_with('#'));
+        headings
+            .map(|line| {
+                let text = line.trim_start_matches('#').trim().to_lowercase();
+                text.chars()
+                    .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+                    .map(|c| if c == ' ' { '-' } else { c })
+                    .collect()
+            })
+            .collect()
+    }
+}
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is one")
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let links = pattern(r#"\]\(([^)\s]+)\)|src="([^"]+)""#);
+    let mut dead = Vec::new();
+    let mut followed = 0;
+    for page in pages() {
+        for found in links.captures_iter(&page.prose) {
+            let link = found.get(1).or_else(|| found.get(2)).map(|link| link.as_str()).unwrap_or_default();
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { page.path.clone() } else { page.path.parent().expect("it has one").join(file) };
+            let leads = target.exists() && anchor.is_none_or(|anchor| Page::read(target).anchors().contains(anchor));
+            if !leads {
+                dead.push(format!("{}: {link}", page.name));
+            }
+            followed += 1;
+        }
+    }
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+    assert!(followed > 20, "only {followed} links were found");
+}
+
+#[test]
+fn every_path_of_the_repository_that_is_named_exists() {
+    let paths = pattern(r"`((?:src|tests|docs|demo|templates|static|scripts|benches)/[A-Za-z0-9_./-]*)`");
+    let mut named = 0;
+    for page in pages() {
+        for found in paths.captures_iter(&page.prose) {
+            assert!(root().join(&found[1]).exists(), "{} names {}, which is not there", page.name, &found[1]);
+            named += 1;
+        }
+    }
+    assert!(named > 20, "only {named} paths were found");
+}
+
+/// What a part of a configuration is completed with.
+const PROVIDER: &str =
+    "[[provider]]\nid = 'okta'\nname = 'Okta'\nissuer = 'https://example.okta.com'\nclient_id = 'abc'\nclient_auth = 'none'\n";
+const ACCOUNTS: &str = "[[account]]\nid = '111122223333'\nname = 'Production'\ntags = { env = 'prod' }\n\
+    [[account]]\nid = '444455556666'\nname = 'Staging'\ntags = { env = 'staging' }\n\
+    [[account]]\nid = '777788889999'\nname = 'Sandbox'\ntags = { env = 'dev' }\n";
+
+fn whole(part: &str) -> String {
+    let has = |table: &str| part.lines().any(|line| line.trim() == table);
+    if part.contains("public_url") {
+        return part.to_owned();
+    }
+    let mut text = format!("public_url = 'https://roles.example.org'\n{part}\n");
+    if !has("[[provider]]") {
+        text.push_str(PROVIDER);
+    }
+    if !has("[[account]]") {
+        text.push_str(ACCOUNTS);
+    }
+    text
+}
+
+/// Makes the files that a configuration names, each with what belongs in it.
+fn make_secrets(text: &str, folder: &Path) {
+    std::fs::create_dir_all(folder.join("secrets")).expect("the folder can be made");
+    for found in pattern(r#"file = "(secrets/[a-z0-9.-]+)""#).captures_iter(text) {
+        let content = match &found[1] {
+            name if name.contains("seal") => "ab".repeat(32),
+            name if name.contains(".pem") => {
+                let made = keys::generate(SigningAlgorithm::Es256).expect("a key can be made");
+                made.expose_secret().to_owned()
+            }
+            _ => "a secret of the test".to_owned(),
+        };
+        std::fs::write(folder.join(&found[1]), content).expect("the file can be written");
+    }
+}
+
+/// What is wrong with a configuration or a part of one; nothing when it could run.
+fn findings(part: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let place = format!("{}/", folder.path().display());
+    let text = whole(part).replace("/var/log/rolegate/", &place).replace("/var/lib/rolegate/", &place);
+    make_secrets(&text, folder.path());
+    match config::parse_with(&text, "block", folder.path(), startup::problems) {
+        Ok(config) => config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        Err(findings) => findings.to_string(),
+    }
+}
+
+#[test]
+fn every_example_of_the_configuration_is_accepted() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for page in pages() {
+        for block in page.blocks("toml") {
+            let found = findings(&block.text);
+            if !found.is_empty() {
+                wrong.push(format!("{}:{}\n{found}", page.name, block.line));
+            }
+            count += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(count >= 10, "only {count} examples were found");
+}
+
+#[test]
+fn an_example_that_is_wrong_is_found() {
+    for (part, word) in [
+        ("[server]\nlisen = '127.0.0.1:1'\n", "lisen"),
+        ("[[rule]]\nid = 'r'\ngroups = ['g']\naccounts = ['Nowhere']\nroles = ['R']\n", "Nowhere"),
+        ("[[rule]]\nid = 'r'\ngroup_pattern = '('\naccounts = ['*']\nroles = ['R']\n", "pattern"),
+        ("[trust]\nsigning_key = { file = \"missing.pem\" }\n", "missing.pem"),
+        ("public_url = 'http://roles.example.org'\n", "plain http"),
+    ] {
+        assert!(findings(part).contains(word), "{part}\n{}", findings(part));
+    }
+    assert_eq!(findings(""), "");
+}
+
+/// The help of a command.
+fn help(command: &[&str]) -> String {
+    let mut rolegate = Command::new(env!("CARGO_BIN_EXE_rolegate"));
+    let output = rolegate.args(command).arg("--help").output().expect("rolegate starts");
+    assert!(output.status.success(), "`rolegate {} --help` is refused: there is no such command", command.join(" "));
+    String::from_utf8(output.stdout).expect("help is text")
+}
+
+/// What stands behind `rolegate` in a line: the command, and the options given to it.
+fn parse_command(line: &str) -> Option<(Vec<&str>, Vec<&str>)> {
+    let words: Vec<_> = line.split(" #").next()?.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "rolegate" || word.ends_with("/rolegate"))?;
+    let is_word = |word: &&&str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') && !word.starts_with('-');
+    let command = words.iter().skip(at + 1).take_while(is_word).copied().collect();
+    let ours = words.iter().skip(at + 1).take_while(|word| !matches!(**word, "|" | ">" | "&&"));
+    Some((command, ours.filter(|word| word.starts_with("--")).copied().collect()))
+}
+
+#[test]
+fn every_command_exists_with_its_options() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).expect("the Makefile can be read");
+    let mut helps: BTreeMap<String, String> = BTreeMap::new();
+    let mut count = 0;
+    for page in pages() {
+        for (block, line) in page.blocks("sh").flat_map(|block| block.text.lines().map(move |line| (block, line))) {
+            let at = format!("{}:{}: {line}", page.name, block.line);
+            if let Some(target) = line.strip_prefix("make ").and_then(|rest| rest.split_whitespace().next()) {
+                assert!(makefile.lines().any(|line| line.starts_with(&format!("{target}:"))), "{at}: there is no such target");
+                count += 1;
+            }
+            let is_command = ["rolegate ", "./target/", "target/"].iter().any(|start| line.starts_with(start));
+            let Some((command, options)) = parse_command(line).filter(|_| is_command) else { continue };
+            assert!(!command.is_empty(), "{at}: no command");
+            let text = helps.entry(command.join(" ")).or_insert_with(|| help(&command));
+            for option in options {
+                let name = option.split('=').next().unwrap_or(option);
+                assert!(text.contains(name), "{at}: `{}` has no option {name}", command.join(" "));
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "only {count} commands were found");
+}
+
+#[test]
+fn a_command_is_read_as_a_shell_would() {
+    assert_eq!(parse_command("rolegate serve --config rolegate.toml"), Some((vec!["serve"], vec!["--config"])));
+    assert_eq!(parse_command("./target/release/rolegate keys new > key.pem  # a key"), Some((vec!["keys", "new"], vec![])));
+    assert_eq!(parse_command("ls -l"), None);
+}
+
+#[test]
+fn every_json_block_is_json() {
+    let mut count = 0;
+    for page in pages() {
+        for block in page.blocks("json") {
+            if let Err(error) = serde_json::from_str::<serde_json::Value>(&block.text) {
+                panic!("{}:{}: {error}", page.name, block.line);
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "only {count} blocks were found");
+}

@@ -1,0 +1,104 @@
+//! W2: forms that another site, another session or no page of ours sends.
+
+use reqwest::Method;
+
+use crate::world::{ADMIN, Browser, World, form};
+
+/// Every address that changes something, with a form that works. `every_route_is_here` holds the list complete.
+const FORMS: [(&str, &[(&str, &str)]); 5] = [
+    ("/login", &[("email", "ana@example.com")]),
+    ("/console", &[("role", ADMIN)]),
+    ("/credentials", &[("role", ADMIN)]),
+    ("/credentials/download", &[("role", ADMIN), ("format", "bash")]),
+    ("/logout", &[("scope", "here")]),
+];
+const EXPIRED: &str = "This form has expired";
+
+#[test]
+fn w02_every_route_is_here() {
+    let routes = include_str!("../../src/web/mod.rs");
+    let posts: Vec<_> = routes
+        .lines()
+        .filter(|line| line.contains("web::post()"))
+        .map(|line| line.split_once("page(\"").unwrap().1.split_once('"').unwrap().0)
+        .collect();
+    assert_eq!(posts, FORMS.map(|(path, _)| path).to_vec());
+    assert!(!routes.contains("web::put()") && !routes.contains("web::delete()") && !routes.contains("web::patch()"));
+}
+
+fn with<'a>(fields: &[(&'a str, &'a str)], csrf: &'a str) -> Vec<(&'a str, &'a str)> {
+    [fields, &[("csrf", csrf)]].concat()
+}
+
+/// The token that a form at an address needs: that of the picker for people who are not signed in, or the portal's.
+async fn token(browser: &mut Browser, path: &str) -> String {
+    browser.get(if path == "/login" { "/login" } else { "/" }).await.csrf()
+}
+
+async fn at_the_form(world: &World, path: &str) -> Browser {
+    if path == "/login" { Browser::new(world) } else { Browser::signed_in(world, "ana").await }
+}
+
+#[actix_web::test]
+async fn w02_a_form_without_its_own_token_does_nothing() {
+    let world = World::new().await;
+    for (path, fields) in FORMS {
+        let mut ana = at_the_form(&world, path).await;
+        let mine = token(&mut ana, path).await;
+        let others = token(&mut at_the_form(&world, path).await, path).await;
+        let (issued, events) = (world.issued(), world.audit().len());
+        for forged in ["", "x", &others, &mine[1..], &format!("{mine}A")] {
+            ana.post(path, &with(fields, forged)).await.assert_page(403, EXPIRED);
+        }
+        ana.post(path, fields).await.assert_page(400, "The request cannot be read");
+        assert_eq!((world.issued(), world.audit().len()), (issued, events), "{path}: something happened");
+        let honest = ana.post(path, &with(fields, &mine)).await;
+        assert!(honest.status.as_u16() < 400, "{path}: {}", honest.body);
+    }
+}
+
+#[actix_web::test]
+async fn w02_a_form_from_another_site_does_nothing_even_with_the_right_token() {
+    let world = World::new().await;
+    let base = world.base.clone();
+    let foreign: [&[(&str, &str)]; 7] = [
+        &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
+        &[("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:1")],
+        &[("sec-fetch-site", "none")],
+        &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[],
+    ];
+    for (path, fields) in FORMS {
+        let mut ana = at_the_form(&world, path).await;
+        let mine = token(&mut ana, path).await;
+        let (issued, events) = (world.issued(), world.audit().len());
+        for headers in foreign {
+            let mut request = ana.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            ana.send(request.body(form(&with(fields, &mine)))).await.assert_page(403, EXPIRED);
+        }
+        assert_eq!((world.issued(), world.audit().len()), (issued, events), "{path}: something happened");
+        // An older browser, which says only where the form stands.
+        let request = ana.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded").header("origin", &base);
+        let honest = ana.send(request.body(form(&with(fields, &mine)))).await;
+        assert!(honest.status.as_u16() < 400, "{path}: {}", honest.body);
+    }
+}
+
+#[actix_web::test]
+async fn w02_nothing_changes_by_get() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    for (path, fields) in FORMS.into_iter().filter(|(path, _)| *path != "/login") {
+        let answer = ana.get(&format!("{path}?{}", form(&with(fields, &csrf)))).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+    }
+    ana.get("/go?account=Production&role=PlatformAdmin").await.assert_page(200, "Open the console");
+    assert_eq!(world.issued(), 0, "a deep link waits for a click");
+    ana.get("/").await.assert_page(200, "PlatformAdmin");
+}

@@ -1,0 +1,155 @@
+//! O3, O4, O6, O16, O17, W1: attacks on the way in.
+
+use crate::world::{Browser, World};
+
+const NO_LONGER: &str = "This sign-in is no longer valid";
+
+#[actix_web::test]
+async fn o04_a_state_serves_once() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    assert_eq!(ana.get(&callback).await.status, 303);
+    ana.get(&callback).await.assert_page(403, NO_LONGER);
+    assert_eq!(world.last_reason(), "no login with this state is pending");
+}
+
+#[actix_web::test]
+async fn o04_a_state_that_is_missing_foreign_or_malformed_is_refused() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    let (before, rest) = callback.split_once("state=").unwrap();
+    let after = rest.split_once('&').map(|(_, after)| after).unwrap_or_default();
+    for state in ["", "AAAA", &"A".repeat(43), &"A".repeat(4000), "%00", "..%2F.."] {
+        ana.get(&format!("{before}state={state}&{after}")).await.assert_page(403, NO_LONGER);
+    }
+    ana.get(&format!("{before}{after}")).await.assert_page(403, NO_LONGER);
+    assert_eq!(ana.get(&callback).await.status, 303, "the honest answer still works");
+}
+
+#[actix_web::test]
+async fn o03_o04_an_answer_is_bound_to_the_browser_that_began() {
+    let world = World::new().await;
+    for cookie in [None, Some("A".repeat(43))] {
+        let mut victim = Browser::new(&world);
+        let callback = victim.up_to_callback("/login/sandbox?next=/", "ana").await;
+        let mut thief = Browser::new(&world);
+        thief.cookies.extend(cookie.map(|value| ("rolegate-browser".to_owned(), value)));
+        thief.get(&callback).await.assert_page(403, NO_LONGER);
+        assert_eq!(world.last_reason(), "the login was begun in another browser");
+        assert_eq!(thief.session(), "");
+    }
+    Browser::signed_in(&world, "ana").await;
+}
+
+#[actix_web::test]
+async fn o04_a_login_that_waited_too_long_is_refused() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    let slow = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    world.advance(601);
+    ana.get(&slow).await.assert_page(403, NO_LONGER);
+    assert_eq!(world.last_reason(), "the login was begun more than ten minutes ago");
+}
+
+#[actix_web::test]
+async fn o04_of_two_hundred_parallel_replays_one_opens_a_session() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    let replays = (0..200).map(|_| {
+        let (mut one, callback) = (ana.clone(), callback.clone());
+        async move { one.get(&callback).await.status.as_u16() }
+    });
+    let mut tasks: Vec<_> = replays.map(actix_web::rt::spawn).collect();
+    let mut opened = 0;
+    for task in tasks.drain(..) {
+        opened += usize::from(task.await.unwrap() == 303);
+    }
+    assert_eq!(opened, 1);
+    assert_eq!(world.audit().iter().filter(|event| event["kind"] == "sign_in" && event["outcome"] == "ok").count(), 1);
+}
+
+#[actix_web::test]
+async fn o06_an_answer_for_one_provider_is_not_taken_at_anothers_address() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    let honest = ana.up_to_callback("/login/other?next=/", "ana").await;
+    assert_eq!(ana.get(&honest).await.status, 303);
+    let mut ana = Browser::new(&world);
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    let moved = callback.replace("/callback/sandbox", "/callback/other");
+    ana.get(&moved).await.assert_page(403, "You were not signed in");
+    assert_eq!(world.last_reason(), "the login was begun with another provider");
+    ana.get(&callback.replace("/callback/sandbox", "/callback/nobody")).await.assert_page(404, "no such identity provider");
+}
+
+#[actix_web::test]
+async fn o16_w04_a_sign_in_leads_back_to_local_places_alone() {
+    let world = World::new().await;
+    for (next, lands) in [
+        ("/go?account=Production", "/go?account=Production"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/x\r\nSet-Cookie: a=b", "/"),
+        ("/..//evil.example", "/"),
+    ] {
+        let mut ana = Browser::new(&world);
+        let query = crate::world::form(&[("next", next)]);
+        let callback = ana.up_to_callback(&format!("/login/sandbox?{query}"), "ana").await;
+        assert_eq!(ana.get(&callback).await.location(), lands, "{next:?}");
+        let picker = Browser::new(&world).get(&format!("/login?{query}")).await;
+        assert!(!picker.body.contains("evil.example"), "{next:?} stands on the page");
+    }
+}
+
+#[actix_web::test]
+async fn o17_a_providers_error_is_never_shown_raw() {
+    let world = World::new().await;
+    let hostile = "%3Cscript%3Ealert(1)%3C/script%3E";
+    for error in [hostile, "access_denied", "%00%0d%0aSet-Cookie:%20a=b"] {
+        let mut ana = Browser::new(&world);
+        let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+        let state = callback.split_once("state=").unwrap().1.split('&').next().unwrap();
+        let iss = callback.split_once("iss=").map(|(_, rest)| rest.split('&').next().unwrap()).unwrap_or_default();
+        let answer = ana.get(&format!("/callback/sandbox?state={state}&iss={iss}&error={error}&error_description={hostile}")).await;
+        answer.assert_page(403, "You were not signed in");
+        assert!(!answer.body.contains("alert(1)"), "{}", answer.body);
+        assert!(!world.last_reason().contains("alert(1)"), "{}", world.last_reason());
+    }
+}
+
+#[actix_web::test]
+async fn w01_a_planted_session_id_is_worth_nothing_and_each_login_has_its_own() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    let planted = "B".repeat(42) + "A";
+    ana.cookies.insert("rolegate-session".into(), planted.clone());
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    ana.get(&callback).await;
+    assert_ne!(ana.session(), planted);
+    ana.get("/").await.assert_page(200, "PlatformAdmin");
+    let mut thief = Browser::new(&world);
+    thief.cookies.insert("rolegate-session".into(), planted);
+    assert_eq!(thief.get("/").await.status, 303, "the planted id opens nothing");
+
+    let mut old = ana.clone();
+    ana.cookies.remove("sandbox_idp_session");
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    ana.get(&callback).await;
+    assert_ne!(ana.session(), old.session());
+    assert_eq!(old.get("/").await.status, 303, "the session before was closed");
+}
+
+#[actix_web::test]
+async fn a_provider_that_is_down_says_so_and_the_others_go_on() {
+    let world = World::new().await;
+    let mut ana = Browser::new(&world);
+    ana.get("/login").await.assert_page(200, "The down provider");
+    ana.get("/login/down").await.assert_page(502, "The down provider could not be reached");
+    assert!(ana.get("/login").await.body.contains("Not answering right now"), "the picker says which provider is down");
+    Browser::signed_in(&world, "ana").await;
+}

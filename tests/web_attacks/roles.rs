@@ -1,0 +1,131 @@
+//! A5, A6, A9, and what happens when the record or the store fails: nothing is handed out that should not be.
+
+use rolegate::access::{NamingSettings, Policy};
+
+use crate::world::{ADMIN, Browser, FORWARDED, READER, World};
+
+#[actix_web::test]
+async fn a05_only_what_rules_grant_is_handed_out() {
+    let world = World::new().await;
+    let mut dev = Browser::signed_in(&world, "dev").await;
+    let csrf = dev.csrf().await;
+    let honest = dev.post("/credentials", &[("role", READER), ("csrf", &csrf)]).await;
+    assert_eq!(honest.status, 303, "{}", honest.body);
+    let issued = world.issued();
+    assert_eq!(issued, 1);
+    let lower = READER.to_lowercase();
+    let elsewhere = READER.replace("111122223333", "999999999999");
+    for role in [ADMIN, &lower, &elsewhere, "ReadOnly", "", "arn:aws:iam::111122223333:role/*"] {
+        for path in ["/credentials", "/console"] {
+            dev.post(path, &[("role", role), ("csrf", &csrf)]).await.assert_page(403, "No rule gives you this role");
+            assert_eq!(world.last_reason(), "no rule grants this role");
+        }
+        let file = dev.post("/credentials/download", &[("role", role), ("csrf", &csrf), ("format", "bash")]).await;
+        file.assert_page(403, "No rule gives you this role");
+    }
+    for duration in ["899", "3601", "99999999999"] {
+        let answer = dev.post("/credentials", &[("role", READER), ("csrf", &csrf), ("duration", duration)]).await;
+        answer.assert_page(403, "may last from 15 minutes to 1h");
+    }
+    let unreadable = dev.post("/credentials", &[("role", READER), ("csrf", &csrf), ("duration", "-1")]).await;
+    unreadable.assert_page(400, "The request cannot be read");
+    assert_eq!(world.issued(), issued, "STS was not asked once");
+}
+
+#[actix_web::test]
+async fn o18_a_persons_own_token_is_forwarded_while_it_lives() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    assert_eq!(ana.post("/credentials", &[("role", FORWARDED), ("csrf", &csrf)]).await.status, 303);
+    let event = world.audit().last().unwrap().clone();
+    assert!(event["proof_id"].as_str().unwrap().starts_with("sha256:"), "{event}");
+    assert_eq!(event["outcome"], "ok");
+    assert_eq!(world.issued(), 1, "STS took the provider's token for what it is");
+    world.advance(3600);
+    let late = ana.post("/credentials", &[("role", FORWARDED), ("csrf", &csrf)]).await;
+    late.assert_page(403, "Sign in again for this role");
+    assert_eq!(world.issued(), 1, "a token that has expired is shown to nobody");
+    assert_eq!(ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await.status, 303, "a minted one still serves");
+}
+
+#[actix_web::test]
+async fn a06_a09_rules_are_asked_anew_at_every_use() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    assert_eq!(ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await.status, 303);
+    let before = world.audit().last().unwrap()["policy"].clone();
+    let nothing = Policy::compile(&[], &[], &NamingSettings::default(), &[]).unwrap();
+    world.site.gateway.policy.store(nothing.into());
+    ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await.assert_page(403, "No rule gives you this role");
+    ana.get("/").await.assert_page(200, "have no roles yet");
+    assert!(before.as_str().unwrap().len() == 64, "each decision names the policy that made it: {before}");
+}
+
+#[actix_web::test]
+async fn a09_a_session_ends_by_idleness_age_and_sign_out_everywhere() {
+    let world = World::with(|config| format!("{config}\n[session]\nidle = \"1h\"\nabsolute = \"2h\"\n")).await;
+    let mut here = Browser::signed_in(&world, "ana").await;
+    let mut there = Browser::signed_in(&world, "ana").await;
+    let mut dev = Browser::signed_in(&world, "dev").await;
+    let csrf = here.csrf().await;
+    assert_eq!(there.get("/").await.status, 200);
+    assert_eq!(here.post("/logout", &[("scope", "everywhere"), ("csrf", &csrf)]).await.location(), "/signed-out?everywhere=1");
+    assert_eq!(there.get("/").await.status, 303, "the other session of the same person ended");
+    assert_eq!(dev.get("/").await.status, 200, "another person's did not");
+    world.advance(7201);
+    let ended = dev.get("/").await;
+    assert_eq!(ended.location(), "/login?next=%2F&ended=1");
+    dev.get("/login?next=%2F&ended=1").await.assert_page(200, "Your session has ended");
+}
+
+#[actix_web::test]
+async fn what_cannot_be_recorded_is_not_handed_out() {
+    // A device that takes nothing stands in for a full disk.
+    let world = World::with(|config| config.replace("file = \"audit.jsonl\"", "file = \"/dev/full\"")).await;
+    let mut ana = Browser::new(&world);
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    let answer = ana.get(&callback).await;
+    answer.assert_page(503, "The audit trail cannot be written");
+    assert_eq!(answer.header("retry-after"), "5");
+    assert_eq!(ana.session(), "", "no session without its record");
+    ana.get("/readyz").await.assert_page(503, "audit: unavailable");
+    ana.get("/healthz").await.assert_page(200, "ok");
+}
+
+#[actix_web::test]
+async fn without_its_store_the_gateway_says_so_and_hands_out_nothing() {
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("seal");
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    let store = format!("[store]\nurl = \"redis://127.0.0.1:{port}\"\nseal_keys = [{{ file = \"{}\" }}]\n", key.display());
+    let world = World::with(|config| format!("{config}\n{store}")).await;
+    let mut ana = Browser::new(&world);
+    let answer = ana.get("/login/sandbox").await;
+    answer.assert_page(503, "memory does not answer");
+    assert_eq!(answer.header("retry-after"), "5");
+    ana.cookies.insert("rolegate-session".into(), "A".repeat(43));
+    ana.get("/").await.assert_page(503, "memory does not answer");
+    ana.get("/readyz").await.assert_page(503, "store: unavailable");
+
+    let mut redis = std::process::Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("redis-server is installed by `make test`");
+    let mut ready = false;
+    for _ in 0..100 {
+        ready = ana.get("/readyz").await.status == 200;
+        if ready {
+            break;
+        }
+        actix_web::rt::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(ready, "the gateway found its store again");
+    let callback = Browser::new(&world).up_to_callback("/login/sandbox?next=/", "ana").await;
+    assert!(callback.contains("/callback/sandbox"));
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+}
