@@ -26,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod gateway;
 pub mod identity;
+pub mod saml;
 pub mod sandbox;
 pub mod settings;
 pub mod startup;
