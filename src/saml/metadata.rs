@@ -179,7 +179,8 @@ struct Lifetime {
 
 impl Lifetime {
     fn within(self, element: &Element<'_>) -> Result<Self, MetadataRefused> {
-        let until = element.attribute("validUntil").map(|text| instant(text).ok_or(MetadataRefused::Malformed("validUntil"))).transpose()?;
+        let until =
+            element.attribute("validUntil").map(|text| instant(text).ok_or(MetadataRefused::Malformed("validUntil"))).transpose()?;
         let cache = element.attribute("cacheDuration");
         let cache = cache.map(|text| duration(text).ok_or(MetadataRefused::Malformed("cacheDuration"))).transpose()?;
         Ok(Self {
@@ -250,7 +251,10 @@ fn endpoints(descriptor: &Element<'_>, local: &str) -> Vec<Endpoint> {
 /// An `xs:dateTime`; without a zone it is UTC, as SAML says (core section 1.3.3).
 fn instant(text: &str) -> Option<Moment> {
     let text = text.trim();
-    DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z"))).ok().map(|time| time.with_timezone(&Utc))
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z")))
+        .ok()
+        .map(|time| time.with_timezone(&Utc))
 }
 
 /// An `xs:duration` such as `P1D` or `PT1H30M`. A month counts 30 days and a year 365; a negative one is nothing.

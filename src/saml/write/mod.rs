@@ -70,4 +70,4 @@ pub(super) fn check_id(field: &'static str, id: &str) -> Result<(), Unwritable> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
