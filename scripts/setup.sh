@@ -2,7 +2,7 @@
 # Sees to what this machine must have, says what it installs and why, and asks nothing. With all in place it is done in a moment.
 #
 #   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed)
-#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python; then scripts/counterparts.sh
+#   scripts/setup.sh test   that, and what the tests run against: Redis, xmlsec1, Chromium, fonts, Python; then scripts/counterparts.sh
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -39,6 +39,7 @@ look() {
     [ "$1" = test ] || return 0
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    command -v xmlsec1 > /dev/null || want xmlsec1 'verifies what we sign, encrypts and decrypts'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'

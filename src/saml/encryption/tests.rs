@@ -89,7 +89,10 @@ fn the_key_may_stand_beside_the_data() {
     let text = text.expose_secret();
     let start = text.find("<xenc:EncryptedKey>").unwrap();
     let end = text.find("</xenc:EncryptedKey>").unwrap() + "</xenc:EncryptedKey>".len();
-    let key = text[start..end].replace("<xenc:EncryptedKey>", "<xenc:EncryptedKey xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">");
+    let key = text[start..end].replace(
+        "<xenc:EncryptedKey>",
+        "<xenc:EncryptedKey xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">",
+    );
     let moved = format!("{}{}", &text[..start], &text[end..]);
     let moved = moved.replace("</saml:EncryptedAssertion>", &format!("{key}</saml:EncryptedAssertion>"));
     assert!(open(&moved, &[private], Policy::default()).is_ok());
