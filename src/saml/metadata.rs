@@ -84,7 +84,7 @@ pub struct IdpDescription {
     pub single_logout: Vec<Endpoint>,
     /// The certificates of its signing keys, at least one, each of which verifies.
     signing: Vec<Certificate>,
-    /// The NameID formats that it offers.
+    /// The `NameID` formats that it offers.
     pub name_id_formats: Vec<String>,
     /// Whether it wants requests signed.
     pub wants_signed_requests: bool,

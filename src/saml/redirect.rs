@@ -108,10 +108,10 @@ impl<'q> Unverified<'q> {
     /// # Errors
     /// [`RedirectRefused`].
     pub fn parse(raw: &'q str) -> Result<Self, RedirectRefused> {
+        const NAMES: [&str; 6] = ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
         if raw.len() > LONGEST_QUERY {
             return Err(RedirectRefused::QueryTooLong);
         }
-        const NAMES: [&str; 6] = ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
         let mut found = [None; NAMES.len()];
         for pair in raw.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

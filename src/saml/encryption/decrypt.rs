@@ -162,8 +162,8 @@ fn open_cbc(key: &[u8], content: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {
     let key = PaddedBlockDecryptingKey::cbc_iso10126(UnboundCipherKey::new(algorithm, key).ok()?).ok()?;
     let mut content = Zeroizing::new(content);
     let (iv, blocks) = content.split_first_chunk_mut::<16>()?;
-    let context = DecryptionContext::Iv128((*iv).into());
-    let length = key.decrypt(blocks, context).ok()?.len();
+    let start = DecryptionContext::Iv128((*iv).into());
+    let length = key.decrypt(blocks, start).ok()?.len();
     content.drain(..16);
     content.truncate(length);
     Some(content)

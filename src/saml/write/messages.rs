@@ -53,7 +53,7 @@ pub struct AuthnRequest<'a> {
     pub assertion_consumer_service: &'a str,
     /// Whether the person must prove themselves anew.
     pub force_authn: bool,
-    /// The NameID format that is wanted, if it matters.
+    /// The `NameID` format that is wanted, if it matters.
     pub name_id_format: Option<&'a str>,
     /// The authentication context classes that will do, and how they compare; with none, any will.
     pub authn_context: Option<(Comparison, &'a [&'a str])>,

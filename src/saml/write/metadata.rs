@@ -37,7 +37,7 @@ pub struct SpMetadata<'a> {
     pub assertion_consumer_service: &'a str,
     /// Where logout messages go.
     pub single_logout_services: &'a [(Binding, &'a str)],
-    /// The NameID formats that are understood.
+    /// The `NameID` formats that are understood.
     pub name_id_formats: &'a [&'a str],
 }
 

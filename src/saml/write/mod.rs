@@ -12,7 +12,7 @@ pub use canonical::{Element, Ns, Unwritable};
 
 use crate::clock::Moment;
 
-/// NameID formats that are written here (SAML core section 8.3).
+/// `NameID` formats that are written here (SAML core section 8.3).
 pub mod name_id_format {
     /// An opaque name that stays the same (8.3.7).
     pub const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
