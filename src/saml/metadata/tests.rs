@@ -60,7 +60,7 @@ fn a_description_is_read_and_what_we_do_not_use_is_passed_over() {
     assert_eq!(found.logout_by(Binding::Soap).unwrap().location, "https://idp/soap");
     assert_eq!(found.name_id_formats, ["urn:f1", "urn:f2"]);
     assert!(found.wants_signed_requests && found.findings.is_empty() && found.valid_until.is_none());
-    assert_eq!(found.cache_duration, Some(Duration::from_secs(3600)));
+    assert_eq!(found.cache_duration, Some(Duration::from_hours(1)));
 }
 
 #[test]
