@@ -46,9 +46,9 @@ look() {
     has_xmlsec || want 'libxmlsec1-dev libxml2-dev libssl-dev pkg-config' 'verifies XML signatures, for SAML'
     has_libclang || want libclang-dev "reads xmlsec's headers when it is built"
     [ "$1" = test ] || return 0
-    command -v xmlsec1 > /dev/null || want xmlsec1 'signs the SAML documents that the tests then attack'
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    command -v xmlsec1 > /dev/null || want xmlsec1 'signs the SAML documents that the tests attack, and verifies and decrypts ours'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'

@@ -2,14 +2,20 @@
 //!
 //! What a stranger posts rises through types, and none can be skipped: [`prescreen`] looks at the bytes before any C library does and
 //! gives [`Screened`](prescreen::Screened); [`verify`] has two independent verifiers agree on the signed bytes and gives
-//! [`Verified`](verify::Verified); [`response`] reads those bytes and nothing else.
+//! [`Verified`](verify::Verified); [`response`] reads those bytes and nothing else. What leaves is written in canonical form by
+//! [`mod@write`] and signed by [`sign`].
 
 mod certificate;
+pub mod encryption;
 pub mod hardening;
+pub mod metadata;
 pub mod prescreen;
+pub mod redirect;
 mod refused;
 pub mod response;
+pub mod sign;
 pub mod verify;
+pub mod write;
 pub mod xml;
 
 pub use certificate::{Certificate, CertificateRefused};
