@@ -1,6 +1,6 @@
 //! Takes from xmlsec, once for the whole process, all that a SAML signature does not need.
 //!
-//! xmlsec fetches external references, runs XSLT and XPath, and knows SHA-1 and HMAC. The prescreen refuses all of these; this makes them
+//! xmlsec fetches external references, runs stylesheets and `XPath`, and knows SHA-1 and HMAC. The prescreen refuses all of these; this makes them
 //! impossible even for bytes that went around it. Its complaints about bad input go to the log at debug level instead of stderr.
 #![expect(unsafe_code, reason = "xmlsec's tables can be cut down through its C interface only")]
 

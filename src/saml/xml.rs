@@ -149,7 +149,7 @@ pub struct Element<'x> {
     pub span: Range<usize>,
 }
 
-impl<'x> Element<'x> {
+impl Element<'_> {
     /// Whether the element has this name.
     #[must_use]
     pub fn is(&self, ns: &str, local: &str) -> bool {
@@ -354,7 +354,7 @@ impl<'x> Builder<'x> {
 
     fn push_text(&mut self, text: Cow<'x, str>) -> Result<(), XmlRefused> {
         let Some((parent, _)) = self.open.last_mut() else {
-            let blank = text.bytes().all(|byte| lexis::is_space(byte));
+            let blank = text.bytes().all(lexis::is_space);
             return if blank { Ok(()) } else { Err(XmlRefused::Malformed("text stands outside the root")) };
         };
         match parent.children.last_mut() {

@@ -15,6 +15,10 @@ const TEMPLATE: &str = "<r ID=\"_r\"><ds:Signature xmlns:ds=\"http://www.w3.org/
      <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue/></ds:Reference></ds:SignedInfo>\
      <ds:SignatureValue/></ds:Signature></r>";
 
+const XSLT: &str = "http://www.w3.org/TR/1999/REC-xslt-19991116";
+const COPY: &str = "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">\
+     <xsl:template match=\"/\"><xsl:copy-of select=\".\"/></xsl:template></xsl:stylesheet>";
+
 struct Signer {
     folder: tempfile::TempDir,
     certificate: Certificate,
@@ -81,6 +85,7 @@ fn other_transforms_are_refused_even_when_well_signed() {
     for (algorithm, inside) in [
         ("http://www.w3.org/TR/2001/REC-xml-c14n-20010315", ""),
         ("http://www.w3.org/2001/10/xml-exc-c14n#WithComments", ""),
+        (XSLT, COPY),
         ("http://www.w3.org/TR/1999/REC-xpath-19991116", "<ds:XPath>true()</ds:XPath>"),
     ] {
         let transform = format!("<ds:Transform Algorithm=\"{algorithm}\">{inside}</ds:Transform></ds:Transforms>");
@@ -116,10 +121,18 @@ fn a_reference_to_a_file_is_not_read() {
 #[test]
 fn a_stylesheet_that_runs_for_ever_is_refused_at_once() {
     let signer = Signer::new();
-    let xslt = "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xslt-19991116\"><xsl:stylesheet version=\"1.0\" \
-        xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\"><xsl:template match=\"/\" name=\"t\"><xsl:call-template name=\"t\"/>\
-        <xsl:call-template name=\"t\"/></xsl:template></xsl:stylesheet></ds:Transform></ds:Transforms>";
-    let document = signer.sign(TEMPLATE).replacen("</ds:Transforms>", xslt, 1);
+    // Ten templates, each of which calls the next ten times.
+    let template = |level: usize| {
+        let call = format!("<xsl:call-template name=\"t{}\"/>", level + 1);
+        format!("<xsl:template name=\"t{level}\">{}</xsl:template>", call.repeat(10))
+    };
+    let templates: String = (0..10).map(template).collect();
+    let xslt = format!(
+        "<ds:Transform Algorithm=\"{XSLT}\"><xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">\
+         <xsl:template match=\"/\"><xsl:call-template name=\"t0\"/></xsl:template>{templates}<xsl:template name=\"t10\"/>\
+         </xsl:stylesheet></ds:Transform></ds:Transforms>"
+    );
+    let document = signer.sign(TEMPLATE).replacen("</ds:Transforms>", &xslt, 1);
     let start = Instant::now();
     assert!(!signer.accepts(&document));
     assert!(start.elapsed() < Duration::from_secs(1));

@@ -14,7 +14,7 @@ pub fn moment(text: &str) -> Option<Moment> {
     let nanos = match fraction {
         None => 0,
         Some(fraction) if !fraction.is_empty() && fraction.len() <= 30 && fraction.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!("{:0<9.9}", fraction).parse().ok()?
+            format!("{fraction:0<9.9}").parse().ok()?
         }
         Some(_) => return None,
     };
