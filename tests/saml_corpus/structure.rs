@@ -12,13 +12,20 @@ pub(crate) fn cases(keys: &Keys) -> Vec<Case> {
     for sign in ALL {
         let good = valid(keys, sign);
         let named = |case: Case| Case { name: format!("{sign:?} signed: {}", case.name), ..case };
-        let made = [split(&good), xml(&good), signatures(&good), transforms(&good), key_info(&good), downgrades(keys, sign)];
+        let made = [
+            s03_text_that_is_split(&good),
+            s10_s11_s14_tricks_with_xml(&good),
+            s05_s09_s12_signatures_of_odd_structure(&good),
+            s11_s12_transforms_and_canonicalisation(&good),
+            s06_key_information_that_points_elsewhere(&good),
+            s07_s08_weak_algorithms(keys, sign),
+        ];
         cases.extend(made.into_iter().flatten().map(named));
     }
     cases
 }
 
-fn split(good: &str) -> Vec<Case> {
+fn s03_text_that_is_split(good: &str) -> Vec<Case> {
     let case = |name, to, expected: XmlRefused| Case::new("S3", name, swap(good, "alice@example.org", to), expected);
     vec![
         case("comment in the name", "alice@example.org<!-- -->.evil.example", XmlRefused::Comment),
@@ -32,7 +39,7 @@ fn split(good: &str) -> Vec<Case> {
     ]
 }
 
-fn xml(good: &str) -> Vec<Case> {
+fn s10_s11_s14_tricks_with_xml(good: &str) -> Vec<Case> {
     let body = good.split_once('\n').unwrap().1;
     let case = |attack, name, document, expected: XmlRefused| Case::new(attack, name, document, expected);
     let root = |with: &str| swap(good, "<samlp:Response ", &format!("<samlp:Response {with} "));
@@ -96,7 +103,7 @@ fn xml(good: &str) -> Vec<Case> {
     ]
 }
 
-fn signatures(good: &str) -> Vec<Case> {
+fn s05_s09_s12_signatures_of_odd_structure(good: &str) -> Vec<Case> {
     let case = |attack, name, document, expected: Refused| Case::new(attack, name, document, expected);
     let info = piece(good, "<ds:SignedInfo>", "</ds:SignedInfo>");
     let reference = piece(good, "<ds:Reference ", "</ds:Reference>");
@@ -142,7 +149,7 @@ fn signatures(good: &str) -> Vec<Case> {
     ]
 }
 
-fn transforms(good: &str) -> Vec<Case> {
+fn s11_s12_transforms_and_canonicalisation(good: &str) -> Vec<Case> {
     let whole = piece(good, "<ds:Transforms>", "</ds:Transforms>");
     let transform = |algorithm: &str, inside: &str| format!("<ds:Transform Algorithm=\"{algorithm}\">{inside}</ds:Transform>");
     let enveloped = transform("http://www.w3.org/2000/09/xmldsig#enveloped-signature", "");
@@ -192,7 +199,7 @@ fn transforms(good: &str) -> Vec<Case> {
     ]
 }
 
-fn key_info(good: &str) -> Vec<Case> {
+fn s06_key_information_that_points_elsewhere(good: &str) -> Vec<Case> {
     let with = |name, inside: &str| {
         let document = swap(good, "</ds:Signature>", &format!("<ds:KeyInfo>{inside}</ds:KeyInfo></ds:Signature>"));
         Case::new("S6", name, document, Refused::KeyInfo)
@@ -209,7 +216,7 @@ fn key_info(good: &str) -> Vec<Case> {
     ]
 }
 
-fn downgrades(keys: &Keys, sign: Sign) -> Vec<Case> {
+fn s07_s08_weak_algorithms(keys: &Keys, sign: Sign) -> Vec<Case> {
     const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
     let by = |algorithm: &'static str, digest| signed(keys, &keys.idp, sign, &unsigned(sign, Algorithms { signature: algorithm, digest }));
     let case = |attack, name, document, expected| Case::new(attack, name, document, expected);

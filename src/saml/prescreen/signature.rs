@@ -1,7 +1,6 @@
 //! The one shape of signature that is let through.
 
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
-use data_encoding::BASE64;
 
 use super::Over;
 use crate::saml::xml::{Element, Node, is_ncname};
@@ -178,7 +177,6 @@ pub(super) fn only_blanks(element: &Element<'_>) -> bool {
 
 /// Strict base64; honest signers wrap its lines.
 fn base64(element: &Element<'_>) -> Result<Vec<u8>, Refused> {
-    let mut text = element.text().map_err(|_| Refused::Base64)?.to_owned();
-    text.retain(|character| !matches!(character, ' ' | '\t' | '\r' | '\n'));
-    BASE64.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty()).ok_or(Refused::Base64)
+    let text = element.text().map_err(|_| Refused::Base64)?;
+    crate::saml::base64::decode(text).filter(|bytes| !bytes.is_empty()).ok_or(Refused::Base64)
 }

@@ -132,6 +132,11 @@ pub(super) fn check_binding<'x>(prefix: &str, ns: &'x str) -> Result<&'x str, Xm
     if absolute && plain { Ok(ns) } else { Err(XmlRefused::Namespace("a namespace name is not an absolute URI")) }
 }
 
+/// What stands inside a comment: parsers that stop at different hyphens see different documents (XML 1.0 section 2.5).
+pub(super) fn check_comment(inner: &str) -> Result<(), XmlRefused> {
+    if inner.contains("--") || inner.ends_with('-') { Err(XmlRefused::Malformed("a comment holds two hyphens")) } else { Ok(()) }
+}
+
 /// The character that a reference stands for; `name` is what stands between `&` and `;`.
 pub(super) fn reference(name: &str) -> Result<char, XmlRefused> {
     let number = |digits: &str, radix| {
