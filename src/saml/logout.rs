@@ -99,8 +99,8 @@ pub struct Expected<'a> {
 /// # Errors
 /// The first [`Refused`] met.
 pub fn posted(kind: MessageKind, bytes: &[u8], verifier: &Verifier) -> Result<LogoutMessage, Refused> {
-    let verified = verifier.verify(&message(bytes)?)?;
-    read(&verified.document()?.root, kind, Binding::Post)
+    let signed = verifier.verify(&message(bytes)?)?;
+    read(&signed.document()?.root, kind, Binding::Post)
 }
 
 /// Reads a message by the Redirect binding, whose query is signed; returns its `RelayState` too.
@@ -118,8 +118,8 @@ pub fn redirected(query: &Unverified<'_>, certificates: &[Certificate]) -> Resul
 /// # Errors
 /// The first [`Refused`] met.
 pub fn enveloped(bytes: &[u8], verifier: &Verifier) -> Result<LogoutRequest, Refused> {
-    let verified = verifier.verify(&in_soap(bytes)?)?;
-    match read(&verified.document()?.root, MessageKind::Request, Binding::Soap)? {
+    let signed = verifier.verify(&in_soap(bytes)?)?;
+    match read(&signed.document()?.root, MessageKind::Request, Binding::Soap)? {
         LogoutMessage::Request(request) => Ok(request),
         LogoutMessage::Response(_) => Err(Refused::Root),
     }
@@ -188,14 +188,14 @@ impl LogoutResponse {
 }
 
 impl Expected<'_> {
-    fn check(&self, issuer: &str, destination: Option<&str>, must_name_us: bool, issued: Moment) -> Result<(), Refused> {
+    fn check(&self, issuer: &str, destination: Option<&str>, must_name_us: bool, instant: Moment) -> Result<(), Refused> {
         if issuer != self.issuer {
             return Err(Refused::Issuer);
         }
         if destination.map_or(must_name_us, |destination| destination != self.destination) {
             return Err(Refused::Destination);
         }
-        let age = self.now.signed_duration_since(issued);
+        let age = self.now.signed_duration_since(instant);
         if age < -self.skew {
             return Err(Refused::NotYetValid);
         }

@@ -62,7 +62,7 @@ pub struct Verified {
 
 impl fmt::Debug for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified").field("over", &self.over).field("bytes", &self.bytes.len()).finish()
+        f.debug_struct("Verified").field("over", &self.over).field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
 }
 

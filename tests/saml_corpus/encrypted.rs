@@ -29,8 +29,8 @@ fn seal(cipher: &str, plain: &[u8]) -> (Vec<u8>, Vec<u8>) {
     if cipher.contains("gcm") {
         let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
         let mut sealed = plain.to_vec();
-        let sealer = LessSafeKey::new(UnboundKey::new(algorithm, &key).unwrap());
-        sealer.seal_in_place_append_tag(Nonce::assume_unique_for_key([9; 12]), Aad::empty(), &mut sealed).unwrap();
+        let aead = LessSafeKey::new(UnboundKey::new(algorithm, &key).unwrap());
+        aead.seal_in_place_append_tag(Nonce::assume_unique_for_key([9; 12]), Aad::empty(), &mut sealed).unwrap();
         return (key, [[9; 12].as_slice(), &sealed].concat());
     }
     let padding = 16 - plain.len() % 16;
@@ -43,8 +43,8 @@ fn seal(cipher: &str, plain: &[u8]) -> (Vec<u8>, Vec<u8>) {
 /// CBC without any padding of its own.
 fn seal_blocks(key: &[u8], mut blocks: Vec<u8>) -> Vec<u8> {
     let algorithm = if key.len() == 16 { &AES_128 } else { &AES_256 };
-    let sealer = EncryptingKey::cbc(UnboundCipherKey::new(algorithm, key).unwrap()).unwrap();
-    sealer.less_safe_encrypt(&mut blocks, EncryptionContext::Iv128(FixedLength::from([9; 16]))).unwrap();
+    let chain = EncryptingKey::cbc(UnboundCipherKey::new(algorithm, key).unwrap()).unwrap();
+    chain.less_safe_encrypt(&mut blocks, EncryptionContext::Iv128(FixedLength::from([9; 16]))).unwrap();
     [[9; 16].as_slice(), &blocks].concat()
 }
 

@@ -21,11 +21,11 @@ pub(crate) fn request(signer: Option<&SamlSigner>) -> String {
     about("alice@example.org", "_l1", IDP, SLO, NOW, signer)
 }
 
-fn about(person: &str, id: &str, issuer: &str, destination: &str, issued: &str, signer: Option<&SamlSigner>) -> String {
-    let issued = moment(issued).unwrap();
-    let envelope = Envelope { id, issuer, destination, issued };
+fn about(person: &str, id: &str, issuer: &str, destination: &str, instant: &str, signer: Option<&SamlSigner>) -> String {
+    let instant = moment(instant).unwrap();
+    let envelope = Envelope { id, issuer, destination, issued: instant };
     let name_id = NameId { value: person, format: None, name_qualifier: None, sp_name_qualifier: None };
-    let expires = issued + TimeDelta::minutes(5);
+    let expires = instant + TimeDelta::minutes(5);
     LogoutRequest { envelope, expires, name_id, session_indexes: &["_s1"] }.write(signer).unwrap()
 }
 
@@ -51,7 +51,7 @@ fn s26_logout_documents(keys: &Keys) -> Vec<(&'static str, String, Refused)> {
     let (idp, stranger, next) = (keys.idp.signer(), keys.stranger.signer(), keys.next.signer());
     let good = request(Some(&idp));
     let signature = signature_of(&good);
-    let by = |issuer, destination, issued| about("alice@example.org", "_l1", issuer, destination, issued, Some(&idp));
+    let by = |issuer, destination, instant| about("alice@example.org", "_l1", issuer, destination, instant, Some(&idp));
     let evil = about("bob@example.org", "_l9", IDP, SLO, NOW, None);
     let carrying = |inside: &str| swap(&evil, "</saml:Issuer>", &format!("</saml:Issuer>{inside}"));
     let object = |inside: &str| swap(&signature, "</ds:Signature>", &format!("<ds:Object>{inside}</ds:Object></ds:Signature>"));
@@ -160,8 +160,8 @@ fn s26_logout_queries(keys: &Keys) -> Vec<Case> {
 
 /// Well signed in its query, yet not for us or not now.
 fn s26_logout_queries_for_others(keys: &Keys) -> Vec<Case> {
-    let by = |name: &str, issuer, destination, issued, reason: Refused| {
-        let deflated = deflate(&about("alice@example.org", "_l1", issuer, destination, issued, None));
+    let by = |name: &str, issuer, destination, instant, reason: Refused| {
+        let deflated = deflate(&about("alice@example.org", "_l1", issuer, destination, instant, None));
         Case::at(Door::Query, "S26", format!("in a query: {name}"), query(keys, &deflated, "state"), reason)
     };
     vec![
