@@ -10,8 +10,7 @@ use std::fmt;
 
 use super::xml::{Document, Element, Limits, is_ncname};
 use super::{DS_NS, Refused, SAML_NS, SAMLP_NS};
-pub use message::message;
-pub(super) use message::{in_soap, metadata, unsigned_message};
+pub(super) use message::{in_soap, message, metadata, unsigned_message};
 pub use signature::{Digest, Signature};
 
 /// What a signature covers.
