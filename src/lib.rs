@@ -8,6 +8,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | [`arn`], [`clock`], [`settings`] | names, time and configuration words that all others use |
+//! | [`saml`] | SAML 2.0 documents: screened, verified, read, written |
 //! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
 //! | [`access`] | which roles, under what limits, and why |
 //! | [`trust`] | makes AWS believe it |
@@ -26,6 +27,7 @@ pub mod clock;
 pub mod config;
 pub mod gateway;
 pub mod identity;
+pub mod saml;
 pub mod sandbox;
 pub mod settings;
 pub mod startup;
