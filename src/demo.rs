@@ -60,6 +60,7 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
         redirect_uris: file.provider.iter().map(|provider| startup::redirect_uri(&gateway, &provider.id).to_string()).collect(),
         post_logout_uris: vec![signed_out.to_string()],
         client_secret: None,
+        saml_partners: Vec::new(),
         issuers: vec![TrustedIssuer { issuer: config.issuer().to_owned(), audiences: vec![file.trust.audience.clone()] }],
         roles,
         gateway,

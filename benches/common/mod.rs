@@ -72,6 +72,7 @@ impl Scene {
             redirect_uris: vec![format!("{base}/callback/sandbox")],
             post_logout_uris: Vec::new(),
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: Vec::new(),
             roles: Vec::new(),
         };

@@ -23,10 +23,25 @@ pub struct SandboxSettings {
     pub post_logout_uris: Vec<String>,
     /// The secret of [`CONFIDENTIAL_CLIENT`]; without one that client does not exist.
     pub client_secret: Option<SecretString>,
+    /// Service providers that sign people in by SAML.
+    pub saml_partners: Vec<SamlPartner>,
     /// IAM's OIDC identity providers, the same ones in every account.
     pub issuers: Vec<TrustedIssuer>,
     /// IAM's roles.
     pub roles: Vec<SandboxRole>,
+}
+
+/// A service provider as the sandbox's identity provider knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SamlPartner {
+    /// Its name on the app tile.
+    pub name: String,
+    /// Its entity ID.
+    pub entity_id: String,
+    /// Its assertion consumer service: the one address that responses go to.
+    pub consumer: String,
+    /// A second tile: its title, and the local path that goes along as `RelayState`.
+    pub deep_link: Option<(String, String)>,
 }
 
 /// An OIDC identity provider as IAM knows it.

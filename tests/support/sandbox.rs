@@ -22,6 +22,7 @@ impl SandboxAws {
             redirect_uris: Vec::new(),
             post_logout_uris: Vec::new(),
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: vec![TrustedIssuer { issuer: gateway.to_owned(), audiences: vec!["sts.amazonaws.com".into()] }],
             roles: ROLES.iter().map(|(account, name)| role(&format!("arn:aws:iam::{account}:role/{name}"))).collect(),
         };

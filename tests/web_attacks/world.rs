@@ -51,6 +51,7 @@ impl World {
             redirect_uris: ["sandbox", "other"].map(|id| format!("{base}/callback/{id}")).into(),
             post_logout_uris: vec![format!("{base}/signed-out")],
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: vec![
                 TrustedIssuer { issuer: base.clone(), audiences: vec!["sts.amazonaws.com".into()] },
                 TrustedIssuer { issuer: provider, audiences: vec![PUBLIC_CLIENT.into()] },

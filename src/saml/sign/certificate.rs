@@ -214,7 +214,7 @@ impl Certificate {
     }
 
     /// The certificate as `ds:KeyInfo`.
-    pub(in crate::saml) fn key_info(&self) -> Element<'static> {
+    pub(crate) fn key_info(&self) -> Element<'static> {
         let certificate = Element::new(Ns::Ds, "X509Certificate").text(BASE64.encode(&self.der));
         Element::new(Ns::Ds, "KeyInfo").child(Element::new(Ns::Ds, "X509Data").child(certificate))
     }

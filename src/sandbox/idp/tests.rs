@@ -29,6 +29,7 @@ async fn world() -> World {
         redirect_uris: vec![REDIRECT.into()],
         post_logout_uris: vec![AFTER.into()],
         client_secret: Some("a secret: with %/colon".to_owned().into()),
+        saml_partners: Vec::new(),
         issuers: Vec::new(),
         roles: Vec::new(),
     };
