@@ -115,6 +115,7 @@ pub(crate) async fn world() -> World {
         redirect_uris: Vec::new(),
         post_logout_uris: Vec::new(),
         client_secret: None,
+        saml_partners: Vec::new(),
         issuers: vec![trusted(&issuer), trusted(&unreachable)],
         roles: vec![role(DEVELOPER, &issuer), plain, role(FOREIGN, &unreachable)],
     };

@@ -10,7 +10,6 @@ use reqwest::{Client, Response};
 use url::form_urlencoded::Serializer;
 
 use crate::clock::ManualClock;
-use crate::saml::Certificate;
 use crate::saml::metadata::IdpDescription;
 use crate::saml::prescreen::prescreen;
 use crate::saml::redirect::{MessageKind, write_url};
@@ -96,8 +95,7 @@ impl World {
         let metadata = self.get(&format!("{}/saml/metadata", self.sandbox.issuer)).await.bytes().await.unwrap();
         let idp = IdpDescription::parse(&metadata, None).unwrap();
         assert!(idp.sign_on_by(Binding::Redirect).is_some() && idp.sign_on_by(Binding::Post).is_some());
-        let keys: Vec<_> = idp.signing(self.now).unwrap().iter().map(|known| Certificate::from_der(known.der()).unwrap()).collect();
-        let verifier = Verifier::new(&keys).unwrap();
+        let verifier = Verifier::new(idp.signing(self.now).unwrap()).unwrap();
         let screened = prescreen(response).unwrap();
         let assertion = read(&verifier.verify(&screened).unwrap()).unwrap();
         let expected = Expected {
