@@ -52,6 +52,21 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Print the metadata that others are to know Rolegate by
+    Metadata {
+        #[command(subcommand)]
+        command: MetadataCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum MetadataCommand {
+    /// As SAML identity provider: what IAM's SAML provider is made from
+    Idp {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -69,6 +84,7 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Check { config } => check(&config),
         Command::Serve { config } => start(serve(&config)),
+        Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
         Command::Demo => start(demo::run()),
         Command::Schema => print(&config::schema()),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
@@ -109,6 +125,14 @@ fn check(path: &std::path::Path) -> ExitCode {
                 file.rule.len()
             ))
         }
+    }
+}
+
+fn idp_metadata(path: &std::path::Path) -> ExitCode {
+    let made = config::load_with(path, startup::problems).and_then(|config| startup::idp_metadata(&config));
+    match made {
+        Ok(metadata) => print(&metadata),
+        Err(findings) => fail(&findings.to_string(), FINDINGS),
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `logout` | `/logout`, `/signed-out` |
-//! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents |
+//! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers.
 
@@ -53,6 +53,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/healthz", get_or_head().to(plain::health)),
         page("/readyz", get_or_head().to(plain::ready)),
         page("/static/{file}", get_or_head().to(plain::asset)),
+        page("/saml/idp/metadata", get_or_head().to(plain::saml_metadata)),
         page(&format!("{documents}/openid-configuration"), get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), get_or_head().to(plain::key_set)),
     ];
