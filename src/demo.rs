@@ -59,6 +59,7 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
         post_logout_uris: vec![signed_out.to_string()],
         client_secret: None,
         issuers: vec![TrustedIssuer { issuer: config.issuer().to_owned(), audiences: vec![file.trust.audience.clone()] }],
+        saml_providers: Vec::new(),
         roles,
         gateway,
     })

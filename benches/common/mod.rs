@@ -73,6 +73,7 @@ impl Scene {
             post_logout_uris: Vec::new(),
             client_secret: None,
             issuers: Vec::new(),
+            saml_providers: Vec::new(),
             roles: Vec::new(),
         };
         let (site, session) = runtime.block_on(async {

@@ -21,7 +21,9 @@ use actix_web::{App, HttpServer, middleware, web};
 use url::Url;
 
 pub use people::{PEOPLE, Person};
-pub use settings::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SandboxRole, SandboxSettings, TrustedIssuer};
+pub use settings::{
+    CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SamlMetadata, SamlTrust, SandboxRole, SandboxSettings, TrustedIssuer, TrustedSamlProvider,
+};
 pub use sts::{Issued, SessionTag};
 
 use crate::clock::Clock;
@@ -132,6 +134,7 @@ mod tests {
             post_logout_uris: Vec::new(),
             client_secret: None,
             issuers: vec![TrustedIssuer { issuer: "http://127.0.0.1:8700".into(), audiences: vec!["sts.amazonaws.com".into()] }],
+            saml_providers: Vec::new(),
             roles: vec![SandboxRole::pinned("arn:aws:iam::111122223333:role/Developer".parse().unwrap(), "http://127.0.0.1:8700")],
         }
     }

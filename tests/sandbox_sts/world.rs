@@ -116,6 +116,7 @@ pub(crate) async fn world() -> World {
         post_logout_uris: Vec::new(),
         client_secret: None,
         issuers: vec![trusted(&issuer), trusted(&unreachable)],
+        saml_providers: Vec::new(),
         roles: vec![role(DEVELOPER, &issuer), plain, role(FOREIGN, &unreachable)],
     };
     let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(NOW, 0).unwrap()));

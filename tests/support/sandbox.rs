@@ -23,6 +23,7 @@ impl SandboxAws {
             post_logout_uris: Vec::new(),
             client_secret: None,
             issuers: vec![TrustedIssuer { issuer: gateway.to_owned(), audiences: vec!["sts.amazonaws.com".into()] }],
+            saml_providers: Vec::new(),
             roles: ROLES.iter().map(|(account, name)| role(&format!("arn:aws:iam::{account}:role/{name}"))).collect(),
         };
         let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
