@@ -58,7 +58,7 @@ impl Sandbox {
         let (idp_origin, aws_origin) = (loopback_origin(&idp)?, loopback_origin(&aws)?);
         let signer = tokio::task::spawn_blocking(Signer::generate).await.map_err(io::Error::other)?.map_err(io::Error::other)?;
         let provider = web::Data::new(Idp::new(&settings, &idp_origin, Arc::clone(&clock), signer));
-        let ledger = Arc::new(Sts::new(&settings, Arc::clone(&clock)).map_err(io::Error::other)?);
+        let ledger = Arc::new(Sts::new(&settings, Arc::clone(&clock))?);
         let console = web::Data::new(SignIn::new(&settings.gateway, &aws_origin, clock));
         let sts = web::Data::from(Arc::clone(&ledger));
         let servers = [
