@@ -1,9 +1,9 @@
 //! Arguments to command to exit code; nothing else.
 
+mod commands;
 mod demo;
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,9 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The configuration has findings.
 const FINDINGS: u8 = 2;
 
-/// A federation gateway for AWS: sign in with your identity provider, get the roles that rules give you.
+/// A federation gateway for AWS: sign in with your OpenID Connect identity provider, get the IAM roles that rules give you
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -45,6 +45,19 @@ enum Command {
     },
     /// Try everything on this machine, with a make-believe identity provider and a make-believe AWS
     Demo,
+    /// Run the rules' own tests, the [[test]] sections of a configuration
+    Test {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+        /// Run them again whenever the file changes
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Say which roles a person gets, and why; or what is missing for a role (exit code 1)
+    Explain(commands::explain::Arguments),
+    /// Say who gains and who loses which role when one configuration replaces another
+    Diff(commands::diff::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Work with the keys that sign for AWS
@@ -86,6 +99,9 @@ fn main() -> ExitCode {
         Command::Serve { config } => start(serve(&config)),
         Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
         Command::Demo => start(demo::run()),
+        Command::Test { config, watch } => answer(commands::test::run(&config, watch)),
+        Command::Explain(arguments) => answer(commands::explain::run(&arguments)),
+        Command::Diff(arguments) => answer(commands::diff::run(&arguments)),
         Command::Schema => print(&config::schema()),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
             Ok(pem) => print(pem.expose_secret()),
@@ -106,6 +122,15 @@ fn print(text: &str) -> ExitCode {
 fn fail(text: &str, code: u8) -> ExitCode {
     eprintln!("{text}");
     ExitCode::from(code)
+}
+
+fn answer(outcome: Result<(), commands::Stopped>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(commands::Stopped::Unusable(text)) => fail(&text, FINDINGS),
+        Err(commands::Stopped::No(text)) if text.is_empty() => ExitCode::FAILURE,
+        Err(commands::Stopped::No(text)) => fail(&text, 1),
+    }
 }
 
 fn check(path: &std::path::Path) -> ExitCode {
@@ -150,7 +175,10 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
 
 async fn serve(path: &std::path::Path) -> Result<(), RunError> {
     let config = config::load_with(path, startup::problems)?;
-    let listener = TcpListener::bind(config.file.server.listen)?;
+    for warning in &config.warnings {
+        tracing::warn!(line = warning.line, hint = warning.hint, "{}", warning.message);
+    }
+    let listener = startup::listen(&config)?;
     let address = listener.local_addr()?;
     startup::run(
         &config,

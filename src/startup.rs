@@ -4,11 +4,12 @@ use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use url::Url;
 
-use crate::access::Policy;
+use crate::access::{Policy, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
@@ -45,8 +46,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
         Url::parse(&file.public_url).map_err(|error| vec![Problem::new("public_url", error.to_string(), "write an absolute URL")]),
         &mut problems,
     );
-    let ids: Vec<ProviderId> = file.provider.iter().filter_map(|provider| provider.id.parse().ok()).collect();
-    let policy = keep(Policy::compile(&file.account, &file.rule, &file.naming, &ids), &mut problems);
+    let policy = keep(policy(config), &mut problems);
     let keys = keep(KeyRing::load(&file.trust, &config.base, "trust"), &mut problems);
     let saml = file.trust.saml.as_ref().and_then(|settings| {
         let place = SamlPlace { public_url: &file.public_url, signin_endpoint: file.aws.signin_endpoint.as_deref() };
@@ -88,6 +88,19 @@ pub fn idp_metadata(config: &Config) -> Result<String, Findings> {
     }
 }
 
+/// Compiles the rules, and runs their own tests.
+///
+/// # Errors
+/// Every problem, each with its place.
+pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
+    let file = &config.file;
+    let providers: Vec<_> = file.provider.iter().filter_map(|provider| Some((provider.id.parse::<ProviderId>().ok()?, provider))).collect();
+    let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
+    let policy = Policy::compile(&file.account, &file.rule, &file.naming, &ids)?;
+    let failed = run_tests(&policy, &providers, &file.test);
+    if failed.is_empty() { Ok(policy) } else { Err(failed) }
+}
+
 fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
     made.map_err(|mut found| problems.append(&mut found)).ok()
 }
@@ -127,6 +140,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         clock,
         limits: config.file.session,
         public_url: parts.public_url,
+        unsolicited: AtomicU64::new(0),
     })
 }
 
@@ -140,6 +154,8 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         trusted_proxies: server.trusted_proxies.clone(),
         body_limit: server.body_limit,
         request_timeout: server.request_timeout.0,
+        sign_in_rate: server.sign_in_rate,
+        sign_in_burst: server.sign_in_burst,
     };
     Site::new(gateway, settings)
 }
@@ -149,6 +165,23 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
 pub fn server_options(config: &Config) -> ServerOptions {
     let server = &config.file.server;
     ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 }
+}
+
+/// Opens the address that the configuration names.
+///
+/// # Errors
+/// A finding at `server.listen` that says why it cannot be had.
+pub fn listen(config: &Config) -> Result<TcpListener, Findings> {
+    let address = config.file.server.listen;
+    TcpListener::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "another process listens there, perhaps another Rolegate: stop it, or choose another port",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one, and let the proxy have the low one",
+            io::ErrorKind::AddrNotAvailable => "no network interface of this machine has this address: 127.0.0.1 and 0.0.0.0 always work",
+            _ => "choose another address or port",
+        };
+        config.locate(vec![Problem::new("server.listen", format!("{address} cannot be listened on: {error}"), hint)])
+    })
 }
 
 /// Serves until `shutdown` is done, then lets requests in flight finish. `ready` is called once the server listens.

@@ -13,15 +13,16 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const ORDER: [&[&str]; 8] =
     [&["arn", "clock", "settings"], &["identity"], &["access"], &["trust"], &["aws"], &["store", "audit"], &["gateway"], &["web"]];
 /// They put the rest together, so they see all of it.
-const COMPOSERS: [&str; 5] = ["config", "demo", "lib", "main", "startup"];
+const COMPOSERS: [&str; 6] = ["commands", "config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
-const FENCES: [(&str, &[&str]); 9] = [
+const FENCES: [(&str, &[&str]); 10] = [
     ("actix_*", &["web", "sandbox"]),
     ("aws_sdk_*", &["aws"]),
     ("aws_smithy_*", &["aws"]),
     ("aws_config", &["aws"]),
     ("redis", &["store::redis"]),
+    ("governor", &["web"]),
     ("openidconnect", &["identity"]),
     ("oauth2", &["identity"]),
     ("jsonwebtoken", &["identity", "trust", "sandbox"]),

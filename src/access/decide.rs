@@ -13,8 +13,8 @@ use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
-    Account, AssumeRequest, Context, Denied, Entitlement, Entitlements, Evidence, Names, SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish,
-    encode_name,
+    Account, AssumeRequest, Context, Denied, Entitlement, Entitlements, Evidence, Names, Person, SHORTEST_SESSION, SessionTag,
+    USUAL_SESSION, Wish, encode_name,
 };
 use crate::arn::{RoleArn, is_name_byte};
 use crate::identity::Identity;
@@ -23,18 +23,30 @@ use crate::identity::Identity;
 const LONGEST_GROUP: usize = 256;
 
 /// A rule that matched, and by what.
-struct Match<'a> {
-    rule: &'a Rule,
+pub(super) struct Match<'a> {
+    pub(super) rule: &'a Rule,
     group: Option<&'a str>,
     /// None when a capture has characters that AWS's names do not have: an allow then grants nothing, a deny takes everything.
-    captures: Option<Vec<(&'a str, &'a str)>>,
+    pub(super) captures: Option<Vec<(&'a str, &'a str)>>,
 }
 
 impl Policy {
     /// Every role that the person may have now, with its limits and its reasons. Deny wins over every allow; the order of rules does
     /// not matter; no match means no role.
     #[must_use]
-    pub fn entitlements(&self, who: &Identity, _context: &Context) -> Entitlements {
+    pub fn entitlements(&self, who: &Identity, context: &Context) -> Entitlements {
+        let who = &Person::from(who);
+        let name = |template: &Template| template.fill(who, &[]).map(|text| encode_name(&text));
+        Entitlements {
+            roles: self.granted(who, context),
+            names: Names { session_name: name(&self.session_name), source_identity: name(&self.source_identity), subject: who.key() },
+            policy: Arc::clone(&self.digest),
+        }
+    }
+
+    /// The roles that somebody would have, who need not exist: for tests, explanations and comparisons. Nothing can be asked for with it.
+    #[must_use]
+    pub fn granted(&self, who: &Person<'_>, _context: &Context) -> Vec<Entitlement> {
         let matches = self.matches(who);
         let mut granted = BTreeMap::new();
         for matched in &matches {
@@ -50,20 +62,15 @@ impl Policy {
         }
         let mut roles: Vec<_> = granted.into_values().map(Draft::finish).collect();
         roles.sort_by(|a, b| (&a.account.name, &a.role).cmp(&(&b.account.name, &b.role)));
-        let name = |template: &Template| template.fill(who, &[]).map(|text| encode_name(&text));
-        Entitlements {
-            roles,
-            names: Names { session_name: name(&self.session_name), source_identity: name(&self.source_identity), subject: who.person() },
-            policy: Arc::clone(&self.digest),
-        }
+        roles
     }
 
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns are matched as one set.
-    fn matches<'a>(&'a self, who: &'a Identity) -> Vec<Match<'a>> {
+    pub(super) fn matches<'a>(&'a self, who: &Person<'a>) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
         let mut add = |index: usize, group, captures| {
             if let Some(rule) = self.rules.get(index)
-                && (rule.providers.is_empty() || rule.providers.contains(who.provider()))
+                && (rule.providers.is_empty() || rule.providers.contains(who.provider))
             {
                 matches.push(Match { rule, group, captures });
             }
@@ -71,7 +78,7 @@ impl Policy {
         for index in &self.everyone {
             add(*index, None, Some(Vec::new()));
         }
-        for group in who.groups() {
+        for group in who.groups {
             for index in self.exact.get(group.as_str()).into_iter().flatten() {
                 add(*index, Some(group.as_str()), Some(Vec::new()));
             }
@@ -85,7 +92,7 @@ impl Policy {
 
     fn grant(
         &self,
-        who: &Identity,
+        who: &Person<'_>,
         matched: &Match<'_>,
         captures: &Captures<'_>,
         roles: &Roles,
@@ -143,13 +150,18 @@ fn deny_accounts<'a>(policy: &'a Policy, selectors: &'a [AccountSelector], captu
 }
 
 /// What a matched deny rule takes away. None is everything: a deny that cannot be evaluated must not let through.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     accounts: Option<Vec<&'a Arc<Account>>>,
     roles: Option<Vec<String>>,
 }
 
 impl<'a> Scope<'a> {
-    fn of(policy: &'a Policy, matched: &Match<'a>, accounts: Option<&'a [AccountSelector]>, roles: Option<&'a [Template]>) -> Self {
+    pub(super) fn of(
+        policy: &'a Policy,
+        matched: &Match<'a>,
+        accounts: Option<&'a [AccountSelector]>,
+        roles: Option<&'a [Template]>,
+    ) -> Self {
         let Some(captures) = matched.captures.as_deref() else {
             return Self { accounts: None, roles: None };
         };
@@ -159,7 +171,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn covers(&self, role: &RoleArn) -> bool {
+    pub(super) fn covers(&self, role: &RoleArn) -> bool {
         let in_accounts = self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|account| account.id == role.account()));
         let in_roles = self
             .roles
@@ -205,7 +217,7 @@ impl Draft {
         }
     }
 
-    fn combine(&mut self, who: &Identity, matched: &Match<'_>, captures: &Captures<'_>, terms: &Terms) {
+    fn combine(&mut self, who: &Person<'_>, matched: &Match<'_>, captures: &Captures<'_>, terms: &Terms) {
         let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned) };
         if self.entitlement.evidence.contains(&evidence) {
             return;

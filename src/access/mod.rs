@@ -7,12 +7,15 @@
 mod accounts;
 mod compile;
 mod decide;
+mod explain;
 mod naming;
+mod person;
 mod rule;
 mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,8 +24,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use compile::Policy;
+pub use explain::{Explanation, Grant, Miss, Missing};
 pub use naming::encode_name;
+pub use person::Person;
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
+pub use trial::{TestSettings, run_tests};
 
 use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
 use crate::clock::Moment;

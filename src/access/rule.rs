@@ -25,6 +25,10 @@ pub(super) const MOST_TAGS: usize = 50;
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) providers: Vec<ProviderId>,
+    /// The author's matchers, for explanations; decisions use the policy's index.
+    pub(super) groups: Vec<Arc<str>>,
+    pub(super) pattern: Option<Arc<str>>,
+    pub(super) everyone: bool,
     pub(super) body: Body,
 }
 
@@ -87,7 +91,15 @@ impl RuleCompiler<'_> {
             Effect::Allow => self.allow(pattern.as_ref()),
             Effect::Deny => self.deny(pattern.as_ref()),
         };
-        (pattern, Rule { id: settings.id.as_str().into(), providers, body })
+        let rule = Rule {
+            id: settings.id.as_str().into(),
+            providers,
+            groups: settings.groups.iter().map(|group| group.as_str().into()).collect(),
+            pattern: settings.group_pattern.as_deref().map(Into::into),
+            everyone: settings.everyone,
+            body,
+        };
+        (pattern, rule)
     }
 
     fn providers(&mut self, known: &[ProviderId]) -> Vec<ProviderId> {

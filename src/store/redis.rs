@@ -1,15 +1,16 @@
 //! A store in Redis 6.2 or later (GETDEL, GETEX), shared by any number of instances.
 
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Key, Store, StoreUnavailable, millis};
+use super::{Key, Purpose, Store, StoreUnavailable, millis};
 
 /// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -19,6 +20,9 @@ const RESPONSE: Duration = Duration::from_secs(2);
 const DEADLINE: Duration = Duration::from_millis(2500);
 /// How often the connection may be built anew because the server refuses it.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long what tries whether Redis takes something is kept.
+const PROBE_MILLIS: u64 = 1000;
 
 /// Adds a member, drops expired ones, and lets the set live as long as its last member. Scores are milliseconds of Redis's own clock.
 const INDEX_ADD: &str = r"
@@ -49,10 +53,25 @@ pub struct RedisSettings {
 }
 
 /// A store in Redis. Reconnects by itself, and fails rather than waits.
+///
+/// Each thread has a connection of its own, whose driver runs on the thread's own runtime: a worker that shared one with others would
+/// wake another thread for each command, and be woken by it, which costs more than the command.
 pub struct RedisStore {
     client: Client,
-    manager: ArcSwap<ConnectionManager>,
+    number: u64,
+    generation: AtomicU64,
     rebuilt: Mutex<Instant>,
+}
+
+/// A thread's connection to the store of a number, of a generation.
+struct Own {
+    store: u64,
+    generation: u64,
+    manager: ConnectionManager,
+}
+
+thread_local! {
+    static OWN: RefCell<Vec<Own>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether doing a command twice does the same as doing it once.
@@ -68,15 +87,18 @@ impl RedisStore {
     /// # Errors
     /// The settings cannot be those of a Redis: the URL or the certificate does not parse.
     pub fn new(settings: &RedisSettings) -> Result<Self, StoreUnavailable> {
+        static STORES: AtomicU64 = AtomicU64::new(0);
         let client = client(settings).map_err(|error| unavailable(&error))?;
-        let manager = manager(&client).map_err(|error| unavailable(&error))?;
-        Ok(Self { client, manager: ArcSwap::from_pointee(manager), rebuilt: Mutex::new(Instant::now()) })
+        let number = STORES.fetch_add(1, Ordering::Relaxed);
+        let store = Self { client, number, generation: AtomicU64::new(0), rebuilt: Mutex::new(Instant::now()) };
+        store.connection().map_err(|error| unavailable(&error))?;
+        Ok(store)
     }
 
     async fn run<T: FromRedisValue + Send>(&self, commands: &Pipeline, twice: Twice) -> Result<T, StoreUnavailable> {
         let attempts = async {
-            match commands.query_async(&mut self.connection()).await {
-                Err(error) if worth_a_second_attempt(&error, twice) => commands.query_async(&mut self.connection()).await,
+            match commands.query_async(&mut self.connection()?).await {
+                Err(error) if worth_a_second_attempt(&error, twice) => commands.query_async(&mut self.connection()?).await,
                 first => first,
             }
         };
@@ -90,23 +112,30 @@ impl RedisStore {
         }
     }
 
-    fn connection(&self) -> ConnectionManager {
-        self.manager.load().as_ref().clone()
+    /// This thread's connection, made when it is first wanted.
+    fn connection(&self) -> Result<ConnectionManager, RedisError> {
+        let generation = self.generation.load(Ordering::Relaxed);
+        OWN.with_borrow_mut(|own| {
+            if let Some(known) = own.iter().find(|own| own.store == self.number && own.generation == generation) {
+                return Ok(known.manager.clone());
+            }
+            let manager = manager(&self.client)?;
+            own.retain(|own| own.store != self.number);
+            own.push(Own { store: self.number, generation, manager: manager.clone() });
+            Ok(manager)
+        })
     }
 
     /// The manager reconnects after I/O errors only; one whose handshake was refused (a password not set yet, a server still loading)
-    /// would fail forever. So after a refusal a new one takes its place.
+    /// would fail forever. So after a refusal new ones take the place of all.
     fn rebuild_after(&self, error: &RedisError) {
         if error.is_io_error() {
             return;
         }
         let mut rebuilt = self.rebuilt.lock().unwrap_or_else(PoisonError::into_inner);
-        if rebuilt.elapsed() < REBUILD_PAUSE {
-            return;
-        }
-        *rebuilt = Instant::now();
-        if let Ok(new) = manager(&self.client) {
-            self.manager.store(new.into());
+        if rebuilt.elapsed() >= REBUILD_PAUSE {
+            *rebuilt = Instant::now();
+            self.generation.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -217,7 +246,8 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {
-        let mut commands = redis::pipe();
-        self.run(commands.cmd("PING").ignore(), Twice::Same).await
+        // A write, because a Redis that is full, or a replica, answers and takes nothing.
+        let probe = Key::of(Purpose::Used, b"is anybody there");
+        self.run(pipe("SET", &probe).arg("1").arg("PX").arg(PROBE_MILLIS).ignore(), Twice::Same).await
     }
 }

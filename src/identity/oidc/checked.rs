@@ -13,7 +13,7 @@ use super::issuer::{Issuer, TENANT};
 use crate::identity::http::{Reach, is_loopback_host};
 use crate::identity::jwt::{ASYMMETRIC, asymmetric};
 use crate::identity::{ClientAuth, MfaSettings, ProviderId, ProviderSettings};
-use crate::settings::{Problem, SecretRef};
+use crate::settings::{LARGEST_FILE, Problem, SecretRef, read_file};
 
 /// Parameters of the authorization request that the gateway writes itself.
 const RESERVED: [&str; 15] = [
@@ -263,7 +263,7 @@ fn proof(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) 
 fn authority(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) -> Option<Vec<u8>> {
     let file = base.join(settings.ca_file.as_ref()?);
     let unreadable = |error: std::io::Error| format!("the file {} cannot be read: {error}", file.display());
-    let read = std::fs::read(&file).map_err(unreadable);
+    let read = read_file(&file, LARGEST_FILE).map_err(unreadable);
     read.map_err(|message| findings.add("ca_file", message, "check the path and who may read it")).ok()
 }
 

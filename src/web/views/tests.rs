@@ -181,7 +181,7 @@ fn a_page_tells_where_its_reader_is_in_the_list_of_groups() {
 fn a_role_offers_the_steps_up_to_its_limit_and_the_limit_itself() {
     let offers = |seconds| {
         let role = Role { name: "A".into(), arn: "a".into(), longest: std::time::Duration::from_secs(seconds), obstacle: None };
-        role.lengths().map(|offer| format!("{offer}{}", if offer.usual { "*" } else { "" })).collect::<Vec<_>>().join(", ")
+        role.lengths().map(|offer| format!("{}{}", offer.label(), if offer.usual { "*" } else { "" })).collect::<Vec<_>>().join(", ")
     };
     assert_eq!(offers(900), "15 min*");
     assert_eq!(offers(1800), "15 min, 30 min*");
