@@ -18,6 +18,7 @@ use crate::config::{Config, Findings};
 use crate::gateway::Gateway;
 use crate::identity::ProviderId;
 use crate::identity::oidc::Provider;
+use crate::saml;
 use crate::settings::Problem;
 use crate::trust::keys::KeyRing;
 use crate::trust::{Issuer, SamlIssuer, SamlPlace};
@@ -195,6 +196,8 @@ pub async fn run(
     ready: impl FnOnce(&Site),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
+    // Process-wide tables of a C library are cut down, which must be over before a worker could use them.
+    saml::hardening::harden()?;
     let gateway = gateway(config, Arc::new(SystemClock)).await?;
     if gateway.issuer.is_ephemeral() {
         tracing::warn!("the signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
@@ -233,6 +236,9 @@ pub enum RunError {
     /// The configuration is not one that can run.
     #[error("{0}")]
     Findings(Findings),
+    /// The library that verifies XML signatures cannot be made safe.
+    #[error(transparent)]
+    Xml(#[from] saml::hardening::NotHardened),
     /// The server ended.
     #[error("the server cannot go on: {0}")]
     Server(#[from] io::Error),

@@ -11,8 +11,6 @@ use std::sync::OnceLock;
 use samael::crypto::{CertificateDer, Crypto, CryptoProvider};
 use thiserror::Error;
 
-use super::Certificate;
-
 /// xmlsec could not be cut down, so it must not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the XML signature library could not be hardened")]
@@ -57,16 +55,18 @@ const KEPT: [KlassGetter; 11] = [
     xmlSecOpenSSLTransformSha512GetKlass,
 ];
 
-/// Starts xmlsec and cuts it down, the first time it is called; later calls return the first one's outcome. Any good certificate serves:
-/// xmlsec is started by letting it look for a signature where there is none.
+/// Starts xmlsec and cuts it down, the first time it is called; later calls return the first one's outcome. To be called once before the
+/// first request is taken, so that a library that cannot be made safe keeps the gateway from starting; every verifier calls it again.
 ///
 /// # Errors
 /// [`NotHardened`]; nothing may be verified then.
-pub fn harden(certificate: &Certificate) -> Result<(), NotHardened> {
+pub fn harden() -> Result<(), NotHardened> {
     static DONE: OnceLock<Result<(), NotHardened>> = OnceLock::new();
     *DONE.get_or_init(|| {
-        let certificate = CertificateDer::from(certificate.der().to_vec());
-        // This fails, as it should; what counts is that the library is started.
+        // xmlsec is started by letting it look for a signature where there is none, with any good certificate. This fails, as it should;
+        // what counts is that the library is started.
+        let certificate = rcgen::generate_simple_self_signed(Vec::new()).map_err(|_| NotHardened)?;
+        let certificate = CertificateDer::from(certificate.cert.der().to_vec());
         catch_unwind(AssertUnwindSafe(|| Crypto::verify_signed_xml("<none/>", &certificate, None).is_err()))
             .ok()
             .filter(|failed| *failed)

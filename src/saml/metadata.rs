@@ -1,7 +1,7 @@
 //! Reads an identity provider's metadata (SAML metadata, OASIS 2005): who it is, where it takes messages, and whose signature to believe.
 //!
-//! Whether the document itself is to be believed (its own signature, where it came from) is not decided here. What we do not use is passed
-//! over: WS-Federation's role descriptors, extensions, organisations, contacts.
+//! [`verify_signed`] verifies the document's own signature where somebody vouches for it; else it is believed for where it came from, which
+//! is not decided here. What we do not use is passed over: WS-Federation's role descriptors, extensions, organisations, contacts.
 
 use std::time::Duration;
 
@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::sign::{Certificate, KeyKind};
+use super::verify::{NoVerifier, Verified, Verifier};
 use super::write::Binding;
 use super::xml::{Document, Element, Limits, XmlRefused};
+use super::{Refused, prescreen};
 use crate::clock::Moment;
 
 const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
@@ -102,7 +104,10 @@ impl IdpDescription {
     /// # Errors
     /// [`MetadataRefused`].
     pub fn parse(bytes: &[u8], entity_id: Option<&str>) -> Result<Self, MetadataRefused> {
-        let document = Document::parse(bytes, &Limits::METADATA)?;
+        Self::of_document(&Document::parse(bytes, &Limits::METADATA)?, entity_id)
+    }
+
+    fn of_document(document: &Document<'_>, entity_id: Option<&str>) -> Result<Self, MetadataRefused> {
         let mut entities = Vec::new();
         collect(&document.root, Lifetime::default(), &mut entities)?;
         let mut chosen = entities.into_iter().filter(|(entity, _)| match entity_id {
@@ -170,6 +175,47 @@ impl IdpDescription {
     }
 }
 
+/// Why signed metadata is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SignatureRefused {
+    /// There is nobody to vouch for it.
+    #[error("the certificates that vouch for metadata: {0}")]
+    Certificates(#[from] NoVerifier),
+    /// Not signed, not by the pinned certificates, or not in the form that is taken.
+    #[error("the metadata's signature: {0}")]
+    Document(#[from] Refused),
+}
+
+/// Metadata that a pinned certificate vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedMetadata(Verified);
+
+/// Verifies the signature of an `EntityDescriptor` or `EntitiesDescriptor` by one of the pinned certificates, twice, as responses are
+/// verified. The signature is over the whole document; entities inside a group carry none of their own.
+///
+/// # Errors
+/// [`SignatureRefused`]; without a certificate, always.
+pub fn verify_signed(bytes: &[u8], pinned: &[Certificate]) -> Result<SignedMetadata, SignatureRefused> {
+    let verifier = Verifier::new(pinned)?;
+    Ok(SignedMetadata(verifier.verify(&prescreen::metadata(bytes)?)?))
+}
+
+impl SignedMetadata {
+    /// The signed bytes, in canonical form.
+    #[must_use]
+    pub fn bytes(&self) -> &str {
+        self.0.bytes()
+    }
+
+    /// Reads an identity provider out of it, as [`IdpDescription::parse`] does, and from the signed bytes alone.
+    ///
+    /// # Errors
+    /// [`MetadataRefused`].
+    pub fn describe(&self, entity_id: Option<&str>) -> Result<IdpDescription, MetadataRefused> {
+        IdpDescription::of_document(&self.0.document()?, entity_id)
+    }
+}
+
 /// How long something may be used. An inner element cannot outlive the one around it (section 2.3.1).
 #[derive(Debug, Clone, Copy, Default)]
 struct Lifetime {
@@ -226,7 +272,7 @@ fn signing_certificates(descriptor: &Element<'_>) -> (Vec<Certificate>, Vec<Find
             Err(why) => findings.push(Finding::UnreadableCertificate(why)),
             Ok(certificate) => match certificate.kind() {
                 KeyKind::Rsa(bits) if bits < SHORTEST_RSA => findings.push(Finding::ShortKey(certificate.fingerprint(), bits)),
-                KeyKind::Other => findings.push(Finding::UnknownKey(certificate.fingerprint())),
+                kind if !kind.is_strong() => findings.push(Finding::UnknownKey(certificate.fingerprint())),
                 _ if certificates.contains(&certificate) => {}
                 _ => certificates.push(certificate),
             },

@@ -5,9 +5,10 @@
 //! [`Verified`](verify::Verified); [`response`] reads those bytes and nothing else. What leaves is written in canonical form by
 //! [`mod@write`] and signed by [`sign`].
 
-mod certificate;
+mod base64;
 pub mod encryption;
 pub mod hardening;
+pub mod logout;
 pub mod metadata;
 pub mod prescreen;
 pub mod redirect;
@@ -18,8 +19,9 @@ pub mod verify;
 pub mod write;
 pub mod xml;
 
-pub use certificate::{Certificate, CertificateRefused};
+pub use base64::decode_posted;
 pub use refused::Refused;
+pub use sign::Certificate;
 
 /// The namespace of assertions.
 pub const SAML_NS: &str = "urn:oasis:names:tc:SAML:2.0:assertion";

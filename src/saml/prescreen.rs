@@ -1,13 +1,16 @@
-//! Looks at a response's bytes before any C library does, and lets through only what has exactly the expected shape.
+//! Looks at a document's bytes before any C library does, and lets through only what has exactly the expected shape.
 //!
-//! What is left for the verifiers afterwards is small: one assertion, one or two signatures, each over its own parent.
+//! What is left for the verifiers afterwards is small: one assertion, one or two signatures, each over its own parent; or, of other
+//! documents, one signature over the whole.
 
+mod message;
 mod signature;
 
 use std::fmt;
 
 use super::xml::{Document, Element, Limits, is_ncname};
 use super::{DS_NS, Refused, SAML_NS, SAMLP_NS};
+pub(super) use message::{in_soap, message, metadata, unsigned_message};
 pub use signature::{Digest, Signature};
 
 /// What a signature covers.
@@ -17,14 +20,18 @@ pub enum Over {
     Response,
     /// The assertion alone.
     Assertion,
+    /// The whole of another document: a logout message, metadata.
+    Message,
 }
 
-/// A response that has the right shape. Nothing in it is proven.
+/// A response or another signed document that has the right shape. Nothing in it is proven.
 pub struct Screened<'x> {
     pub(super) text: &'x str,
     pub(super) root: Element<'x>,
     pub(super) signatures: Vec<Signature>,
     pub(super) encrypted: bool,
+    /// For the bytes that verifiers give back.
+    pub(super) verified: Limits,
 }
 
 // A response is a key to a session while it is fresh: it is not printed.
@@ -53,7 +60,7 @@ impl Screened<'_> {
 /// # Errors
 /// The first [`Refused`] met.
 pub fn prescreen(bytes: &[u8]) -> Result<Screened<'_>, Refused> {
-    let (text, root) = parse(bytes)?;
+    let (text, root) = parse(bytes, &Limits::RESPONSE)?;
     if !root.is(SAMLP_NS, "Response") {
         return Err(Refused::Root);
     }
@@ -76,23 +83,23 @@ pub fn prescreen(bytes: &[u8]) -> Result<Screened<'_>, Refused> {
             return Err(Refused::Unsigned);
         }
     }
-    Ok(Screened { text, root, signatures, encrypted })
+    Ok(Screened { text, root, signatures, encrypted, verified: Limits::RESPONSE.verified() })
 }
 
 /// Screens an assertion that was encrypted. It may be unsigned: whether it must not be depends on what it came in.
 pub(super) fn prescreen_assertion(bytes: &[u8]) -> Result<Screened<'_>, Refused> {
-    let (text, root) = parse(bytes)?;
+    let (text, root) = parse(bytes, &Limits::RESPONSE)?;
     if !root.is(SAML_NS, "Assertion") {
         return Err(Refused::Root);
     }
     check_assertion(&root)?;
     check_places(&root, None, Some(&root))?;
     let signatures = signature::of(&root, Over::Assertion)?.into_iter().collect();
-    Ok(Screened { text, root, signatures, encrypted: false })
+    Ok(Screened { text, root, signatures, encrypted: false, verified: Limits::RESPONSE.verified() })
 }
 
-fn parse(bytes: &[u8]) -> Result<(&str, Element<'_>), Refused> {
-    let root = Document::parse(bytes, &Limits::RESPONSE)?.root;
+fn parse<'x>(bytes: &'x [u8], limits: &Limits) -> Result<(&'x str, Element<'x>), Refused> {
+    let root = Document::parse(bytes, limits)?.root;
     let text = std::str::from_utf8(bytes).map_err(|_| super::xml::XmlRefused::Encoding)?;
     check_ids(&root)?;
     Ok((text, root))

@@ -256,11 +256,10 @@ fn unescape<'q>(name: &'static str, raw: &'q str) -> Result<Cow<'q, str>, Redire
     String::from_utf8(out).map(Cow::Owned).map_err(|_| broken)
 }
 
-/// Decodes base64 with line ends in it. A `+` that was not escaped arrives as itself, not as a space.
+/// Decodes base64. A `+` that was not escaped arrives as itself, not as a space.
 fn base64(name: &'static str, raw: &str) -> Result<Vec<u8>, RedirectRefused> {
     let raw = raw.replace('+', "%2B");
-    let dense: Vec<u8> = unescape(name, &raw)?.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    BASE64.decode(&dense).map_err(|_| RedirectRefused::Broken(name))
+    super::base64::decode(&unescape(name, &raw)?).ok_or(RedirectRefused::Broken(name))
 }
 
 #[cfg(test)]

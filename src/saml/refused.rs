@@ -1,17 +1,20 @@
-//! Why a response is refused.
+//! Why a response or another document is refused.
 
 use thiserror::Error;
 
 use super::xml::XmlRefused;
 
-/// The reason, one for each thing that can be wrong with a response. Its text is for operators; users are told less.
+/// The reason, one for each thing that can be wrong with a response, a logout message or signed metadata. Its text is for operators; users are told less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refused {
     /// The document is not taken as XML, or lacks an element or has it twice.
     #[error(transparent)]
     Xml(#[from] XmlRefused),
+    /// The form field that should carry the message is not base64.
+    #[error("the form field is not base64")]
+    Field,
     /// The outermost element is not the one that was expected.
-    #[error("the outermost element is not a SAML response")]
+    #[error("the document is not of the kind that is expected here")]
     Root,
     /// The message or the assertion is not SAML 2.0.
     #[error("it is not SAML version 2.0")]
@@ -38,7 +41,7 @@ pub enum Refused {
     #[error("a signature stands where it does not belong")]
     MisplacedSignature,
     /// Nothing is signed.
-    #[error("neither the response nor the assertion is signed")]
+    #[error("it is not signed")]
     Unsigned,
     /// A signature's parts are not exactly those that it must have.
     #[error("the signature has not exactly its parts")]
@@ -91,8 +94,8 @@ pub enum Refused {
     /// The identity provider reports that it did not sign the user in.
     #[error("the identity provider reports a failure")]
     Status,
-    /// The response is sent to another address.
-    #[error("the response's Destination is not our address, or is missing")]
+    /// The message is sent to another address.
+    #[error("the message's Destination is not our address, or is missing")]
     Destination,
     /// The response or the assertion is by another identity provider.
     #[error("the issuer is not the identity provider that was expected")]
@@ -130,6 +133,9 @@ pub enum Refused {
     /// The subject's name is empty or qualified for another service.
     #[error("the subject's name is empty or meant for another service")]
     Subject,
+    /// A logout request names its subject in encrypted form only.
+    #[error("the logout request encrypts whom it means, which is not supported: have the identity provider send the NameID in the clear")]
+    EncryptedName,
 }
 
 impl Refused {
@@ -152,6 +158,8 @@ impl Refused {
             ) => "resource exhaustion",
             Self::Xml(XmlRefused::Missing(_) | XmlRefused::Repeated(_) | XmlRefused::NotText)
             | Self::Root
+            | Self::EncryptedName
+            | Self::Field
             | Self::Version
             | Self::Unexpected
             | Self::MissingAttribute(_)

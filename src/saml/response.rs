@@ -1,7 +1,7 @@
 //! Reads a verified assertion and checks all that it says against what was expected (SAML Core section 2, SAML Profiles section 4.1.4).
 
 mod check;
-mod read;
+pub(super) mod read;
 #[cfg(test)]
 mod tests;
 mod time;

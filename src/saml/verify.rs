@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::hardening::{self, NotHardened};
 use super::prescreen::{Over, Screened, prescreen_assertion};
-use super::xml::{Document, Element, Limits};
+use super::xml::{Document, Element, Limits, XmlRefused};
 use super::{Certificate, Refused, SAML_NS, SAMLP_NS};
 
 const ALGORITHMS: [AllowedSignatureAlgorithm; 6] = [
@@ -28,6 +28,9 @@ pub enum NoVerifier {
     /// An identity provider without a signing certificate cannot be trusted with anything.
     #[error("there is no signing certificate")]
     NoCertificate,
+    /// A key that could be broken or that we do not verify with.
+    #[error("a signing certificate's key is neither RSA of 2048 to 8192 bits nor P-256 nor P-384")]
+    WeakKey,
     /// The second verifier cannot read a certificate that we could.
     #[error("a signing certificate cannot be read")]
     Certificate,
@@ -48,21 +51,23 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// Bytes that the identity provider signed, in canonical form. Reading an assertion starts here, and nowhere else.
+/// Bytes that the identity provider signed, in canonical form. Reading an assertion, or another signed document, starts here and nowhere
+/// else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verified {
     bytes: String,
     over: Over,
+    limits: Limits,
 }
 
 impl fmt::Debug for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified").field("over", &self.over).field("bytes", &self.bytes.len()).finish()
+        f.debug_struct("Verified").field("over", &self.over).field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
 }
 
 impl Verified {
-    /// The signed bytes: of the whole response where that is signed, else of the assertion.
+    /// The signed bytes: of the whole response or document where that is signed, else of the assertion.
     #[must_use]
     pub fn bytes(&self) -> &str {
         &self.bytes
@@ -76,12 +81,17 @@ impl Verified {
 
     /// Hands the element of a name in the signed response, or the signed assertion itself, to a reader.
     pub(super) fn read<T>(&self, local: &'static str, reader: impl FnOnce(&Element<'_>) -> Result<T, Refused>) -> Result<T, Refused> {
-        let document = Document::parse(self.bytes.as_bytes(), &Limits::VERIFIED)?;
+        let document = self.document()?;
         match self.over {
             Over::Response if document.root.is(SAMLP_NS, "Response") => reader(document.root.only_child(SAML_NS, local)?),
             Over::Assertion if document.root.is(SAML_NS, local) => reader(&document.root),
             _ => Err(Refused::Root),
         }
+    }
+
+    /// The signed document itself: the response, the assertion, the message.
+    pub(super) fn document(&self) -> Result<Document<'_>, XmlRefused> {
+        Document::parse(self.bytes.as_bytes(), &self.limits)
     }
 }
 
@@ -91,7 +101,13 @@ impl Verifier {
     /// # Errors
     /// [`NoVerifier`].
     pub fn new(certificates: &[Certificate]) -> Result<Self, NoVerifier> {
-        hardening::harden(certificates.first().ok_or(NoVerifier::NoCertificate)?)?;
+        if certificates.is_empty() {
+            return Err(NoVerifier::NoCertificate);
+        }
+        if !certificates.iter().all(|certificate| certificate.kind().is_strong()) {
+            return Err(NoVerifier::WeakKey);
+        }
+        hardening::harden()?;
         let mut keys = KeysManager::new();
         for certificate in certificates {
             keys.add_key(load_x509_cert_der(certificate.der()).map_err(|_| NoVerifier::Certificate)?);
@@ -100,7 +116,7 @@ impl Verifier {
         Ok(Self { certificates, second: DsigContext::new(keys) })
     }
 
-    /// Verifies every signature of a response whose assertion is in the clear.
+    /// Verifies every signature of a response whose assertion is in the clear, or of another signed document.
     ///
     /// # Errors
     /// [`Refused::Signature`] if both verifiers refuse, [`Refused::Disagreement`] if one does or they see different bytes;
@@ -137,7 +153,7 @@ impl Verifier {
     fn accept_decrypted(&self, bytes: &[u8], outer_signed: bool) -> Result<Verified, Refused> {
         let inner = prescreen_assertion(bytes)?;
         if inner.signatures.is_empty() && outer_signed {
-            return Ok(Verified { bytes: inner.text.to_owned(), over: Over::Assertion });
+            return Ok(Verified { bytes: inner.text.to_owned(), over: Over::Assertion, limits: inner.verified });
         }
         self.check(&inner)
     }
@@ -152,12 +168,10 @@ impl Verifier {
         };
         let bytes = by_xmlsec(screened.text, &signers).ok_or(Refused::Disagreement)?;
         // The second verifier found this digest in the bytes that it saw: only the same bytes have it too.
-        let root = Document::parse(bytes.as_bytes(), &Limits::VERIFIED).map_err(|_| Refused::Disagreement)?.root;
-        if outermost.digest.is_of(bytes.as_bytes()) && root.attribute("ID") == Some(&outermost.id) {
-            Ok(Verified { bytes, over: outermost.over })
-        } else {
-            Err(Refused::Disagreement)
-        }
+        let verified = Verified { bytes, over: outermost.over, limits: screened.verified };
+        let names_itself = |document: Document<'_>| document.root.attribute("ID") == Some(&outermost.id);
+        let same = outermost.digest.is_of(verified.bytes.as_bytes()) && verified.document().is_ok_and(names_itself);
+        if same { Ok(verified) } else { Err(Refused::Disagreement) }
     }
 
     /// The certificates whose keys made the signatures that were screened, if all are valid, and no others are there.

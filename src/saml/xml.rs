@@ -1,7 +1,7 @@
 //! A small XML tree for documents that strangers send: namespace-aware, strict, and bounded before it allocates much.
 //!
-//! It takes less than XML 1.0 allows, on purpose: no DOCTYPE, processing instruction, comment or CDATA section, names in ASCII, no
-//! namespace name that is relative. Nothing honest in SAML needs them, and parsers disagree about them.
+//! It takes less than XML 1.0 allows, on purpose: no DOCTYPE, processing instruction or CDATA section, comments in metadata alone, names in
+//! ASCII, no namespace name that is relative. Nothing honest in SAML needs them, and parsers disagree about them.
 
 mod lexis;
 #[cfg(test)]
@@ -15,6 +15,8 @@ pub(crate) use lexis::is_ncname;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use thiserror::Error;
+
+use super::DS_NS;
 
 /// The namespace of `xml:lang` and `xml:id`.
 pub const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
@@ -34,17 +36,30 @@ pub struct Limits {
     pub attribute_length: usize,
     /// Namespace declarations in force at one place.
     pub namespaces: usize,
+    /// Whether comments are passed over instead of refused; never inside a signature. Text on both sides of one is one text.
+    pub comments: bool,
 }
 
 impl Limits {
     /// For responses and requests: 256 KiB.
-    pub const RESPONSE: Self =
-        Self { bytes: 256 * 1024, depth: 32, elements: 16_384, attributes: 64, attribute_length: 16 * 1024, namespaces: 128 };
-    /// For what a verifier gives back: canonical form spells namespaces out again and again.
-    pub const VERIFIED: Self = Self { bytes: 4 * 1024 * 1024, ..Self::RESPONSE };
-    /// For metadata: 4 MiB.
-    pub const METADATA: Self =
-        Self { bytes: 4 * 1024 * 1024, depth: 32, elements: 65_536, attributes: 64, attribute_length: 16 * 1024, namespaces: 128 };
+    pub const RESPONSE: Self = Self {
+        bytes: 256 * 1024,
+        depth: 32,
+        elements: 16_384,
+        attributes: 64,
+        attribute_length: 16 * 1024,
+        namespaces: 128,
+        comments: false,
+    };
+    /// For metadata: 4 MiB, and comments, which honest metadata has.
+    pub const METADATA: Self = Self { bytes: 4 * 1024 * 1024, elements: 65_536, comments: true, ..Self::RESPONSE };
+
+    /// For what a verifier gives back of a document within these limits: canonical form spells namespaces out again and again, and has
+    /// no comments.
+    #[must_use]
+    pub const fn verified(self) -> Self {
+        Self { bytes: self.bytes * 16, comments: false, ..self }
+    }
 }
 
 /// Why a document is not read, or has not the shape that its reader wants.
@@ -286,6 +301,7 @@ impl<'x> Builder<'x> {
                 Event::Decl(_) if start == 0 => lexis::check_declaration(tag(raw, "<?xml", "?>")?)?,
                 Event::Decl(_) | Event::PI(_) => return Err(XmlRefused::ProcessingInstruction),
                 Event::DocType(_) => return Err(XmlRefused::Doctype),
+                Event::Comment(_) if self.limits.comments && !self.in_signature() => lexis::check_comment(tag(raw, "<!--", "-->")?)?,
                 Event::Comment(_) => return Err(XmlRefused::Comment),
                 Event::CData(_) => return Err(XmlRefused::CData),
                 Event::Eof => break,
@@ -296,6 +312,11 @@ impl<'x> Builder<'x> {
             return Err(XmlRefused::Malformed("it ends too early"));
         }
         Ok(Document { root: self.root.ok_or(XmlRefused::Malformed("it has no element"))? })
+    }
+
+    /// Verifiers have been fooled by a comment in a digest.
+    fn in_signature(&self) -> bool {
+        self.open.iter().any(|(element, _)| element.is(DS_NS, "Signature"))
     }
 
     fn start(&mut self, tag: &'x str, span: Range<usize>) -> Result<(), XmlRefused> {

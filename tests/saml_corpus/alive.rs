@@ -1,19 +1,19 @@
 //! Valid responses of every shape that honest identity providers send.
 
-use crate::cases::{resigned, swap, valid};
+use crate::cases::{Door, resigned, swap, valid};
 use crate::keys::Keys;
 use crate::sibling::{ALL, Algorithms, REQUEST, RSA_SHA256, Sign, signed, unsigned};
 
-/// A document that must be accepted, for alice.
+/// A document that must be accepted, and is about alice or her identity provider.
 pub(crate) struct Sibling {
     pub(crate) name: String,
     pub(crate) document: String,
-    pub(crate) request: Option<&'static str>,
+    pub(crate) door: Door,
 }
 
 pub(crate) fn siblings(keys: &Keys) -> Vec<Sibling> {
     let mut found = Vec::new();
-    let mut add = |name: String, document: String| found.push(Sibling { name, document, request: Some(REQUEST) });
+    let mut add = |name: String, document: String| found.push(Sibling { name, document, door: Door::Response(Some(REQUEST)) });
     for sign in ALL {
         add(format!("{sign:?} signed"), valid(keys, sign));
         add(format!("{sign:?} signed, no declaration"), swap(&valid(keys, sign), "<?xml version=\"1.0\"?>\n", ""));
@@ -52,7 +52,7 @@ pub(crate) fn siblings(keys: &Keys) -> Vec<Sibling> {
     add("Assertion signed, no Destination".into(), swap(&bare, "<saml:Issuer>https://idp.example/metadata</saml:Issuer>", ""));
     for sibling in &mut found {
         if sibling.name.ends_with("unasked") {
-            sibling.request = None;
+            sibling.door = Door::Response(None);
         }
     }
     found

@@ -11,11 +11,17 @@ pub(crate) fn cases(keys: &Keys) -> Vec<Case> {
     let mut cases = Vec::new();
     for sign in ALL {
         let maker = Maker { keys, sign };
-        let made = [maker.addressed(), maker.asked(), maker.timed(), maker.issued(), maker.single()];
+        let made = [
+            maker.s16_s24_meant_for_others(),
+            maker.s17_answers_to_others(),
+            maker.s18_not_of_this_time(),
+            maker.s20_other_issuers(),
+            maker.s21_s24_parts_that_are_missing_or_there_twice(),
+        ];
         let named = |case: Case| Case { name: format!("{sign:?} signed: {}", case.name), ..case };
         cases.extend(made.into_iter().flatten().map(named));
     }
-    cases.extend(envelope(&valid(keys, Sign::Assertion)));
+    cases.extend(s16_s17_s18_s20_s24_an_unsigned_envelope_changed(&valid(keys, Sign::Assertion)));
     cases
 }
 
@@ -30,7 +36,7 @@ impl Maker<'_> {
         Case::new(attack, name, resigned(self.keys, self.sign, from, to), expected)
     }
 
-    fn addressed(&self) -> Vec<Case> {
+    fn s16_s24_meant_for_others(&self) -> Vec<Case> {
         let restriction = format!("<saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction>");
         let other = restriction.replace(SP, "https://other.example");
         let recipient = format!("Recipient=\"{ACS}\"");
@@ -59,7 +65,7 @@ impl Maker<'_> {
         ]
     }
 
-    fn asked(&self) -> Vec<Case> {
+    fn s17_answers_to_others(&self) -> Vec<Case> {
         let answer = format!("InResponseTo=\"{REQUEST}\"");
         let inner = format!("<saml:SubjectConfirmationData {answer}");
         let unasked = unsigned(self.sign, RSA_SHA256).replace(&answer, "");
@@ -78,7 +84,7 @@ impl Maker<'_> {
         ]
     }
 
-    fn timed(&self) -> Vec<Case> {
+    fn s18_not_of_this_time(&self) -> Vec<Case> {
         let confirmed = "NotOnOrAfter=\"2030-01-01T12:05:00Z\" Recipient";
         let conditioned = "NotBefore=\"2030-01-01T11:59:30Z\" NotOnOrAfter=\"2030-01-01T12:05:00Z\"";
         let both = |to: &str| format!("NotBefore=\"2030-01-01T11:59:30Z\" NotOnOrAfter=\"{to}\"");
@@ -119,7 +125,7 @@ impl Maker<'_> {
         ]
     }
 
-    fn issued(&self) -> Vec<Case> {
+    fn s20_other_issuers(&self) -> Vec<Case> {
         let issuer = format!("<saml:Issuer>{IDP}</saml:Issuer>");
         let plain = unsigned(self.sign, RSA_SHA256);
         let other = issuer.replace(IDP, "https://other.example/metadata");
@@ -145,7 +151,7 @@ impl Maker<'_> {
         ]
     }
 
-    fn single(&self) -> Vec<Case> {
+    fn s21_s24_parts_that_are_missing_or_there_twice(&self) -> Vec<Case> {
         let plain = unsigned(self.sign, RSA_SHA256);
         let part = |name: &str| piece(&plain, &format!("<saml:{name}"), &format!("</saml:{}>", name.trim_end()));
         let twice = |name: &'static str| {
@@ -200,7 +206,7 @@ impl Maker<'_> {
 }
 
 /// Only the assertion is signed: what stands around it can be changed by anybody, and is still checked.
-fn envelope(good: &str) -> Vec<Case> {
+fn s16_s17_s18_s20_s24_an_unsigned_envelope_changed(good: &str) -> Vec<Case> {
     let case = |attack, name, from: &str, to: &str, expected: Refused| {
         Case::new(attack, format!("unsigned envelope: {name}"), swap(good, from, to), expected)
     };

@@ -5,6 +5,8 @@ use crate::keys::{Keys, Pair};
 pub(crate) const IDP: &str = "https://idp.example/metadata";
 pub(crate) const SP: &str = "https://gate.example/saml/metadata";
 pub(crate) const ACS: &str = "https://gate.example/saml/acs";
+/// Where logout messages go.
+pub(crate) const SLO: &str = "https://gate.example/saml/slo";
 pub(crate) const REQUEST: &str = "_req-1";
 pub(crate) const NOW: &str = "2030-01-01T12:00:00Z";
 

@@ -12,13 +12,20 @@ pub(crate) fn cases(keys: &Keys) -> Vec<Case> {
     for sign in ALL {
         let good = valid(keys, sign);
         let named = |case: Case| Case { name: format!("{sign:?} signed: {}", case.name), ..case };
-        let made = [split(&good), xml(&good), signatures(&good), transforms(&good), key_info(&good), downgrades(keys, sign)];
+        let made = [
+            s03_text_that_is_split(&good),
+            s10_s11_s14_tricks_with_xml(&good),
+            s05_s09_s12_signatures_of_odd_structure(&good),
+            s11_s12_transforms_and_canonicalisation(&good),
+            s06_key_information_that_points_elsewhere(&good),
+            s07_s08_weak_algorithms(keys, sign),
+        ];
         cases.extend(made.into_iter().flatten().map(named));
     }
     cases
 }
 
-fn split(good: &str) -> Vec<Case> {
+fn s03_text_that_is_split(good: &str) -> Vec<Case> {
     let case = |name, to, expected: XmlRefused| Case::new("S3", name, swap(good, "alice@example.org", to), expected);
     vec![
         case("comment in the name", "alice@example.org<!-- -->.evil.example", XmlRefused::Comment),
@@ -32,7 +39,7 @@ fn split(good: &str) -> Vec<Case> {
     ]
 }
 
-fn xml(good: &str) -> Vec<Case> {
+fn s10_s11_s14_tricks_with_xml(good: &str) -> Vec<Case> {
     let body = good.split_once('\n').unwrap().1;
     let case = |attack, name, document, expected: XmlRefused| Case::new(attack, name, document, expected);
     let root = |with: &str| swap(good, "<samlp:Response ", &format!("<samlp:Response {with} "));
@@ -96,7 +103,7 @@ fn xml(good: &str) -> Vec<Case> {
     ]
 }
 
-fn signatures(good: &str) -> Vec<Case> {
+fn s05_s09_s12_signatures_of_odd_structure(good: &str) -> Vec<Case> {
     let case = |attack, name, document, expected: Refused| Case::new(attack, name, document, expected);
     let info = piece(good, "<ds:SignedInfo>", "</ds:SignedInfo>");
     let reference = piece(good, "<ds:Reference ", "</ds:Reference>");
@@ -122,6 +129,13 @@ fn signatures(good: &str) -> Vec<Case> {
             Refused::SignatureForm,
         ),
         case("S9", "signature value not base64", swap(good, "<ds:SignatureValue>", "<ds:SignatureValue>-"), Refused::Base64),
+        case("S9", "foreign attribute", swap(good, "<ds:SignedInfo>", "<ds:SignedInfo x=\"\">"), Refused::SignatureForm),
+        case(
+            "S9",
+            "foreign attribute of the signature",
+            swap(good, "<ds:SignatureValue>", "<ds:SignatureValue id=\"_v\">"),
+            Refused::SignatureForm,
+        ),
         case("S9", "foreign part", swap(good, "</ds:SignatureValue>", "</ds:SignatureValue><x/>"), Refused::SignatureForm),
         case("S5", "empty Object", object(""), Refused::SignatureObject),
         case("S5", "Object with a manifest", object("<ds:Manifest/>"), Refused::SignatureObject),
@@ -142,7 +156,7 @@ fn signatures(good: &str) -> Vec<Case> {
     ]
 }
 
-fn transforms(good: &str) -> Vec<Case> {
+fn s11_s12_transforms_and_canonicalisation(good: &str) -> Vec<Case> {
     let whole = piece(good, "<ds:Transforms>", "</ds:Transforms>");
     let transform = |algorithm: &str, inside: &str| format!("<ds:Transform Algorithm=\"{algorithm}\">{inside}</ds:Transform>");
     let enveloped = transform("http://www.w3.org/2000/09/xmldsig#enveloped-signature", "");
@@ -192,12 +206,12 @@ fn transforms(good: &str) -> Vec<Case> {
     ]
 }
 
-fn key_info(good: &str) -> Vec<Case> {
+fn s06_key_information_that_points_elsewhere(good: &str) -> Vec<Case> {
     let with = |name, inside: &str| {
         let document = swap(good, "</ds:Signature>", &format!("<ds:KeyInfo>{inside}</ds:KeyInfo></ds:Signature>"));
         Case::new("S6", name, document, Refused::KeyInfo)
     };
-    let two = swap(good, "</ds:Signature>", "<ds:KeyInfo/><ds:KeyInfo/></ds:Signature>");
+    let two = swap(good, "</ds:Signature>", "<ds:KeyInfo><ds:KeyName/></ds:KeyInfo><ds:KeyInfo><ds:KeyName/></ds:KeyInfo></ds:Signature>");
     vec![
         with("RetrievalMethod to the network", "<ds:RetrievalMethod URI=\"http://127.0.0.1:9/key\"/>"),
         with("RetrievalMethod within", "<ds:RetrievalMethod URI=\"#_r1\"/>"),
@@ -205,11 +219,18 @@ fn key_info(good: &str) -> Vec<Case> {
         with("MgmtData", "<ds:MgmtData>x</ds:MgmtData>"),
         with("encrypted key", "<xenc:EncryptedKey xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\"/>"),
         with("foreign element", "<x/>"),
+        with("certificate that is no base64", "<ds:X509Data><ds:X509Certificate>*</ds:X509Certificate></ds:X509Data>"),
+        with("nothing", ""),
+        with("X509Data with nothing", "<ds:X509Data/>"),
+        with("text", "x"),
+        with("a name in a name", "<ds:KeyName><ds:KeyName/></ds:KeyName>"),
+        with("half a key", "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>AAAA</ds:Modulus></ds:RSAKeyValue></ds:KeyValue>"),
+        with("certificate that is none", "<ds:X509Data><ds:X509Certificate>AAAA</ds:X509Certificate></ds:X509Data>"),
         Case::new("S6", "two KeyInfo", two, Refused::SignatureForm),
     ]
 }
 
-fn downgrades(keys: &Keys, sign: Sign) -> Vec<Case> {
+fn s07_s08_weak_algorithms(keys: &Keys, sign: Sign) -> Vec<Case> {
     const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
     let by = |algorithm: &'static str, digest| signed(keys, &keys.idp, sign, &unsigned(sign, Algorithms { signature: algorithm, digest }));
     let case = |attack, name, document, expected| Case::new(attack, name, document, expected);

@@ -12,20 +12,20 @@ fn evil() -> String {
 }
 
 pub(crate) fn cases(keys: &Keys) -> Vec<Case> {
-    let mut cases = around_the_response(&valid(keys, Sign::Response));
+    let mut cases = s01_s02_wrapped_around_the_response(&valid(keys, Sign::Response));
     for sign in [Sign::Assertion, Sign::Both] {
-        cases.extend(around_the_assertion(&format!("{sign:?} signed"), &valid(keys, sign)));
+        cases.extend(s01_s02_wrapped_around_the_assertion(&format!("{sign:?} signed"), &valid(keys, sign)));
     }
     for sign in ALL {
-        cases.extend(injected(sign, &valid(keys, sign)));
-        cases.extend(forged(keys, sign, &valid(keys, sign)));
+        cases.extend(s04_s05_content_injected_or_signatures_removed(sign, &valid(keys, sign)));
+        cases.extend(s04_s06_changed_content_and_keys_of_strangers(keys, sign, &valid(keys, sign)));
     }
-    cases.extend(ids(keys));
+    cases.extend(s13_ids_that_occur_twice_or_are_ambiguous(keys));
     cases
 }
 
 /// The names are those of the SAML Raider tool.
-fn around_the_response(good: &str) -> Vec<Case> {
+fn s01_s02_wrapped_around_the_response(good: &str) -> Vec<Case> {
     let signature = signature_of(good);
     let original = swap(&piece(good, "<samlp:Response", "</samlp:Response>"), &signature, "");
     let within = |signature: &str, extra: &str| swap(&response(&format!("{signature}{extra}"), &evil()), "_r1", "_evil_r");
@@ -65,7 +65,7 @@ fn moved(document: &str, what: &str, before: &str) -> String {
     swap_last(&swap(document, what, ""), before, &format!("{what}{before}"))
 }
 
-fn around_the_assertion(kind: &str, good: &str) -> Vec<Case> {
+fn s01_s02_wrapped_around_the_assertion(kind: &str, good: &str) -> Vec<Case> {
     let original = assertion_of(good);
     let signature = signature_of(&original);
     let bare = swap(&original, &signature, "");
@@ -133,7 +133,7 @@ fn around_the_assertion(kind: &str, good: &str) -> Vec<Case> {
     ]
 }
 
-fn injected(sign: Sign, good: &str) -> Vec<Case> {
+fn s04_s05_content_injected_or_signatures_removed(sign: Sign, good: &str) -> Vec<Case> {
     let case = |attack, name: &str, document, expected: Refused| Case::new(attack, format!("{sign:?} signed: {name}"), document, expected);
     let end = "</samlp:Response>";
     let mut cases = vec![
@@ -187,7 +187,7 @@ fn without_signatures(good: &str) -> String {
     document
 }
 
-fn forged(keys: &Keys, sign: Sign, good: &str) -> Vec<Case> {
+fn s04_s06_changed_content_and_keys_of_strangers(keys: &Keys, sign: Sign, good: &str) -> Vec<Case> {
     let case = |attack, name: &str, document| Case::new(attack, format!("{sign:?} signed: {name}"), document, Refused::Signature);
     let info = format!(
         "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>",
@@ -221,7 +221,7 @@ fn forged(keys: &Keys, sign: Sign, good: &str) -> Vec<Case> {
     ]
 }
 
-fn ids(keys: &Keys) -> Vec<Case> {
+fn s13_ids_that_occur_twice_or_are_ambiguous(keys: &Keys) -> Vec<Case> {
     let mut cases = Vec::new();
     let double = XmlRefused::DuplicateId;
     for sign in ALL {

@@ -5,7 +5,6 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_lc_rs::rsa::{OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey};
-use data_encoding::BASE64;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
@@ -132,8 +131,7 @@ fn attempt(assertion: &Element<'_>, keys: &[DecryptionKey], policy: Policy) -> O
 /// The bytes of an `EncryptedData` or `EncryptedKey`. They must be here: a `CipherReference` would point elsewhere.
 fn cipher_value(element: &Element<'_>) -> Option<Vec<u8>> {
     let value = element.only_child(XENC, "CipherData").ok()?.only_child(XENC, "CipherValue").ok()?;
-    let dense: Vec<u8> = value.text().ok()?.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    BASE64.decode(&dense).ok()
+    crate::saml::base64::decode(value.text().ok()?)
 }
 
 fn open(cipher: Cipher, key: &[u8], content: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {

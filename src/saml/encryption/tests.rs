@@ -6,10 +6,9 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::saml::sign::Certificate;
-use crate::saml::sign::tests::{fixed_signer, new_pair};
+use crate::saml::sign::tests::{SigningAlgorithm, fixed_signer, new_pair};
 use crate::saml::write::tests::sample;
 use crate::saml::xml::{Document, Limits};
-use crate::trust::SigningAlgorithm;
 
 fn pair() -> (DecryptionKey, EncryptionKey) {
     let (key, certificate) = new_pair(SigningAlgorithm::Rs256);

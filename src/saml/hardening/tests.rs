@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::saml::Certificate;
 use samael::crypto::ReduceMode;
 
 const TEMPLATE: &str = "<r ID=\"_r\"><ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo>\
@@ -32,7 +33,7 @@ impl Signer {
         command.args(["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=test", "-outform", "DER"]);
         assert!(command.arg("-keyout").arg(key).arg("-out").arg(&der).output().unwrap().status.success());
         let certificate = Certificate::from_der(&std::fs::read(der).unwrap()).unwrap();
-        harden(&certificate).unwrap();
+        harden().unwrap();
         Self { folder, certificate }
     }
 

@@ -2,9 +2,9 @@ use chrono::{TimeDelta, TimeZone};
 use data_encoding::BASE64;
 
 use super::*;
-use crate::saml::sign::tests::{fixed_signer, new_signer};
-use crate::saml::write::metadata::IdpMetadata;
-use crate::trust::SigningAlgorithm;
+use crate::saml::sign::SamlSigner;
+use crate::saml::sign::tests::{SigningAlgorithm, fixed_signer, new_signer};
+use crate::saml::write::metadata::{IdpMetadata, SpMetadata};
 
 fn short() -> Certificate {
     Certificate::from_pem(include_str!("testdata/rsa1024.cert.pem")).unwrap()
@@ -166,4 +166,96 @@ fn durations() {
     ] {
         assert_eq!(duration(text), None, "{text}");
     }
+}
+
+fn signed(signer: &SamlSigner) -> String {
+    let certificates = [signer.certificate().clone()];
+    // What is written for IAM is unsigned, and what we sign is a service provider's: the signer is the same.
+    let metadata = SpMetadata {
+        id: "_m1",
+        entity_id: "urn:sp",
+        valid_until: None,
+        cache_duration: None,
+        signing: &certificates,
+        encryption: &[],
+        signs_requests: true,
+        assertion_consumer_service: "https://sp/acs",
+        single_logout_services: &[],
+        name_id_formats: &[],
+    };
+    metadata.write(Some(signer)).unwrap()
+}
+
+/// A group with a comment in it, signed by xmlsec1.
+fn signed_group(folder: &std::path::Path, certificate: &str) -> String {
+    let template = "<ds:Signature xmlns:ds='http://www.w3.org/2000/09/xmldsig#'><ds:SignedInfo>\
+         <ds:CanonicalizationMethod Algorithm='http://www.w3.org/2001/10/xml-exc-c14n#'/>\
+         <ds:SignatureMethod Algorithm='http://www.w3.org/2001/04/xmldsig-more#rsa-sha256'/><ds:Reference URI='#_g1'><ds:Transforms>\
+         <ds:Transform Algorithm='http://www.w3.org/2000/09/xmldsig#enveloped-signature'/>\
+         <ds:Transform Algorithm='http://www.w3.org/2001/10/xml-exc-c14n#'/></ds:Transforms>\
+         <ds:DigestMethod Algorithm='http://www.w3.org/2001/04/xmlenc#sha256'/><ds:DigestValue/></ds:Reference></ds:SignedInfo>\
+         <ds:SignatureValue/></ds:Signature>";
+    let entities = idp("urn:idp", "", "", &signing()) + &idp("urn:other", "", "", &signing());
+    let text = format!(
+        "<!-- made by hand --><EntitiesDescriptor xmlns='{MD}' ID='_g1' validUntil='2026-12-01T00:00:00Z'>{template}<!-- two -->{entities}</EntitiesDescriptor>"
+    );
+    let [document, key] = ["group.xml", "key.pem"].map(|name| folder.join(name));
+    std::fs::write(&document, text).unwrap();
+    std::fs::write(&key, include_str!("../sign/testdata/rsa.key.pem")).unwrap();
+    std::fs::write(folder.join("certificate.pem"), certificate).unwrap();
+    let mut command = std::process::Command::new("xmlsec1");
+    command.args(["--sign", "--id-attr:ID", &format!("{MD}:EntitiesDescriptor"), "--privkey-pem"]).arg(&key).arg(&document);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn signed_metadata_is_believed_by_its_pinned_certificate() {
+    let signer = fixed_signer();
+    let pinned = [new_signer(SigningAlgorithm::Es256).certificate().clone(), signer.certificate().clone()];
+    let found = verify_signed(signed(&signer).as_bytes(), &pinned).unwrap();
+    assert!(found.bytes().contains("urn:sp") && !found.bytes().contains("Signature"));
+    let folder = tempfile::tempdir().unwrap();
+    let group = signed_group(folder.path(), &signer.certificate().to_pem());
+    let found = verify_signed(group.as_bytes(), &pinned).unwrap();
+    assert!(!found.bytes().contains("<!--"));
+    let description = found.describe(Some("urn:idp")).unwrap();
+    assert_eq!(description.entity_id, "urn:idp");
+    assert_eq!(description.valid_until.unwrap().to_rfc3339(), "2026-12-01T00:00:00+00:00");
+    assert_eq!(found.describe(None).unwrap_err(), MetadataRefused::Ambiguous);
+    assert!(verify_signed(group.replace("<!-- two -->", "<!-- other -->").as_bytes(), &pinned).is_ok(), "comments are not signed");
+}
+
+#[test]
+fn s25_metadata_that_the_pinned_certificate_did_not_sign_is_refused() {
+    let signer = fixed_signer();
+    let pinned = [signer.certificate().clone()];
+    let refused = |text: &str| verify_signed(text.as_bytes(), &pinned).unwrap_err();
+    let by = |reason: Refused| SignatureRefused::Document(reason);
+    let good = signed(&signer);
+    assert!(verify_signed(good.as_bytes(), &pinned).is_ok());
+    assert_eq!(verify_signed(good.as_bytes(), &[]).unwrap_err(), NoVerifier::NoCertificate.into());
+    assert_eq!(verify_signed(good.as_bytes(), &[short()]).unwrap_err(), NoVerifier::WeakKey.into());
+    assert_eq!(refused(&signed(&new_signer(SigningAlgorithm::Rs256))), by(Refused::Signature), "with its certificate inside");
+    assert_eq!(refused(&good.replace("https://sp/acs", "https://evil/acs")), by(Refused::Signature));
+    assert_eq!(refused(&idp("urn:idp", "ID='_m1'", "", &signing())), by(Refused::Unsigned));
+    let signature = &good[good.find("<ds:Signature ").unwrap()..good.find("</ds:Signature>").unwrap() + "</ds:Signature>".len()];
+    let evil = good.replace("urn:sp", "urn:evil").replace("_m1", "_m2");
+    let group = format!("<md:EntitiesDescriptor xmlns:md='{MD}' ID='_g'>{good}{}</md:EntitiesDescriptor>", evil.replace(signature, ""));
+    assert_eq!(refused(&group), by(Refused::MisplacedSignature), "a signed entity beside a forged one");
+    assert_eq!(refused(&evil), by(Refused::Signature), "another ID, and the reference with it");
+    assert_eq!(refused(&good.replacen("_m1", "_m2", 1)), by(Refused::ReferenceTarget));
+    assert_eq!(refused(&good.replace("<ds:DigestValue>", "<ds:DigestValue><!-- -->")), by(XmlRefused::Comment.into()));
+    assert_eq!(refused(&format!("<!DOCTYPE x>{good}")), by(XmlRefused::Doctype.into()));
+    assert_eq!(refused(&good.replace("EntityDescriptor", "Descriptor")), by(Refused::Root));
+}
+
+#[test]
+fn s25_metadata_that_is_over_or_whose_keys_are_weak_gives_no_keys() {
+    let found = parse(&idp("urn:idp", "validUntil='2026-11-24T12:00:00Z'", "", &signing())).unwrap();
+    assert!(found.signing(noon() - TimeDelta::seconds(1)).is_ok());
+    assert!(matches!(found.signing(noon()), Err(MetadataRefused::Expired(_))));
+    let weak = parse(&idp("urn:idp", "", "", &key(" use='signing'", &short())));
+    assert_eq!(weak, Err(MetadataRefused::NoSigningCertificate));
 }

@@ -1,8 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::saml::sign::tests::{fixed_signer, new_signer};
-use crate::trust::SigningAlgorithm;
+use crate::saml::sign::tests::{SigningAlgorithm, fixed_signer, new_signer};
 
 const XML: &str = "<samlp:LogoutRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\"></samlp:LogoutRequest>";
 

@@ -42,14 +42,14 @@ fn assertion(element: &Element<'_>) -> Result<Assertion, Refused> {
 }
 
 /// An `Issuer` that is an entity ID.
-pub(super) fn issuer(element: &Element<'_>) -> Result<String, Refused> {
+pub(in crate::saml) fn issuer(element: &Element<'_>) -> Result<String, Refused> {
     if element.attribute("Format").is_some_and(|format| format != ENTITY) {
         return Err(Refused::Issuer);
     }
     Ok(element.text()?.to_owned())
 }
 
-fn name_id(element: &Element<'_>) -> Result<NameId, Refused> {
+pub(in crate::saml) fn name_id(element: &Element<'_>) -> Result<NameId, Refused> {
     let value = element.text()?.to_owned();
     if value.trim().is_empty() {
         return Err(Refused::Subject);
@@ -138,15 +138,15 @@ fn value(element: &Element<'_>) -> Option<String> {
     if element.elements().count() > 1 || element.children.iter().any(blank) { None } else { name.text().ok().map(str::to_owned) }
 }
 
-fn required(element: &Element<'_>, name: &'static str) -> Result<String, Refused> {
+pub(in crate::saml) fn required(element: &Element<'_>, name: &'static str) -> Result<String, Refused> {
     element.attribute(name).filter(|value| !value.is_empty()).map(str::to_owned).ok_or(Refused::MissingAttribute(name))
 }
 
-pub(super) fn time(element: &Element<'_>, name: &'static str) -> Result<Option<Moment>, Refused> {
+pub(in crate::saml) fn time(element: &Element<'_>, name: &'static str) -> Result<Option<Moment>, Refused> {
     element.attribute(name).map(|text| moment(text).ok_or(Refused::Time(name))).transpose()
 }
 
-pub(super) fn required_time(element: &Element<'_>, name: &'static str) -> Result<Moment, Refused> {
+pub(in crate::saml) fn required_time(element: &Element<'_>, name: &'static str) -> Result<Moment, Refused> {
     time(element, name)?.ok_or(Refused::MissingAttribute(name))
 }
 

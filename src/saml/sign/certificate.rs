@@ -14,10 +14,13 @@ use rcgen::{CertificateParams, DnType, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use secrecy::{ExposeSecret, SecretString};
+use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::clock::Moment;
+use crate::saml::base64;
 use crate::saml::write::{Element, Ns};
 
 /// A signature algorithm that is accepted or used (RFC 9231 section 2.3). SHA-1 is not among them.
@@ -70,6 +73,31 @@ pub enum KeyKind {
     Other,
 }
 
+impl KeyKind {
+    fn of(info: &SubjectPublicKeyInfo<'_>) -> Self {
+        // Other curves have points of the same length.
+        let curve = info.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+        match info.parsed() {
+            Ok(PublicKey::RSA(key)) => Self::Rsa(bits(key.modulus)),
+            Ok(PublicKey::EC(_)) if curve == Some(OID_EC_P256) => Self::P256,
+            Ok(PublicKey::EC(_)) if curve == Some(OID_NIST_EC_P384) => Self::P384,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a signature by such a key may be believed: RSA of 2048 to 8192 bits, P-256, P-384.
+    #[must_use]
+    pub const fn is_strong(self) -> bool {
+        matches!(self, Self::Rsa(2048..=8192) | Self::P256 | Self::P384)
+    }
+}
+
+/// The length of a positive number without its leading zeros.
+fn bits(number: &[u8]) -> usize {
+    let mut bytes = number.iter().skip_while(|byte| **byte == 0);
+    bytes.next().map_or(0, |first| 8 - first.leading_zeros() as usize + 8 * bytes.count())
+}
+
 /// A certificate and the public key in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -96,8 +124,7 @@ impl Certificate {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn from_base64(text: &str) -> Result<Self, &'static str> {
-        let dense: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        Self::from_der(&BASE64.decode(&dense).map_err(|_| "the certificate is not base64")?)
+        Self::from_der(&base64::decode(text).ok_or("the certificate is not base64")?)
     }
 
     /// Reads a certificate in DER.
@@ -112,15 +139,7 @@ impl Certificate {
         }
         let moment = |time: i64| DateTime::from_timestamp(time, 0).ok_or(BROKEN);
         let info = parsed.public_key();
-        let kind = match info.parsed() {
-            Ok(PublicKey::RSA(key)) => KeyKind::Rsa(key.key_size()),
-            Ok(PublicKey::EC(point)) => match point.data().len() {
-                65 => KeyKind::P256,
-                97 => KeyKind::P384,
-                _ => KeyKind::Other,
-            },
-            _ => KeyKind::Other,
-        };
+        let kind = KeyKind::of(info);
         Ok(Self {
             der: der.to_vec(),
             public_key: info.subject_public_key.data.to_vec(),

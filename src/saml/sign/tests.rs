@@ -1,9 +1,9 @@
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::KeySize;
 use chrono::{TimeDelta, TimeZone, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
-use crate::trust::SigningAlgorithm;
-use crate::trust::keys::generate;
 
 /// A key of these tests and of nothing else: fixed, so that the exact bytes of what it signs can be.
 pub(in crate::saml) fn fixed_signer() -> SamlSigner {
@@ -11,8 +11,24 @@ pub(in crate::saml) fn fixed_signer() -> SamlSigner {
     SamlSigner::from_pem(&key, include_str!("testdata/rsa.cert.pem")).unwrap()
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::saml) enum SigningAlgorithm {
+    Rs256,
+    Es256,
+}
+
+fn generate(algorithm: SigningAlgorithm) -> SecretString {
+    let der = match algorithm {
+        SigningAlgorithm::Es256 => {
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap().as_ref().to_vec()
+        }
+        SigningAlgorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap().as_ref().to_vec(),
+    };
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64.encode(&der)).into()
+}
+
 pub(in crate::saml) fn new_pair(algorithm: SigningAlgorithm) -> (SecretString, String) {
-    let key = generate(algorithm).unwrap();
+    let key = generate(algorithm);
     let now = Utc.with_ymd_and_hms(2026, 11, 24, 12, 0, 0).unwrap();
     let certificate = self_signed(&key, "rolegate saml", now, TimeDelta::days(3650)).unwrap();
     (key, certificate)

@@ -6,9 +6,8 @@ use super::aws::{AwsResponse, LONGEST_WINDOW, Tag, UNSPECIFIED_CONTEXT};
 use super::messages::{AuthnRequest, Comparison, Envelope, LogoutRequest, LogoutResponse, LogoutStatus, NameId};
 use super::metadata::{IdpMetadata, SpMetadata};
 use super::*;
-use crate::saml::sign::tests::{fixed_signer, new_signer};
+use crate::saml::sign::tests::{SigningAlgorithm, fixed_signer, new_signer};
 use crate::saml::xml::{self, Document, Limits};
-use crate::trust::SigningAlgorithm;
 
 const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 

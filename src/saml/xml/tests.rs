@@ -121,7 +121,7 @@ fn namespaces_are_declared_absolute_and_plain() {
 
 #[test]
 fn every_size_has_its_cap() {
-    let limits = Limits { bytes: 1000, depth: 3, elements: 5, attributes: 2, attribute_length: 4, namespaces: 2 };
+    let limits = Limits { bytes: 1000, depth: 3, elements: 5, attributes: 2, attribute_length: 4, namespaces: 2, comments: false };
     let with = |text: &str| Document::parse(text.as_bytes(), &limits).map(|_| ());
     assert_eq!(with("<a><a><a/></a></a>"), Ok(()));
     assert_eq!(with("<a><a><a><a/></a></a></a>"), Err(XmlRefused::TooDeep));
@@ -144,4 +144,52 @@ fn children_are_counted() {
     assert_eq!(document.root.only_child("", "c"), Err(XmlRefused::Missing("c")));
     assert_eq!(document.root.optional_child("", "c"), Ok(None));
     assert_eq!(document.root.children("", "b").count(), 2);
+}
+
+#[test]
+fn comments_are_passed_over_where_that_is_asked_for_and_never_in_a_signature() {
+    let parse = |text| Document::parse(str::as_bytes(text), &Limits::METADATA);
+    let text = "<!-- a --><r>al<!-- b -->ice<x/><!----></r><!-- c -->";
+    let document = parse(text).unwrap();
+    assert_eq!(document.root.children.len(), 2, "the text is one");
+    assert!(matches!(&document.root.children[0], Node::Text(text) if text == "alice"));
+    let signature = "<Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><D><!-- x -->A</D></Signature>";
+    assert_eq!(parse(signature), Err(XmlRefused::Comment));
+    assert_eq!(parse("<!-- -- --><r/>"), Err(XmlRefused::Malformed("a comment holds two hyphens")));
+    assert_eq!(parse("<!-- ---><r/>"), Err(XmlRefused::Malformed("a comment holds two hyphens")));
+    for refused in ["<?x y?><r/>", "<!DOCTYPE r><r/>", "<r><![CDATA[x]]></r>"] {
+        assert!(parse(refused).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn a_namespace_is_an_absolute_uri() {
+    let with = |ns: &str| parse(&format!("<r xmlns:p=\"{ns}\"/>")).map(|_| ());
+    for good in [
+        "urn:oasis:names:tc:SAML:2.0:assertion",
+        "http://www.w3.org/2001/04/xmlenc#",
+        "https://a.example:8443/x?y=z%20",
+        "tag:example.org,2026:x",
+    ] {
+        assert_eq!(with(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "x",
+        "#x",
+        "1a:b",
+        "http://",
+        "http:///x",
+        "http://a b",
+        "urn:a]",
+        "urn:a|b",
+        "urn:a%2",
+        "urn:a%zz",
+        "urn:a#b#c",
+        "http://u@h/",
+        "http://[::1]/",
+        "http://h:p/",
+        "urn:\u{e9}",
+    ] {
+        assert_eq!(with(bad), Err(XmlRefused::Namespace("a namespace name is not an absolute URI")), "{bad}");
+    }
 }

@@ -11,12 +11,12 @@ use super::error::StsError;
 use super::tags::{self, SessionTag};
 use crate::arn::{RoleArn, SamlProviderArn, is_name_byte};
 use crate::clock::Moment;
+use crate::saml::Refused;
 use crate::saml::encryption::{self, DecryptionKey};
 use crate::saml::metadata::IdpDescription;
 use crate::saml::prescreen::{Over, prescreen};
 use crate::saml::response::{Assertion, SUCCESS, UnverifiedEnvelope, read};
 use crate::saml::verify::{Verified, Verifier};
-use crate::saml::{Certificate, Refused};
 
 /// How long after its issue a response is taken.
 const REDEEM_WITHIN: TimeDelta = TimeDelta::minutes(5);
@@ -43,8 +43,7 @@ impl IamSamlProvider {
         if signing.len() > 10 {
             return Err("metadata has ten keys at most".into());
         }
-        let certificates: Result<Vec<_>, _> = signing.iter().map(|certificate| Certificate::from_der(certificate.der())).collect();
-        let verifier = Verifier::new(&certificates.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        let verifier = Verifier::new(signing).map_err(|error| error.to_string())?;
         Ok(Self { entity_id: description.entity_id, verifier })
     }
 }

@@ -39,8 +39,7 @@ fn request() -> AssumeRequest {
 fn accepted(issuer: &Issuer, proof: &Proof) -> (Assertion, UnverifiedEnvelope, Verified) {
     let bytes = BASE64.decode(proof.expose().as_bytes()).unwrap();
     let screened = prescreen(&bytes).unwrap();
-    let der = issuer.saml().unwrap().signer.certificate().der().to_vec();
-    let verifier = Verifier::new(&[crate::saml::Certificate::from_der(&der).unwrap()]).unwrap();
+    let verifier = Verifier::new(&[issuer.saml().unwrap().signer.certificate().clone()]).unwrap();
     let verified = verifier.verify(&screened).unwrap();
     (read(&verified).unwrap(), UnverifiedEnvelope::read(&screened).unwrap(), verified)
 }
@@ -244,8 +243,7 @@ fn an_encrypted_assertion_is_for_aws_alone_and_must_fit() {
     assert!(!String::from_utf8_lossy(&bytes).contains(ROLE));
     let screened = prescreen(&bytes).unwrap();
     assert!(screened.is_encrypted());
-    let der = issuer.saml().unwrap().signer.certificate().der().to_vec();
-    let verifier = Verifier::new(&[crate::saml::Certificate::from_der(&der).unwrap()]).unwrap();
+    let verifier = Verifier::new(&[issuer.saml().unwrap().signer.certificate().clone()]).unwrap();
     let decryption = DecryptionKey::from_pem(&key).unwrap();
     let policy = encryption::Policy::default();
     let verified = verifier
