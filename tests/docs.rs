@@ -217,6 +217,7 @@ fn an_example_that_is_wrong_is_found() {
         ("[[rule]]\nid = 'r'\ngroup_pattern = '('\naccounts = ['*']\nroles = ['R']\n", "pattern"),
         ("[trust]\nsigning_key = { file = \"missing.pem\" }\n", "missing.pem"),
         ("public_url = 'http://roles.example.org'\n", "plain http"),
+        ("[[rule]]\nid = 'r'\ngroups = ['g']\naccounts = ['*']\nroles = ['R']\noperation = 'saml'\n", "[trust.saml]"),
     ] {
         assert!(findings(part).contains(word), "{part}\n{}", findings(part));
     }

@@ -4,8 +4,11 @@
 
 mod support;
 
+use std::net::TcpListener;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
+use actix_web::{App, HttpResponse, HttpServer, web};
 use reqwest::{Client, redirect};
 use serde_json::Value;
 use support::{Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, SandboxAws, Scratch, Visitor, aws_cli};
@@ -114,6 +117,57 @@ async fn credentials_and_the_console_by_saml() {
         assert!(!gateway.output().contains(&secret));
     }
     assert!(!gateway.output().contains("PHNhbWxw"));
+}
+
+/// Answers the first call as AWS answers a response that came too late, and passes the others on.
+fn late_once(sts: &str, seen: Arc<Mutex<Vec<String>>>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (url, sts) = (format!("http://{}", listener.local_addr().unwrap()), sts.to_owned());
+    let app = move || {
+        let (seen, sts) = (Arc::clone(&seen), sts.clone());
+        let answer = move |body: web::Bytes| {
+            let (seen, sts) = (Arc::clone(&seen), sts.clone());
+            async move {
+                let fields = url::form_urlencoded::parse(&body);
+                let response = fields.filter(|(name, _)| name == "SAMLAssertion").map(|(_, text)| text.into_owned()).collect();
+                let is_first = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(response);
+                    seen.len() == 1
+                };
+                if is_first {
+                    let error = "<Code>ExpiredTokenException</Code><Message>Token must be redeemed within 5 minutes of issuance</Message>";
+                    let xml = format!("<ErrorResponse><Error><Type>Sender</Type>{error}</Error><RequestId>r</RequestId></ErrorResponse>");
+                    return HttpResponse::BadRequest().content_type("text/xml").body(xml);
+                }
+                let request = Client::new().post(sts).header("content-type", "application/x-www-form-urlencoded");
+                let answer = request.body(body.to_vec()).send().await.unwrap();
+                HttpResponse::Ok().content_type("text/xml").body(answer.bytes().await.unwrap())
+            }
+        };
+        App::new().default_service(web::to(answer))
+    };
+    tokio::spawn(HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run());
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_came_too_late_is_minted_once_more() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let proxy = late_once(aws.url(), Arc::clone(&seen));
+    let config = by_saml(&plan, &provider, aws.url(), TABLE);
+    let config = config.replace(&format!("sts_endpoint = \"{}\"", aws.url()), &format!("sts_endpoint = \"{proxy}\""));
+    let gateway = Gateway::start(&config, &Plan::env()).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    ana.post(&portal, "/credentials", &[("role", &role()), ("duration", "3600")]).await.or_fail();
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(seen.len(), 2);
+    assert_ne!(seen[0], seen[1], "a fresh one, not the same again");
+    let ledger = aws.sandbox().ledger();
+    assert_eq!(issuances(&gateway)[0]["proof_id"].as_str(), ledger[0].jti.as_deref(), "the one that counted is recorded");
 }
 
 /// Does what the page's form does; the answer, and where it went.
