@@ -29,7 +29,7 @@ pub enum ConsoleEntry {
     /// The sign-in URL: valid for minutes and secret, for the redirect alone.
     Redirect(ConsoleUrl),
     /// A SAML response that the browser posts to AWS's sign-in page.
-    Post(ConsolePost),
+    Post(Box<ConsolePost>),
 }
 
 /// What the browser posts to AWS's sign-in page.
@@ -212,7 +212,7 @@ impl Gateway {
         match self.issuer.sign_in(&request, &session.identity, attempt, self.now()) {
             Ok(post) => {
                 self.record(&event.proven_by(&post.proof)).await?;
-                Ok(ConsoleEntry::Post(ConsolePost { post, destination, request }))
+                Ok(ConsoleEntry::Post(Box::new(ConsolePost { post, destination, request })))
             }
             Err(failed) => {
                 let ended = Ended::Signing(failed);

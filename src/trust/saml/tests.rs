@@ -40,8 +40,8 @@ fn accepted(issuer: &Issuer, proof: &Proof) -> (Assertion, UnverifiedEnvelope, V
     let bytes = BASE64.decode(proof.expose().as_bytes()).unwrap();
     let screened = prescreen(&bytes).unwrap();
     let verifier = Verifier::new(&[issuer.saml().unwrap().signer.certificate().clone()]).unwrap();
-    let verified = verifier.verify(&screened).unwrap();
-    (read(&verified).unwrap(), UnverifiedEnvelope::read(&screened).unwrap(), verified)
+    let signed = verifier.verify(&screened).unwrap();
+    (read(&signed).unwrap(), UnverifiedEnvelope::read(&screened).unwrap(), signed)
 }
 
 fn attribute<'a>(assertion: &'a Assertion, name: &str) -> &'a [String] {
@@ -246,10 +246,10 @@ fn an_encrypted_assertion_is_for_aws_alone_and_must_fit() {
     let verifier = Verifier::new(&[issuer.saml().unwrap().signer.certificate().clone()]).unwrap();
     let decryption = DecryptionKey::from_pem(&key).unwrap();
     let policy = encryption::Policy::default();
-    let verified = verifier
+    let signed = verifier
         .verify_encrypted(&screened, |element| encryption::decrypt(element, &[decryption], policy).ok().map(|text| text.to_vec()))
         .unwrap();
-    assert_eq!(read(&verified).unwrap().id, proof.id());
+    assert_eq!(read(&signed).unwrap().id, proof.id());
 
     let mut large = request();
     let tag = |n: usize| SessionTag { key: format!("{n}{}", "ü".repeat(126)), value: "𝐚".repeat(256), transitive: true };
