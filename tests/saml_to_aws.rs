@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use reqwest::{Client, redirect};
 use serde_json::Value;
-use support::{Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, SandboxAws, Scratch, Visitor, aws_cli};
+use support::{
+    Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, SandboxAws, Scratch, Visitor, aws_cli, chromium, node,
+};
 
 const TABLE: &str = "[trust.saml]\nregions = [\"eu-central-1\", \"eu-west-1\"]\n";
 
@@ -117,6 +119,20 @@ async fn credentials_and_the_console_by_saml() {
         assert!(!gateway.output().contains(&secret));
     }
     assert!(!gateway.output().contains("PHNhbWxw"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_goes_into_the_console_with_scripts_and_without() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let gateway = Gateway::start(&by_saml(&plan, &provider, aws.url(), TABLE), &Plan::env()).await;
+    let chromium = chromium();
+    let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap())];
+    node("tests/browser/console_post.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await.or_fail();
+    let entered: Vec<_> = aws.sandbox().ledger().iter().map(|issued| issued.role.name().to_owned()).collect();
+    assert_eq!(entered, ["PlatformAdmin", "PlatformAdmin"], "one session for each way");
+    assert_eq!(issuances(&gateway).len(), 3, "the response that was not used is recorded too");
 }
 
 /// Answers the first call as AWS answers a response that came too late, and passes the others on.
