@@ -62,6 +62,7 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
         client_secret: None,
         saml_partners: Vec::new(),
         issuers: vec![TrustedIssuer { issuer: config.issuer().to_owned(), audiences: vec![file.trust.audience.clone()] }],
+        saml_providers: Vec::new(),
         roles,
         gateway,
     })

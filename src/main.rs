@@ -65,6 +65,21 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Print the metadata that others are to know Rolegate by
+    Metadata {
+        #[command(subcommand)]
+        command: MetadataCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum MetadataCommand {
+    /// As SAML identity provider: what IAM's SAML provider is made from
+    Idp {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -82,6 +97,7 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Check { config } => check(&config),
         Command::Serve { config } => start(serve(&config)),
+        Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
         Command::Demo => start(demo::run()),
         Command::Test { config, watch } => answer(commands::test::run(&config, watch)),
         Command::Explain(arguments) => answer(commands::explain::run(&arguments)),
@@ -134,6 +150,14 @@ fn check(path: &std::path::Path) -> ExitCode {
                 file.rule.len()
             ))
         }
+    }
+}
+
+fn idp_metadata(path: &std::path::Path) -> ExitCode {
+    let made = config::load_with(path, startup::problems).and_then(|config| startup::idp_metadata(&config));
+    match made {
+        Ok(metadata) => print(&metadata),
+        Err(findings) => fail(&findings.to_string(), FINDINGS),
     }
 }
 

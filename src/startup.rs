@@ -13,15 +13,15 @@ use crate::access::{Policy, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{Config, Findings};
 use crate::gateway::Gateway;
 use crate::identity::ProviderId;
 use crate::identity::oidc::Provider;
 use crate::saml;
 use crate::settings::Problem;
-use crate::trust::Issuer;
 use crate::trust::keys::KeyRing;
+use crate::trust::{Issuer, SamlIssuer, SamlPlace};
 use crate::web::{ServerOptions, Site, SiteSettings, serve};
 
 /// What is made from the configuration alone, before anything is opened or asked.
@@ -37,10 +37,10 @@ struct Parts {
 /// Makes every part that the configuration describes, opens nothing, and tells what is wrong: what a check does beyond reading the file.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
-    parts(config).err().unwrap_or_default()
+    parts(config, SystemClock.now()).err().unwrap_or_default()
 }
 
-fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
+fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let file = &config.file;
     let mut problems = Vec::new();
     let public_url = keep(
@@ -49,7 +49,11 @@ fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
     );
     let policy = keep(policy(config), &mut problems);
     let keys = keep(KeyRing::load(&file.trust, &config.base, "trust"), &mut problems);
-    let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys));
+    let saml = file.trust.saml.as_ref().and_then(|settings| {
+        let place = SamlPlace { public_url: &file.public_url, signin_endpoint: file.aws.signin_endpoint.as_deref() };
+        keep(SamlIssuer::load(settings, &place, &config.base, "trust.saml", now), &mut problems)
+    });
+    let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys).with_saml(saml));
     let sts = keep(Sts::new(&file.aws), &mut problems);
     let mut providers = Vec::new();
     let mut console = None;
@@ -66,6 +70,22 @@ fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
             Ok(Parts { public_url, providers, policy, issuer, sts, console })
         }
         _ => Err(problems),
+    }
+}
+
+/// The metadata for IAM, without a server.
+///
+/// # Errors
+/// Every finding; and one for a key that is made at each start, because IAM would know it and nobody would sign with it.
+pub fn idp_metadata(config: &Config) -> Result<String, Findings> {
+    let issuer = parts(config, SystemClock.now()).map_err(|problems| config.locate(problems))?.issuer;
+    match issuer.saml() {
+        Some(saml) if !saml.is_ephemeral() => Ok(saml.metadata().to_owned()),
+        found => {
+            let path = if found.is_some() { "trust.saml" } else { "trust" };
+            let hint = "give [trust.saml] a signing_key and a certificate: docs/getting-started-aws.md tells how they are made";
+            Err(config.locate(vec![Problem::new(path, "there is no SAML key that would still sign tomorrow", hint)]))
+        }
     }
 }
 
@@ -99,7 +119,7 @@ pub fn redirect_uri(public_url: &Url, provider: &str) -> Url {
 /// # Errors
 /// Every finding, when something cannot be made or opened.
 pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, Findings> {
-    let parts = parts(config).map_err(|problems| config.locate(problems))?;
+    let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
     let audit_path = config.base.join(&config.file.audit.file);
     let audit = AuditLog::open(&audit_path).map_err(|error| {
@@ -181,6 +201,9 @@ pub async fn run(
     let gateway = gateway(config, Arc::new(SystemClock)).await?;
     if gateway.issuer.is_ephemeral() {
         tracing::warn!("the signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
+    }
+    if gateway.issuer.saml().is_some_and(SamlIssuer::is_ephemeral) {
+        tracing::warn!("the SAML signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
     }
     let audit = gateway.audit.clone();
     let site = site(config, gateway, banner);

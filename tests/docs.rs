@@ -9,11 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
+use chrono::TimeDelta;
 use regex::Regex;
+use rolegate::clock::{Clock, SystemClock};
+use rolegate::saml::sign::self_signed;
 use rolegate::trust::{SigningAlgorithm, keys};
 use rolegate::{config, startup};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 /// One page of the documentation.
 struct Page {
@@ -149,11 +153,20 @@ fn whole(part: &str) -> String {
     text
 }
 
+/// A key and its certificate, for examples that name both.
+static SAML: LazyLock<(SecretString, String)> = LazyLock::new(|| {
+    let key = keys::generate(SigningAlgorithm::Rs256).expect("a key can be made");
+    let certificate = self_signed(&key, "Rolegate", SystemClock.now(), TimeDelta::days(1)).expect("a certificate can be made");
+    (key, certificate)
+});
+
 /// Makes the files that a configuration names, each with what belongs in it.
 fn make_secrets(text: &str, folder: &Path) {
     std::fs::create_dir_all(folder.join("secrets")).expect("the folder can be made");
     for found in pattern(r#"file = "(secrets/[a-z0-9.-]+)""#).captures_iter(text) {
         let content = match &found[1] {
+            name if name.contains("saml-certificate") => SAML.1.clone(),
+            name if name.contains("saml-key") => SAML.0.expose_secret().to_owned(),
             name if name.contains("seal") => "ab".repeat(32),
             name if name.contains(".pem") => {
                 let made = keys::generate(SigningAlgorithm::Es256).expect("a key can be made");
@@ -204,6 +217,7 @@ fn an_example_that_is_wrong_is_found() {
         ("[[rule]]\nid = 'r'\ngroup_pattern = '('\naccounts = ['*']\nroles = ['R']\n", "pattern"),
         ("[trust]\nsigning_key = { file = \"missing.pem\" }\n", "missing.pem"),
         ("public_url = 'http://roles.example.org'\n", "plain http"),
+        ("[[rule]]\nid = 'r'\ngroups = ['g']\naccounts = ['*']\nroles = ['R']\noperation = 'saml'\n", "[trust.saml]"),
     ] {
         assert!(findings(part).contains(word), "{part}\n{}", findings(part));
     }

@@ -11,7 +11,7 @@ use super::accounts::{AccountSelector, roles_named, selected};
 use super::compile::Policy;
 use super::condition::Facts;
 use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
-use super::settings::{Carry, Operation};
+use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
     Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
@@ -233,6 +233,7 @@ struct Draft {
     entitlement: Entitlement,
     max_session: Option<Duration>,
     operation: Option<Operation>,
+    console: Option<ConsoleWay>,
     carry_tags: Option<Carry>,
     carry_source_identity: Option<Carry>,
     problems: Vec<(Carry, Denied)>,
@@ -247,6 +248,7 @@ impl Draft {
                 purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
                 operation: Operation::default(),
+                console: ConsoleWay::default(),
                 tags: Vec::new(),
                 carry_tags: Carry::default(),
                 carry_source_identity: Carry::default(),
@@ -255,6 +257,7 @@ impl Draft {
             },
             max_session: None,
             operation: None,
+            console: None,
             carry_tags: None,
             carry_source_identity: None,
             problems: Vec::new(),
@@ -275,6 +278,10 @@ impl Draft {
         match (self.operation, terms.operation) {
             (Some(one), Some(other)) if one != other => self.contradiction("operation"),
             (_, other) => self.operation = self.operation.or(other),
+        }
+        match (self.console, terms.console) {
+            (Some(one), Some(other)) if one != other => self.contradiction("console"),
+            (_, other) => self.console = self.console.or(other),
         }
         let carry = terms.carry_tags.unwrap_or_default();
         for (key, template, transitive) in &terms.tags {
@@ -303,6 +310,8 @@ impl Draft {
         let mut entitlement = self.entitlement;
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
+        let usual = if entitlement.operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
+        entitlement.console = self.console.unwrap_or(usual);
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
@@ -375,6 +384,7 @@ impl Entitlements {
             role: entitlement.role.clone(),
             account: Arc::clone(&entitlement.account),
             operation: entitlement.operation,
+            console: entitlement.console,
             duration,
             purpose: wish.purpose,
             session_name: self.names.session_name.clone()?,

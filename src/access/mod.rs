@@ -32,10 +32,10 @@ pub use explain::{Explanation, Grant, Miss, Missing};
 pub use naming::encode_name;
 pub use person::Person;
 pub use purposes::Purposes;
-pub use settings::{AccountSettings, Carry, Effect, NamingSettings, Operation, RuleSettings};
+pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
 pub use trial::{TestSettings, run_tests};
 
-use crate::arn::{AccountId, Partition, RoleArn};
+use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
 use crate::clock::Moment;
 
 /// The longest session that STS grants to a federated role (12 hours).
@@ -56,6 +56,12 @@ pub struct Account {
     pub partition: Partition,
     /// Labels for rules and pages, by key.
     pub tags: Vec<(String, String)>,
+    /// IAM's SAML provider in it, where it has a name of its own.
+    #[serde(skip)]
+    pub saml_provider: Option<SamlProviderArn>,
+    /// The id in the SAML provider's own sign-in address.
+    #[serde(skip)]
+    pub saml_acs_id: Option<String>,
 }
 
 /// What a role is wanted for.
@@ -120,6 +126,8 @@ pub struct Entitlement {
     pub max_session: Duration,
     /// How AWS is asked for it.
     pub operation: Operation,
+    /// How one gets into the console with it.
+    pub console: ConsoleWay,
     /// Session tags, values filled in, ordered by key.
     pub tags: Vec<SessionTag>,
     /// Whether the tags travel into the AWS session.
@@ -192,6 +200,7 @@ pub struct AssumeRequest {
     role: RoleArn,
     account: Arc<Account>,
     operation: Operation,
+    console: ConsoleWay,
     duration: Duration,
     purpose: Purpose,
     session_name: String,
@@ -220,6 +229,12 @@ impl AssumeRequest {
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
+    }
+
+    /// How one gets into the console.
+    #[must_use]
+    pub const fn console(&self) -> ConsoleWay {
+        self.console
     }
 
     /// How long the AWS session is to last.
@@ -290,11 +305,19 @@ impl AssumeRequest {
     /// A request that no rule granted, for the tests of what comes after a decision.
     pub(crate) fn for_tests(role: &str, duration: Duration) -> Self {
         let role: RoleArn = role.parse().unwrap();
-        let account = Account { id: role.account(), name: "Test".into(), partition: role.partition(), tags: Vec::new() };
+        let account = Account {
+            id: role.account(),
+            name: "Test".into(),
+            partition: role.partition(),
+            tags: Vec::new(),
+            saml_provider: None,
+            saml_acs_id: None,
+        };
         Self {
             role,
             account: Arc::new(account),
             operation: Operation::WebIdentity,
+            console: ConsoleWay::Federation,
             duration,
             purpose: Purpose::Credentials,
             session_name: "ana@example.org".into(),
@@ -309,5 +332,19 @@ impl AssumeRequest {
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {
         self.operation = operation;
+    }
+
+    pub(crate) fn set_account_for_tests(&mut self, change: impl FnOnce(&mut Account)) {
+        change(Arc::make_mut(&mut self.account));
+    }
+
+    pub(crate) fn set_tags_for_tests(&mut self, tags: Vec<SessionTag>) {
+        self.tags = tags;
+    }
+
+    pub(crate) fn set_names_for_tests(&mut self, session_name: &str, subject: &str, source_identity: Option<&str>) {
+        self.session_name = session_name.to_owned();
+        self.subject = subject.to_owned();
+        self.source_identity = source_identity.map(|name| (name.to_owned(), Carry::Required));
     }
 }

@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::accounts::{AccountSelector, Accounts, roles_named};
 use super::condition::Condition;
 use super::purposes::Purposes;
-use super::settings::{Carry, Effect, Operation, RuleSettings};
+use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
@@ -58,6 +58,7 @@ pub(super) enum Roles {
 pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
     pub(super) operation: Option<Operation>,
+    pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Vec<(String, Template, bool)>,
     pub(super) carry_tags: Option<Carry>,
     pub(super) carry_source_identity: Option<Carry>,
@@ -209,11 +210,12 @@ impl RuleCompiler<'_> {
         let settings = self.settings;
         let has_terms = settings.max_session.is_some()
             || settings.operation.is_some()
+            || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `tags` and `carry_…` out of it");
+            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `console`, `tags` and `carry_…` out of it");
         }
         if settings.until.is_some() {
             self.problem("until", "a deny rule does not run out", "take it out, and take the rule out when its time has come");
@@ -275,9 +277,25 @@ impl RuleCompiler<'_> {
             self.problem(
                 "operation",
                 "a forwarded token is the provider's own: it carries no tags and no source identity of ours",
-                "take them out of the rule, or use operation = \"web_identity\"",
+                "take them out of the rule, or use operation = \"web_identity\" or \"saml\"",
             );
         }
+        if settings.console == Some(ConsoleWay::Post) && settings.operation != Some(Operation::Saml) {
+            self.problem("console", "only a SAML response can be posted to AWS's sign-in page", "add operation = \"saml\" to the rule");
+        }
+        let tags = self.tags(pattern);
+        Terms {
+            max_session,
+            operation: settings.operation,
+            console: settings.console,
+            tags,
+            carry_tags: settings.carry_tags,
+            carry_source_identity: settings.carry_source_identity,
+        }
+    }
+
+    fn tags(&mut self, pattern: Option<&Regex>) -> Vec<(String, Template, bool)> {
+        let settings = self.settings;
         let mut lower_keys = BTreeSet::new();
         let mut tags = Vec::new();
         for (key, value) in &settings.tags {
@@ -309,13 +327,7 @@ impl RuleCompiler<'_> {
                 self.problem(&format!("transitive_tags[{index}]"), format!("`{key}` is no key of `tags`"), "name a tag of this rule");
             }
         }
-        Terms {
-            max_session,
-            operation: settings.operation,
-            tags,
-            carry_tags: settings.carry_tags,
-            carry_source_identity: settings.carry_source_identity,
-        }
+        tags
     }
 }
 

@@ -24,6 +24,13 @@ pub struct AccountSettings {
     /// Labels that rules select by (`tag:env=prod`) and that the portal shows.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// IAM's SAML provider in this account, by name or as a whole ARN, where it is not called as `trust.saml.provider_name` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saml_provider: Option<String>,
+    /// The id that AWS gave to the SAML provider of this account for its own sign-in address (`…/saml/acs/ID`), which an account that
+    /// demands encrypted assertions must use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saml_acs_id: Option<String>,
 }
 
 /// Whether a rule gives or takes.
@@ -46,13 +53,15 @@ pub enum Operation {
     WebIdentity,
     /// `AssumeRoleWithWebIdentity` with the person's own ID token, passed on as it came.
     ForwardedWebIdentity,
+    /// `AssumeRoleWithSAML` with a response that Rolegate mints. Needs `[trust.saml]`.
+    Saml,
 }
 
 impl Operation {
     /// Whether the proof is written by Rolegate, so that session tags and a source identity can be in it.
     #[must_use]
     pub const fn carries_attributes(self) -> bool {
-        matches!(self, Self::WebIdentity)
+        matches!(self, Self::WebIdentity | Self::Saml)
     }
 
     /// The name under which STS and CloudTrail know the call.
@@ -60,8 +69,20 @@ impl Operation {
     pub const fn sts_name(self) -> &'static str {
         match self {
             Self::WebIdentity | Self::ForwardedWebIdentity => "AssumeRoleWithWebIdentity",
+            Self::Saml => "AssumeRoleWithSAML",
         }
     }
+}
+
+/// How people get into the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsoleWay {
+    /// Rolegate takes credentials from STS and trades them for a sign-in address. The only way for an operation other than `saml`.
+    #[default]
+    Federation,
+    /// The browser posts the SAML response to AWS's sign-in page; STS is not called. The usual way for the operation `saml`.
+    Post,
 }
 
 /// Whether something travels into the AWS session.
@@ -120,6 +141,9 @@ pub struct RuleSettings {
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,
+    /// How people get into the console. Without it, `post` for the operation `saml` and `federation` for every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<ConsoleWay>,
     /// Session tags: AWS tag key to value, with `${claims.NAME}`, `${username}`, `${subject}`, `${provider}` or captures in it.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,

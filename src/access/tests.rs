@@ -254,6 +254,48 @@ fn rules_that_contradict_each_other_are_an_obstacle_not_a_choice() {
 }
 
 #[test]
+fn the_way_into_the_console_follows_from_the_operation_unless_a_rule_says_otherwise() {
+    let way = |keys: &str| {
+        let entitled = entitled(&format!("{ADMINS}\n{keys}"), &["aws-admins"]);
+        entitled.choose(&wish("arn:aws:iam::111122223333:role/Admin")).map(|request| (request.operation(), request.console()))
+    };
+    assert_eq!(way(""), Ok((Operation::WebIdentity, ConsoleWay::Federation)));
+    assert_eq!(way("operation = 'saml'"), Ok((Operation::Saml, ConsoleWay::Post)));
+    assert_eq!(way("operation = 'saml'\nconsole = 'federation'"), Ok((Operation::Saml, ConsoleWay::Federation)));
+    let second = ADMINS.replace("id = \"admins\"", "id = \"more\"");
+    let other = |keys: &str| way(&format!("operation = 'saml'\nconsole = 'federation'\n{second}\n{keys}"));
+    assert_eq!(other(""), Ok((Operation::Saml, ConsoleWay::Federation)));
+    assert_eq!(other("operation = 'saml'\nconsole = 'post'"), Err(Denied::Contradiction("console".into())));
+    assert_eq!(other("operation = 'web_identity'"), Err(Denied::Contradiction("operation".into())));
+    refused(&format!("{ADMINS}\nconsole = 'post'"), "rule[0].console", "only a SAML response");
+    refused("[[rule]]\nid = 'd'\neffect = 'deny'\neveryone = true\nconsole = 'post'", "rule[0]", "grants no session");
+}
+
+#[test]
+fn an_account_has_its_own_saml_provider_in_its_own_account_and_partition() {
+    let compiled = |keys: &str| {
+        let text = format!("[[account]]\nid = '111122223333'\nname = 'Production'\n{keys}");
+        let file: File = toml::from_str(&text).unwrap();
+        Policy::compile(&file.account, &[], &file.naming, &[])
+    };
+    for text in ["Other", "arn:aws:iam::111122223333:saml-provider/Other"] {
+        let policy = compiled(&format!("saml_provider = '{text}'\nsaml_acs_id = 'SAMLX1'")).unwrap();
+        let account = policy.account("Production").unwrap();
+        assert_eq!(account.saml_provider.as_ref().unwrap().as_str(), "arn:aws:iam::111122223333:saml-provider/Other");
+        assert_eq!(account.saml_acs_id.as_deref(), Some("SAMLX1"));
+    }
+    for (keys, path) in [
+        ("saml_provider = 'a/b'", "account[0].saml_provider"),
+        ("saml_provider = 'arn:aws:iam::444455556666:saml-provider/Other'", "account[0].saml_provider"),
+        ("saml_provider = 'arn:aws-cn:iam::111122223333:saml-provider/Other'", "account[0].saml_provider"),
+        ("saml_acs_id = 'a/../b'", "account[0].saml_acs_id"),
+        ("saml_acs_id = ''", "account[0].saml_acs_id"),
+    ] {
+        assert_eq!(compiled(keys).unwrap_err()[0].path, path, "{keys}");
+    }
+}
+
+#[test]
 fn what_is_sent_only_where_allowed_can_be_left_out() {
     let dev = wish("arn:aws:iam::444455556666:role/Dev");
     let strict = entitled(TAGGED, &["g"]).choose(&dev).unwrap();

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use url::Url;
 
 pub use failure::{Failure, Trouble};
-pub use issue::{ConsoleEntry, Issued, LaidDown};
+pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 

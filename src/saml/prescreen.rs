@@ -47,6 +47,12 @@ impl Screened<'_> {
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted
     }
+
+    /// Whether there is a signature over this. That it is a good one is not said.
+    #[must_use]
+    pub fn has_signature(&self, over: Over) -> bool {
+        self.signatures.iter().any(|signature| signature.over == over)
+    }
 }
 
 /// Screens a posted response.

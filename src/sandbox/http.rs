@@ -11,8 +11,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use url::{Url, form_urlencoded};
 
-/// Bodies above this are refused: room for the longest token and policy that STS takes.
-pub(super) const BODY_LIMIT: usize = 64 * 1024;
+/// Bodies above this are refused: room for the longest SAML response that STS takes, every character escaped.
+pub(super) const BODY_LIMIT: usize = 320 * 1024;
 
 /// Parameters of a query or a posted form, each at most once.
 pub(super) struct Params(HashMap<String, String>);

@@ -7,7 +7,7 @@
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `logout` | `/logout`, `/signed-out` |
-//! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents |
+//! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
 //! handler is in `unfit`; `connection` ends a connection whose next request does not come.
@@ -61,6 +61,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/healthz", read_only, get_or_head().to(plain::health)),
         page("/readyz", read_only, get_or_head().to(plain::ready)),
         page("/static/{file}", read_only, get_or_head().to(plain::asset)),
+        page("/saml/idp/metadata", read_only, get_or_head().to(plain::saml_metadata)),
         page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];

@@ -4,6 +4,7 @@
 //! that in them. Every form carries the csrf token of [`Shell`].
 
 mod access;
+mod console_post;
 mod credentials;
 mod entry;
 mod error;
@@ -18,6 +19,7 @@ use std::fmt;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 pub use access::{Account, Go, NoRoles, Offer, Portal, Role, Target};
+pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, Notice, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};

@@ -50,6 +50,11 @@ impl Visitor {
         self.cookies.values().cloned().collect()
     }
 
+    /// The cookies as they are sent to pages of the gateway, for a request that a test makes itself.
+    pub(crate) fn cookie_header(&self) -> String {
+        self.cookies_for("/")
+    }
+
     async fn go(&mut self, mut method: Method, mut url: Url, mut form: Option<(String, String)>) -> Page {
         for _ in 0..20 {
             let mut request = self.client.request(method, url.clone()).header(COOKIE, self.cookies_for(url.path()));

@@ -65,8 +65,14 @@ fn asked(text: &str, ip: Option<&str>, change: impl FnOnce(&mut Identity)) -> Re
     let (person, context) = (Person::from(&who), Context { now, ip: ip.map(|ip| ip.parse().unwrap()) });
     let facts = Facts::of(&person, &context);
     let role: RoleArn = "arn:aws:iam::111122223333:role/Admin".parse().unwrap();
-    let account =
-        Account { id: role.account(), name: "Production".into(), partition: role.partition(), tags: vec![("env".into(), "prod".into())] };
+    let account = Account {
+        id: role.account(),
+        name: "Production".into(),
+        partition: role.partition(),
+        tags: vec![("env".into(), "prod".into())],
+        saml_provider: None,
+        saml_acs_id: None,
+    };
     let condition = Condition::parse(text).unwrap_or_else(|refused| panic!("{text}: {}", refused.message));
     condition.holds(&facts, Purpose::Console, Some((&role, &account))).map_err(|failed| failed.to_string())
 }

@@ -31,6 +31,7 @@ async fn world() -> World {
         client_secret: Some("a secret: with %/colon".to_owned().into()),
         saml_partners: Vec::new(),
         issuers: Vec::new(),
+        saml_providers: Vec::new(),
         roles: Vec::new(),
     };
     let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));

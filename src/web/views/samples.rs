@@ -278,6 +278,40 @@ impl Credentials<'static> {
     }
 }
 
+impl ConsolePost<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let page = |region: Option<&'static str>, next: Option<&'static str>| Self {
+            shell: shell(true),
+            account: "Production".into(),
+            role: "PlatformAdmin".into(),
+            role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
+            duration: 3600,
+            destination: Some("https://console.aws.amazon.com/s3".into()),
+            endpoint: "https://eu-central-1.signin.aws.amazon.com/saml".into(),
+            region: region.map(Into::into),
+            response: "PHNhbWxwOlJlc3BvbnNlPlNBTVBMRQ==".into(),
+            relay_state: "https://console.aws.amazon.com/s3".into(),
+            next_attempt: 1,
+            next_region: next.map(Into::into),
+        };
+        let hostile = Self {
+            shell: hostile_shell(),
+            account: HOSTILE.into(),
+            role: HOSTILE.into(),
+            role_arn: HOSTILE.into(),
+            destination: Some(HOSTILE.into()),
+            endpoint: HOSTILE.into(),
+            region: Some(HOSTILE.into()),
+            response: HOSTILE.into(),
+            relay_state: HOSTILE.into(),
+            next_region: Some(HOSTILE.into()),
+            ..page(None, None)
+        };
+        let regional = page(Some("eu-central-1"), Some("eu-west-1"));
+        vec![("console-post", page(None, None)), ("console-post-regional", regional), ("console-post-hostile", hostile)]
+    }
+}
+
 impl CredentialsGone<'static> {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
         vec![("credentials-gone", Self { shell: shell(true) }), ("credentials-gone-hostile", Self { shell: hostile_shell() })]

@@ -41,6 +41,7 @@ async fn world() -> World {
         client_secret: None,
         saml_partners: vec![partner],
         issuers: Vec::new(),
+        saml_providers: Vec::new(),
         roles: Vec::new(),
     };
     let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
