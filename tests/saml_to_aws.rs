@@ -73,7 +73,7 @@ async fn moto_reads_the_response_and_the_aws_cli_uses_what_it_bought() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_and_the_console_by_saml() {
+async fn s27_each_response_that_is_minted_is_recorded() {
     let plan = Plan::new();
     let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
     let aws = SandboxAws::start(&plan.url()).await;

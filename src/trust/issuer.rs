@@ -36,6 +36,9 @@ pub enum SigningFailed {
     /// A rule wants a SAML response, and `[trust.saml]` is missing.
     #[error("SAML is not configured")]
     NoSaml,
+    /// The person's own response does not offer the role.
+    #[error("the person's own SAML response does not offer this role")]
+    NotOffered,
     /// The SAML response is longer than STS takes.
     #[error("the SAML response has more than 100000 characters, and STS takes no longer one")]
     TooLarge,

@@ -1,5 +1,6 @@
 //! Makes AWS believe it: web identity tokens, SAML responses, the keys behind them, and what IAM must be told.
 
+mod forwarded;
 mod issuer;
 pub mod keys;
 mod saml;
@@ -9,6 +10,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use forwarded::{AddressedToAws, Encoded, forward_saml};
 pub use issuer::{Issuer, SigningFailed};
 pub use saml::{NextEndpoint, SamlIssuer, SamlPlace, SignInEndpoint, SignInPost};
 pub use settings::{SamlTrustSettings, SigningAlgorithm, TrustSettings};

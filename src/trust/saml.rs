@@ -21,7 +21,7 @@ use crate::saml::write::metadata::IdpMetadata;
 use crate::settings::{Problem, SecretRef};
 
 /// STS takes no longer `SAMLAssertion`, in characters of base64 (API reference, `AssumeRoleWithSAML`).
-const LONGEST_ASSERTION: usize = 100_000;
+pub(super) const LONGEST_ASSERTION: usize = 100_000;
 
 const KEY_HINT: &str =
     "make both: openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=Rolegate -keyout saml-key.pem -out saml-certificate.pem";

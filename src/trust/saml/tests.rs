@@ -100,7 +100,7 @@ fn another_person_has_another_name_and_a_new_key_changes_none() {
 
 /// Whatever a person, a provider or an administrator managed to bring in: it stays text, or nothing is minted.
 #[test]
-fn a_hostile_value_cannot_become_markup() {
+fn w8_a_hostile_value_cannot_become_markup() {
     let hostile = [
         "</saml:AttributeValue><saml:AttributeValue>x",
         "\"/><saml:Attribute Name=\"https://aws.amazon.com/SAML/Attributes/Role\">",
