@@ -16,9 +16,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use forging_idp::{ForgingIdp, Signer};
 use jsonwebtoken::Algorithm;
 use rolegate::clock::{Clock, Moment, SystemClock};
-use rolegate::identity::PendingLogin;
 use rolegate::identity::jwt::{Expected, KeySet, Unverified};
 use rolegate::identity::oidc::{Callback, Provider};
+use rolegate::identity::{LoginSecrets, PendingLogin};
 use serde_json::json;
 
 const CLIENT: &str = "rolegate";
@@ -54,11 +54,10 @@ fn callback(criterion: &mut Criterion) {
 
     let pending = PendingLogin {
         provider: provider.id().clone(),
-        nonce: begun.nonce,
-        verifier: begun.verifier,
         browser: String::new(),
         return_to: "/".into(),
         begun: now,
+        secrets: LoginSecrets::Oidc { nonce: begun.nonce, verifier: begun.verifier.clone() },
     };
     let answer = Callback { state: "state".into(), code: Some("code-1".into()), ..Callback::default() };
     criterion.bench_function("oidc-callback/complete-over-loopback", |bencher| {
@@ -66,7 +65,7 @@ fn callback(criterion: &mut Criterion) {
     });
 
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let form = format!("grant_type=authorization_code&code=code-1&code_verifier={}", pending.verifier);
+    let form = format!("grant_type=authorization_code&code=code-1&code_verifier={}", begun.verifier);
     let alone = || async { client.post(format!("{}/token", idp.base)).body(form.clone()).send().await.unwrap().bytes().await.unwrap() };
     criterion.bench_function("oidc-callback/loopback-alone", |bencher| bencher.to_async(&runtime).iter(alone));
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use url::Url;
@@ -108,6 +109,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         clock,
         limits: config.file.session,
         public_url: parts.public_url,
+        unsolicited: AtomicU64::new(0),
     })
 }
 
@@ -121,6 +123,8 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         trusted_proxies: server.trusted_proxies.clone(),
         body_limit: server.body_limit,
         request_timeout: server.request_timeout.0,
+        sign_in_rate: server.sign_in_rate,
+        sign_in_burst: server.sign_in_burst,
     };
     Site::new(gateway, settings)
 }

@@ -460,6 +460,8 @@ fn the_reference_tells_the_true_defaults() {
         ("[server]", "request_timeout", file.server.request_timeout.to_string()),
         ("[server]", "body_limit", file.server.body_limit.to_string()),
         ("[server]", "shutdown_grace", file.server.shutdown_grace.to_string()),
+        ("[server]", "sign_in_rate", file.server.sign_in_rate.to_string()),
+        ("[server]", "sign_in_burst", file.server.sign_in_burst.to_string()),
         ("[store]", "url", file.store.url.clone()),
         ("[audit]", "file", file.audit.file.display().to_string()),
         ("[session]", "idle", file.session.idle.to_string()),

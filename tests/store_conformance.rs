@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use redis_server::{Redis, free_port};
 use rolegate::store::{Key, MemoryStore, Purpose, SessionId, State, Store};
 use serde_json::{Value, json};
@@ -289,9 +290,11 @@ async fn c2_nothing_in_redis_is_readable() {
 
     let vault = redis.vault().await;
     let state = State::random();
-    let login = json!({ "provider": "canaryprovider", "nonce": "canary-nonce", "verifier": "canary-verifier", "browser": "canary-browser",
-        "return_to": "/canary-return", "begun": "2026-01-01T08:00:00Z" });
-    vault.begin_login(&state, &serde_json::from_value(login).unwrap()).await.unwrap();
+    let login = json!({ "provider": "canaryprovider", "browser": "canary-browser", "return_to": "/canary-return",
+        "begun": "2026-01-01T08:00:00Z", "secrets": { "oidc": { "nonce": "canary-nonce", "verifier": "canary-verifier" } } });
+    let ticket = vault.ticket(&state, &serde_json::from_value(login).unwrap()).unwrap();
+    assert!(vault.pending(&state, &ticket).is_some());
+    assert!(vault.claim_login(&state, TimeDelta::minutes(10)).await.unwrap());
     let session = session();
     let id = vault.open_session(&session, HOUR).await.unwrap();
     assert!(vault.session(&id, session.created, HOUR).await.unwrap().is_some());
@@ -301,7 +304,6 @@ async fn c2_nothing_in_redis_is_readable() {
     let dump = redis.dump();
     // The taking is listened to as well.
     assert!(vault.take_handover::<Value>(&id, &handover).await.unwrap().is_some());
-    assert!(vault.take_login(&state).await.unwrap().is_some());
     assert_eq!(vault.close_all("canaryprovider+canary-subject").await, Ok(1));
     sleep(millis(200)).await;
     monitor.kill().unwrap();
@@ -316,7 +318,9 @@ async fn c2_nothing_in_redis_is_readable() {
                 "{name} does not show the {purpose} record: the test looks in the wrong place"
             );
         }
-        for secret in [&state.expose(), &id.expose(), &handover.expose(), "canary", "subject", "department", "secret_access_key"] {
+        for secret in
+            [&state.expose(), &ticket.expose(), &id.expose(), &handover.expose(), "canary", "subject", "department", "secret_access_key"]
+        {
             assert!(!contains(sink, secret), "{name} shows {secret}");
         }
     }
@@ -345,6 +349,18 @@ async fn a_dead_redis_fails_fast_and_a_new_one_is_used_without_a_new_store() {
     assert!(store.claim(&key("used"), HOUR).await.unwrap());
     store.put(&key("a"), b"y".into(), HOUR).await.unwrap();
     assert_eq!(store.take(&key("a")).await.unwrap(), Some(b"y".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_full_is_not_good() {
+    let redis = Redis::start(&["--maxmemory-policy", "noeviction"]);
+    let store = redis.store(&json!({}));
+    store.ping().await.unwrap();
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert!(store.put(&key("a"), b"x".into(), HOUR).await.is_err());
+    assert!(store.ping().await.is_err(), "what takes no session must not say that it is good");
+    redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    store.ping().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

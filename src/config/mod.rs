@@ -40,7 +40,7 @@ pub struct ConfigFile {
     /// The HTTP server.
     #[serde(default)]
     pub server: ServerSettings,
-    /// Where sessions and pending logins are kept.
+    /// Where sessions are kept.
     #[serde(default)]
     pub store: StoreSettings,
     /// How long people stay signed in to Rolegate.

@@ -24,6 +24,10 @@ pub struct ServerSettings {
     pub body_limit: usize,
     /// How long requests may go on after the signal to stop, 10 minutes at most.
     pub shutdown_grace: Span,
+    /// How many sign-ins one address (in IPv6 one /64) may begin or finish in a second, over time, 1 to 10000. Each sign-in is two.
+    pub sign_in_rate: u32,
+    /// How many of them at once, after a pause, 1 to 100000. Raise both if many people come from one address, as behind a common NAT.
+    pub sign_in_burst: u32,
     /// The number of worker threads, 1 to 512. Without it, one for each processor core.
     pub workers: Option<usize>,
 }
@@ -36,6 +40,8 @@ impl Default for ServerSettings {
             request_timeout: Span::seconds(30),
             body_limit: 65_536,
             shutdown_grace: Span::seconds(10),
+            sign_in_rate: 20,
+            sign_in_burst: 200,
             workers: None,
         }
     }
@@ -74,6 +80,15 @@ impl ServerSettings {
                 "choose 10 minutes or less",
             ));
         }
+        for (key, value, most) in [("sign_in_rate", self.sign_in_rate, 10_000), ("sign_in_burst", self.sign_in_burst, 100_000)] {
+            if !(1..=most).contains(&value) {
+                problems.push(Problem::new(
+                    format!("{path}.{key}"),
+                    format!("a {key} of {value} is out of range"),
+                    format!("choose between 1 and {most}"),
+                ));
+            }
+        }
         if self.workers.is_some_and(|workers| !(1..=512).contains(&workers)) {
             problems.push(Problem::new(
                 format!("{path}.workers"),
@@ -110,6 +125,8 @@ mod tests {
             request_timeout: Span::seconds(0),
             body_limit: 10,
             shutdown_grace: Span::seconds(601),
+            sign_in_rate: 0,
+            sign_in_burst: 100_001,
             workers: Some(0),
             ..ServerSettings::default()
         };
@@ -118,7 +135,15 @@ mod tests {
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(
             paths,
-            ["server.trusted_proxies[1]", "server.request_timeout", "server.body_limit", "server.shutdown_grace", "server.workers"]
+            [
+                "server.trusted_proxies[1]",
+                "server.request_timeout",
+                "server.body_limit",
+                "server.shutdown_grace",
+                "server.sign_in_rate",
+                "server.sign_in_burst",
+                "server.workers"
+            ]
         );
     }
 }

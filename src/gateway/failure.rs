@@ -47,7 +47,12 @@ pub struct Failure {
 impl Failure {
     /// Logs the reason and makes the failure. Called where the failure is noticed and nowhere else.
     pub fn logged(trouble: Trouble, reason: &dyn fmt::Display) -> Self {
-        let failure = Self { trouble, incident: incident_id() };
+        Self::logged_under(incident_id(), trouble, reason)
+    }
+
+    /// [`Self::logged`] under the incident of an event that is in the audit trail already.
+    pub(super) fn logged_under(incident: String, trouble: Trouble, reason: &dyn fmt::Display) -> Self {
+        let failure = Self { trouble, incident };
         tracing::warn!(incident = %failure.incident, kind = failure.kind(), reason = %reason, "refused or failed");
         failure
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use url::Url;
 
-/// The longest path that is kept over a sign-in.
-const LONGEST: usize = 2048;
+/// The longest path that is kept over a sign-in, in bytes: up to four sealed ones travel in a browser's cookies.
+const LONGEST: usize = 512;
 
 /// A path and query of the gateway itself, parsed and rebuilt: no text that a browser could read as another site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,9 @@ impl LocalPath {
         {
             return Some(Self::home());
         }
-        Some(Self(url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))))
+        let local = url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        // What had to be percent-encoded has grown.
+        (local.len() <= LONGEST).then_some(Self(local))
     }
 
     /// The path, or the start page where it is none of ours.
@@ -106,5 +108,12 @@ mod tests {
             assert_eq!(LocalPath::parse(text), None, "{text:?}");
         }
         assert_eq!(LocalPath::parse(&format!("/{}", "a".repeat(3000))), None);
+    }
+
+    #[test]
+    fn w09_what_is_too_long_to_be_carried_leads_home() {
+        for (text, kept) in [("x".repeat(LONGEST - 1), true), ("x".repeat(LONGEST), false), ("ä".repeat(LONGEST / 3), false)] {
+            assert_eq!(LocalPath::parse_or_home(Some(&format!("/{text}"))).as_str() != "/", kept, "{}", text.len());
+        }
     }
 }

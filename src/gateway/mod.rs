@@ -11,6 +11,7 @@ mod sign_in;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use url::Url;
@@ -18,7 +19,7 @@ use url::Url;
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, Issued, LaidDown};
 pub use local_path::LocalPath;
-pub use sign_in::{LogoutScope, SignedIn, SignedOut};
+pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 
 use crate::access::{Context, Entitlements, Policy};
 use crate::audit::{AuditLog, Kind, Outcome};
@@ -36,7 +37,7 @@ pub struct Gateway {
     pub providers: Vec<Provider>,
     /// Accounts and rules in force.
     pub policy: ArcSwap<Policy>,
-    /// Pending logins, sessions and hand-overs.
+    /// Sessions and hand-overs, and the seal on pending logins.
     pub vault: Vault,
     /// What makes AWS believe who asks.
     pub issuer: Issuer,
@@ -52,6 +53,8 @@ pub struct Gateway {
     pub limits: SessionSettings,
     /// The gateway's own public URL, without a trailing slash in its path.
     pub public_url: Url,
+    /// How many answers belonged to no login that was begun in their browser.
+    pub unsolicited: AtomicU64,
 }
 
 /// Who is on the wire, for the record and for conditions; never a proof of anything.

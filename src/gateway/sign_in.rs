@@ -1,5 +1,6 @@
 //! In and out: a login is begun, comes back, opens a session, and ends.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use url::Url;
@@ -9,8 +10,17 @@ use super::{Caller, Failure, Gateway, LocalPath, Trouble};
 use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
 use crate::identity::oidc::{Callback, Provider};
-use crate::identity::{Identity, PendingLogin, Rejected};
-use crate::store::{BrowserId, Session, SessionId, State};
+use crate::identity::{Identity, LoginSecrets, PendingLogin, Rejected};
+use crate::store::{BrowserId, LoginTicket, Session, SessionId, State};
+
+/// A login that was begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Where to send the browser.
+    pub url: Url,
+    /// What the browser must bring along when it comes back, at most [`PendingLogin::LIFE`] later.
+    pub ticket: LoginTicket,
+}
 
 /// A login that came back well.
 #[derive(Debug)]
@@ -41,30 +51,50 @@ pub struct SignedOut {
     pub at_provider: Option<Url>,
 }
 
+/// What a browser brings along to finish a login. All of it was given to it earlier, and none of it is believed before it was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Returning<'a> {
+    /// The browser's own id, if it has one.
+    pub browser: Option<&'a BrowserId>,
+    /// The logins that were begun in it.
+    pub tickets: &'a [LoginTicket],
+    /// The session that it has now, which the new one replaces.
+    pub session: Option<&'a SessionId>,
+}
+
 impl Gateway {
-    /// Begins a login: remembers it, bound to the browser, and says where to send the browser.
+    /// Begins a login: says where to send the browser, and what it must bring along when it comes back. The store is not asked, so that
+    /// logins which nobody finishes fill nothing.
     ///
     /// # Errors
-    /// [`Trouble::UnknownProvider`], [`Trouble::ProviderUnavailable`], [`Trouble::Store`].
-    pub async fn begin(&self, provider: &str, browser: &BrowserId, return_to: &LocalPath, hint: Option<&str>) -> Result<Url, Failure> {
+    /// [`Trouble::UnknownProvider`], [`Trouble::ProviderUnavailable`], [`Trouble::Signing`].
+    pub async fn begin(&self, provider: &str, browser: &BrowserId, return_to: &LocalPath, hint: Option<&str>) -> Result<Begun, Failure> {
         let provider = self.known(provider)?;
         let now = self.now();
         let state = State::random();
         let begun = provider.begin(&state.expose(), hint, now).await.map_err(|rejected| refusal(provider, &rejected))?;
         let pending = PendingLogin {
             provider: provider.id().clone(),
-            nonce: begun.nonce,
-            verifier: begun.verifier,
             browser: browser.digest(),
             return_to: return_to.to_string(),
             begun: now,
+            secrets: LoginSecrets::Oidc { nonce: begun.nonce, verifier: begun.verifier },
         };
-        self.vault.begin_login(&state, &pending).await.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        Ok(begun.url)
+        let ticket = self.vault.ticket(&state, &pending).map_err(|error| Failure::logged(Trouble::Signing, &error))?;
+        Ok(Begun { url: begun.url, ticket })
     }
 
-    /// Finishes a login: takes the pending one (once), verifies the answer, records it, and opens a session under a new id. A session
-    /// that the browser had before is closed.
+    /// Which of a browser's tickets a state belongs to, if any: that one is used up by the answer, however it ends.
+    #[must_use]
+    pub fn ticket_of(&self, state: &str, tickets: &[LoginTicket]) -> Option<usize> {
+        let state = State::parse(state)?;
+        tickets.iter().position(|ticket| self.vault.pending(&state, ticket).is_some())
+    }
+
+    /// Finishes a login: finds the pending one, uses it up, verifies the answer, records it, and opens a session under a new id. A
+    /// session that the browser had before is closed.
+    ///
+    /// An answer to nothing that was begun in this browser is logged and counted, and not recorded: anybody can send any number of them.
     ///
     /// # Errors
     /// [`Trouble::SignInExpired`], [`Trouble::SignInRefused`], [`Trouble::ProviderUnavailable`], [`Trouble::Store`], [`Trouble::Audit`].
@@ -72,17 +102,21 @@ impl Gateway {
         &self,
         provider: &str,
         callback: &Callback,
-        browser: Option<&BrowserId>,
-        before: Option<&SessionId>,
+        returning: Returning<'_>,
         caller: &Caller,
     ) -> Result<SignedIn, Failure> {
         let provider = self.known(provider)?;
-        let verified = match self.pending(provider, callback, browser).await? {
-            Ok(pending) => provider.complete(callback, &pending, self.now()).await.map(|identity| (identity, pending)),
+        let Some((state, pending)) = self.pending(&callback.state, returning.tickets) else {
+            let total = self.unsolicited.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::info!(total, provider = %provider.id(), "an answer to no login that was begun in its browser");
+            return Err(refusal(provider, &Rejected::UnknownState));
+        };
+        let verified = match self.use_up(provider, &state, &pending, returning.browser).await? {
+            Ok(()) => provider.complete(callback, &pending, self.now()).await,
             Err(rejected) => Err(rejected),
         };
-        let (identity, pending) = match verified {
-            Ok(verified) => verified,
+        let identity = match verified {
+            Ok(identity) => identity,
             Err(rejected) => {
                 let failure = refusal(provider, &rejected);
                 let event = self.event(Kind::SignIn, Outcome::Refused, caller).at_provider(provider.id()).because(rejected);
@@ -90,28 +124,36 @@ impl Gateway {
                 return Err(failure);
             }
         };
-        self.end_previous(before).await;
+        self.end_previous(returning.session).await;
         self.record(&self.event(Kind::SignIn, Outcome::Ok, caller).about(&identity)).await?;
         self.open(identity, &pending, caller).await
     }
 
-    /// Takes the pending login of a state. The outer error is the store's; the inner one is the answer's.
-    async fn pending(
+    /// The pending login of a state, out of the tickets that the browser brought along.
+    fn pending(&self, state: &str, tickets: &[LoginTicket]) -> Option<(State, PendingLogin)> {
+        let state = State::parse(state)?;
+        let pending = tickets.iter().find_map(|ticket| self.vault.pending(&state, ticket))?;
+        Some((state, pending))
+    }
+
+    /// Uses a pending login up, for the one answer that may have it. An answer that is refused before leaves it to the honest one. The
+    /// outer error is the store's; the inner one is the answer's.
+    async fn use_up(
         &self,
         provider: &Provider,
-        callback: &Callback,
+        state: &State,
+        pending: &PendingLogin,
         browser: Option<&BrowserId>,
-    ) -> Result<Result<PendingLogin, Rejected>, Failure> {
-        let Some(state) = State::parse(&callback.state) else { return Ok(Err(Rejected::UnknownState)) };
-        let taken = self.vault.take_login(&state).await.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        let Some(pending) = taken else { return Ok(Err(Rejected::UnknownState)) };
+    ) -> Result<Result<(), Rejected>, Failure> {
         if browser.is_none_or(|browser| browser.digest() != pending.browser) {
             return Ok(Err(Rejected::OtherBrowser));
         }
         if pending.provider != *provider.id() {
             return Ok(Err(Rejected::OtherProvider));
         }
-        Ok(Ok(pending))
+        let Some(left) = pending.left(self.now()) else { return Ok(Err(Rejected::Stale)) };
+        let claimed = self.vault.claim_login(state, left).await.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        Ok(if claimed { Ok(()) } else { Err(Rejected::Replayed) })
     }
 
     /// Closes the session that a login replaces. If the store cannot do it now, opening the new one fails too.
@@ -191,7 +233,7 @@ impl Gateway {
 fn refusal(provider: &Provider, rejected: &Rejected) -> Failure {
     let name = provider.name().to_owned();
     let trouble = match rejected {
-        Rejected::UnknownState | Rejected::OtherBrowser | Rejected::Stale => Trouble::SignInExpired,
+        Rejected::UnknownState | Rejected::Replayed | Rejected::OtherBrowser | Rejected::Stale => Trouble::SignInExpired,
         Rejected::Unavailable(_) => Trouble::ProviderUnavailable(name),
         _ => Trouble::SignInRefused(name, rejected.clone()),
     };

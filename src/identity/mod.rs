@@ -13,6 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -185,26 +186,49 @@ impl<'de> Deserialize<'de> for UpstreamToken {
     }
 }
 
-/// A login that was begun and waits for the provider's answer. Single use, bound to one browser, ten minutes old at most.
+/// A login that was begun and waits for the provider's answer. Single use, bound to one browser, [`PendingLogin::LIFE`] old at most.
 #[derive(Serialize, Deserialize)]
 pub struct PendingLogin {
     /// The provider that was asked; an answer by any other is refused.
     pub provider: ProviderId,
-    /// The nonce that the ID token must carry (OpenID Connect Core 3.1.2.1).
-    pub nonce: String,
-    /// The PKCE verifier (RFC 7636) that redeems the code.
-    pub verifier: String,
     /// The hash of the browser's own cookie: another browser cannot finish this login.
     pub browser: String,
     /// Where in the gateway the person wanted to go: a local path, checked.
     pub return_to: String,
     /// When it was begun.
     pub begun: Moment,
+    /// What the answer must match, by the protocol that was spoken.
+    pub secrets: LoginSecrets,
+}
+
+/// What a login's answer must match. An answer of one protocol is never held against the secrets of another.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginSecrets {
+    /// OpenID Connect.
+    Oidc {
+        /// The nonce that the ID token must carry (OpenID Connect Core 3.1.2.1).
+        nonce: String,
+        /// The PKCE verifier (RFC 7636) that redeems the code.
+        verifier: String,
+    },
+}
+
+impl PendingLogin {
+    /// How long a login may wait for its answer.
+    pub const LIFE: TimeDelta = TimeDelta::minutes(10);
+
+    /// How long the login may still wait; none if it has waited too long.
+    #[must_use]
+    pub fn left(&self, now: Moment) -> Option<TimeDelta> {
+        let left = Self::LIFE - (now - self.begun);
+        (left >= TimeDelta::zero()).then_some(left)
+    }
 }
 
 impl fmt::Debug for PendingLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nonce and verifier are what an attacker who saw the code still lacks.
+        // Its secrets are what an attacker who saw the code still lacks.
         f.debug_struct("PendingLogin").field("provider", &self.provider).field("begun", &self.begun).finish_non_exhaustive()
     }
 }
@@ -218,9 +242,12 @@ pub enum Rejected {
     /// No code in the answer.
     #[error("the answer has no code")]
     NoCode,
-    /// No login of that state is pending: replayed, expired, or never ours.
+    /// The browser brought no login of that state along: expired, finished, begun elsewhere, or never ours.
     #[error("no login with this state is pending")]
     UnknownState,
+    /// The login of that state was finished before: the answer is played again.
+    #[error("the login was finished before")]
+    Replayed,
     /// The login was begun in another browser.
     #[error("the login was begun in another browser")]
     OtherBrowser,

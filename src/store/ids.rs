@@ -69,7 +69,7 @@ secret_id! {
     BrowserId
 }
 secret_id! {
-    /// The `state` of an authorization request (RFC 6749 section 4.1.1): names a pending login.
+    /// The `state` of an authorization request (RFC 6749 section 4.1.1): names a pending login, and is what its ticket opens for.
     State
 }
 secret_id! {

@@ -16,9 +16,15 @@ const OVERHEAD: u32 = 256;
 /// How far the cache's own count may lag behind what was just put in (its write queue), in entries.
 const LAG: u64 = 1024;
 
+/// The room that a session should find, in bytes, for the store to count as good.
+const SESSION_ROOM: usize = 16 * 1024;
+
 /// A bounded store in memory. When it is full it refuses: to evict would sign people out, or let a used mark be used again.
+///
+/// Values, marks and indexes have each their own room: who is not signed in can cause marks, and must not take the room of sessions by it.
 pub struct MemoryStore {
     values: Cache<Key, Arc<Entry>>,
+    marks: Cache<Key, Arc<Entry>>,
     indexes: Mutex<Indexes>,
     epoch: Epoch,
     max_bytes: u64,
@@ -67,33 +73,28 @@ impl Epoch {
 }
 
 impl MemoryStore {
-    /// An empty store that holds at most about this many bytes of records, and a quarter of them again for the index.
+    /// An empty store that holds at most about this many bytes of values, and a quarter of them again for marks, and for the index.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         let epoch = Epoch(Instant::now());
-        let values = Cache::builder()
-            .weigher(|_: &Key, entry: &Arc<Entry>| u32::try_from(entry.value.len()).unwrap_or(u32::MAX).saturating_add(OVERHEAD))
-            .expire_after(epoch)
-            .build();
-        Self { values, indexes: Mutex::default(), epoch, max_bytes }
+        let cache = || {
+            Cache::builder()
+                .weigher(|_: &Key, entry: &Arc<Entry>| u32::try_from(entry.value.len()).unwrap_or(u32::MAX).saturating_add(OVERHEAD))
+                .expire_after(epoch)
+                .build()
+        };
+        Self { values: cache(), marks: cache(), indexes: Mutex::default(), epoch, max_bytes }
     }
 
     fn entry(&self, value: Vec<u8>, ttl: Duration) -> Arc<Entry> {
         Arc::new(Entry { value: value.into(), deadline: AtomicU64::new(self.epoch.now().saturating_add(millis(ttl))) })
     }
 
-    /// Refuses when a value of this length has no place any more.
-    fn make_room(&self, length: usize) -> Result<(), StoreUnavailable> {
-        let wanted = u64::try_from(length).unwrap_or(u64::MAX).saturating_add(OVERHEAD.into());
-        let lag = LAG.saturating_mul(wanted);
-        if self.values.weighted_size().saturating_add(lag) > self.max_bytes {
-            // Near the bound the count must be exact, and what has expired must go first.
-            self.values.run_pending_tasks();
-            if self.values.weighted_size().saturating_add(wanted) > self.max_bytes {
-                return Err(StoreUnavailable::new("the memory store is full"));
-            }
-        }
-        Ok(())
+    /// Refuses when there is no place for another member of an index.
+    fn index_room(&self, indexes: &mut Indexes) -> Result<(), StoreUnavailable> {
+        let max = self.max_bytes / 4 / u64::from(OVERHEAD);
+        indexes.sweep_when_due(self.epoch.now(), max);
+        if indexes.members as u64 >= max { Err(full("indexes")) } else { Ok(()) }
     }
 
     fn live(&self, key: &Key) -> Option<Arc<Entry>> {
@@ -113,7 +114,7 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn put(&self, key: &Key, value: Vec<u8>, ttl: Duration) -> Result<(), StoreUnavailable> {
-        self.make_room(value.len())?;
+        room(&self.values, self.max_bytes, value.len()).ok_or_else(|| full("sessions"))?;
         self.values.insert(key.clone(), self.entry(value, ttl));
         Ok(())
     }
@@ -134,8 +135,8 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable> {
-        self.make_room(0)?;
-        Ok(self.values.entry_by_ref(key).or_insert_with(|| self.entry(Vec::new(), ttl)).is_fresh())
+        room(&self.marks, self.max_bytes / 4, 0).ok_or_else(|| full("marks"))?;
+        Ok(self.marks.entry_by_ref(key).or_insert_with(|| self.entry(Vec::new(), ttl)).is_fresh())
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
@@ -143,14 +144,9 @@ impl Store for MemoryStore {
     }
 
     async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable> {
-        let now = self.epoch.now();
-        let max = self.max_bytes / 4 / u64::from(OVERHEAD);
         let mut indexes = self.indexes();
-        indexes.sweep_when_due(now, max);
-        if indexes.members as u64 >= max {
-            return Err(StoreUnavailable::new("the memory store is full"));
-        }
-        indexes.add(index, member, now.saturating_add(millis(ttl)));
+        self.index_room(&mut indexes)?;
+        indexes.add(index, member, self.epoch.now().saturating_add(millis(ttl)));
         Ok(())
     }
 
@@ -167,8 +163,25 @@ impl Store for MemoryStore {
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {
-        Ok(())
+        room(&self.values, self.max_bytes, SESSION_ROOM).ok_or_else(|| full("sessions"))?;
+        self.index_room(&mut self.indexes())
     }
+}
+
+/// Nothing, when a value of this length has no place any more.
+fn room(cache: &Cache<Key, Arc<Entry>>, max: u64, length: usize) -> Option<()> {
+    let wanted = u64::try_from(length).unwrap_or(u64::MAX).saturating_add(OVERHEAD.into());
+    let lag = LAG.saturating_mul(wanted);
+    if cache.weighted_size().saturating_add(lag) > max {
+        // Near the bound the count must be exact, and what has expired must go first.
+        cache.run_pending_tasks();
+        return (cache.weighted_size().saturating_add(wanted) <= max).then_some(());
+    }
+    Some(())
+}
+
+fn full(of: &str) -> StoreUnavailable {
+    StoreUnavailable::new(format!("the memory store has no room for more {of}"))
 }
 
 /// Members and their deadlines, by index.
@@ -224,13 +237,44 @@ mod tests {
         for n in 0..10 {
             store.put(&key(n), vec![7; 1000], hour).await.unwrap();
         }
-        assert_eq!(store.put(&key(10), vec![7; 1000], hour).await, Err(StoreUnavailable::new("the memory store is full")));
-        assert!(store.claim(&key(11), hour).await.is_err());
+        assert_eq!(store.put(&key(10), vec![7; 1000], hour).await, Err(full("sessions")));
+        assert!(store.claim(&key(11), hour).await.unwrap(), "marks have room of their own");
         for n in 0..10 {
             assert!(store.get_and_touch(&key(n), hour).await.unwrap().is_some(), "{n}");
         }
         assert_eq!(store.delete(&[key(3)]).await, Ok(1));
         store.put(&key(10), vec![7; 1000], hour).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn w09_marks_never_take_the_room_of_sessions() {
+        let store = MemoryStore::new(1 << 20);
+        let hour = Duration::from_hours(1);
+        let mut marks = 0;
+        while store.claim(&key(marks), hour).await.is_ok() {
+            marks += 1;
+            assert!(marks < 1 << 20, "marks have no bound");
+        }
+        assert_eq!(u64::from(marks), (1 << 20) / 4 / u64::from(OVERHEAD));
+        assert!(!store.claim(&key(0), hour).await.unwrap_or_default(), "what is marked stays marked");
+        store.ping().await.unwrap();
+        store.put(&key(0), vec![7; 900_000], hour).await.unwrap();
+        store.index_add(&key(0), &key(0), hour).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_has_no_room_for_sessions_says_so_when_it_is_asked() {
+        let hour = Duration::from_hours(1);
+        let store = MemoryStore::new(1 << 20);
+        store.ping().await.unwrap();
+        store.put(&key(0), vec![7; 1_035_000], hour).await.unwrap();
+        assert_eq!(store.ping().await, Err(full("sessions")));
+        store.delete(&[key(0)]).await.unwrap();
+        store.ping().await.unwrap();
+        for n in 0..(1 << 20) / 4 / OVERHEAD {
+            store.index_add(&key(0), &key(n), hour).await.unwrap();
+        }
+        assert_eq!(store.ping().await, Err(full("indexes")));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Remembers pending logins, sessions and hand-overs, sealed.
+//! Remembers sessions and hand-overs, and what was used up, sealed; pending logins it seals for their browsers to keep.
 //!
 //! Two levels. A [`Store`] is dumb: bytes under a [`Key`], each with an expiry, each operation one round trip. The [`Vault`] above it
 //! knows what the bytes mean and seals them ([`seal`]): who reads the store, or writes to it, learns nothing and forges nothing.
@@ -8,6 +8,7 @@ mod memory;
 mod redis;
 pub mod seal;
 mod settings;
+mod ticket;
 mod vault;
 
 use std::borrow::Cow;
@@ -23,12 +24,13 @@ pub use ids::{BrowserId, HandoverId, SessionId, State};
 pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
 pub use settings::{SessionSettings, StoreSettings};
-pub use vault::{HANDOVER_LIFE, PENDING_LOGIN_LIFE, Session, Vault};
+pub use ticket::LoginTicket;
+pub use vault::{HANDOVER_LIFE, Session, Vault};
 
 /// What a record is for. Part of its key and of what its seal is bound to, so that none can stand in for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// A login that waits for the provider's answer.
+    /// A login that was begun. Its browser keeps it, sealed; the store learns of it when its one answer has come.
     Login,
     /// A signed-in session.
     Session,
@@ -115,7 +117,7 @@ pub trait Store: Send + Sync {
     /// Takes a value out. Of any number of callers at once, exactly one gets it.
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable>;
 
-    /// Marks a key as used. True for exactly one caller until the mark expires.
+    /// Marks a key as used. True for exactly one caller until the mark expires. Keys of marks hold nothing else.
     async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable>;
 
     /// Deletes records, not atomically; says how many were there.
@@ -130,7 +132,7 @@ pub trait Store: Send + Sync {
     /// Takes a member out of an index.
     async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable>;
 
-    /// Whether the store answers.
+    /// Whether the store answers, and takes sessions.
     async fn ping(&self) -> Result<(), StoreUnavailable>;
 }
 

@@ -9,7 +9,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Key, Store, StoreUnavailable, millis};
+use super::{Key, Purpose, Store, StoreUnavailable, millis};
 
 /// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -19,6 +19,9 @@ const RESPONSE: Duration = Duration::from_secs(2);
 const DEADLINE: Duration = Duration::from_millis(2500);
 /// How often the connection may be built anew because the server refuses it.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long what tries whether Redis takes something is kept.
+const PROBE_MILLIS: u64 = 1000;
 
 /// Adds a member, drops expired ones, and lets the set live as long as its last member. Scores are milliseconds of Redis's own clock.
 const INDEX_ADD: &str = r"
@@ -217,7 +220,8 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {
-        let mut commands = redis::pipe();
-        self.run(commands.cmd("PING").ignore(), Twice::Same).await
+        // A write, because a Redis that is full, or a replica, answers and takes nothing.
+        let probe = Key::of(Purpose::Used, b"is anybody there");
+        self.run(pipe("SET", &probe).arg("1").arg("PX").arg(PROBE_MILLIS).ignore(), Twice::Same).await
     }
 }

@@ -18,7 +18,7 @@ use crate::settings::{Problem, SecretRef, Span};
 /// How much a memory store may hold before it refuses.
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Where sessions and pending logins are kept.
+/// Where sessions are kept.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {

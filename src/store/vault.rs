@@ -1,20 +1,22 @@
-//! What is kept, by its meaning: pending logins, sessions, hand-overs. Everything is sealed on its way into the store.
+//! What is kept, by its meaning: sessions and hand-overs in the store, pending logins at their browsers. Everything is sealed on its way.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::ids::{HandoverId, SessionId, State};
-use super::seal::SealKeys;
+use super::seal::{SealKeys, Unsealed};
+use super::ticket::LoginTicket;
 use super::{Key, Purpose, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
-/// How long a login may wait for the provider's answer.
-pub const PENDING_LOGIN_LIFE: Duration = Duration::from_mins(10);
+/// How much longer than its login a mark that it was used lives, because instances' clocks may differ.
+const CLOCKS_APART: Duration = Duration::from_mins(1);
 /// How long something may be on its way from the click to the page.
 pub const HANDOVER_LIFE: Duration = Duration::from_mins(1);
 
@@ -43,20 +45,29 @@ impl Vault {
         Self { store, keys: Arc::new(keys) }
     }
 
-    /// Remembers a login until its answer comes, for [`PENDING_LOGIN_LIFE`] at most.
+    /// Seals a login for its browser to keep until the answer comes. The store is not asked.
     ///
     /// # Errors
-    /// [`StoreUnavailable`]: the login must not be begun.
-    pub async fn begin_login(&self, state: &State, login: &PendingLogin) -> Result<(), StoreUnavailable> {
-        self.put(&state.key(), login, PENDING_LOGIN_LIFE).await
+    /// [`Unsealed`]: the login cannot be begun.
+    pub fn ticket(&self, state: &State, login: &PendingLogin) -> Result<LoginTicket, Unsealed> {
+        let plain = serde_json::to_vec(login).map(Zeroizing::new).map_err(|_| Unsealed)?;
+        Ok(LoginTicket::new(login.begun.timestamp(), self.keys.seal(&state.key(), &plain)?))
     }
 
-    /// Takes a pending login out, for the one answer that may have it. None: used, expired, or never ours.
+    /// The login of a ticket, if the ticket was made for this state: no other opens.
+    #[must_use]
+    pub fn pending(&self, state: &State, ticket: &LoginTicket) -> Option<PendingLogin> {
+        let plain = self.keys.open(&state.key(), ticket.sealed()).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    /// Uses a login up: true for exactly one answer. `left` is how long the login could still wait.
     ///
     /// # Errors
     /// [`StoreUnavailable`]: the answer must be refused.
-    pub async fn take_login(&self, state: &State) -> Result<Option<PendingLogin>, StoreUnavailable> {
-        self.take(&state.key()).await
+    pub async fn claim_login(&self, state: &State, left: TimeDelta) -> Result<bool, StoreUnavailable> {
+        let left = left.to_std().unwrap_or_default();
+        self.store.claim(&state.key(), left + CLOCKS_APART).await
     }
 
     /// Opens a session under a new id. It ends after `idle` without use, and at `session.expires` in any case.
@@ -135,7 +146,7 @@ impl Vault {
         self.store.claim(&Key::of(purpose, name), ttl).await
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and takes sessions.
     ///
     /// # Errors
     /// [`StoreUnavailable`] with the cause.

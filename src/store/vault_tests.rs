@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::super::MemoryStore;
 use super::*;
+use crate::identity::LoginSecrets;
 
 const IDLE: Duration = Duration::from_hours(1);
 
@@ -26,11 +27,10 @@ fn session(subject: &str) -> Session {
 fn login() -> PendingLogin {
     PendingLogin {
         provider: "okta".parse().unwrap(),
-        nonce: "n".into(),
-        verifier: "v".into(),
         browser: "b".into(),
         return_to: "/".into(),
         begun: now(),
+        secrets: LoginSecrets::Oidc { nonce: "canary-nonce".into(), verifier: "canary-verifier".into() },
     }
 }
 
@@ -40,13 +40,44 @@ fn vault() -> (Arc<MemoryStore>, Vault) {
 }
 
 #[tokio::test]
-async fn a_login_is_taken_once() {
+async fn o04_a_ticket_opens_for_its_own_state_alone_and_shows_nothing() {
+    let (_, vault) = vault();
+    let (state, other) = (State::random(), State::random());
+    let ticket = vault.ticket(&state, &login()).unwrap();
+    let carried = LoginTicket::parse(&ticket.expose()).unwrap();
+    assert_eq!(vault.pending(&state, &carried).unwrap().begun, now());
+    assert!(vault.pending(&other, &carried).is_none());
+    // Another vault has another key.
+    assert!(Vault::new(Arc::new(MemoryStore::new(1 << 20)), SealKeys::random()).pending(&state, &carried).is_none());
+    let sealed = carried.sealed();
+    assert!(!sealed.windows(6).any(|window| window == b"canary"));
+    for at in 0..sealed.len() {
+        let mut tampered = sealed.clone();
+        tampered[at] ^= 1;
+        assert!(vault.pending(&state, &LoginTicket::new(0, tampered)).is_none(), "byte {at}");
+    }
+    // The moment in the clear decides nothing.
+    assert_eq!(vault.pending(&state, &LoginTicket::new(0, sealed)).unwrap().begun, now());
+}
+
+/// Attack C4: what is sealed as a session is no pending login, whatever its browser says.
+#[tokio::test]
+async fn c4_a_sealed_record_is_no_ticket() {
+    let (store, vault) = vault();
+    let id = vault.open_session(&session("ana"), IDLE).await.unwrap();
+    let record = store.get(&id.key()).await.unwrap().unwrap();
+    let state = State::parse(&id.expose()).unwrap();
+    assert!(vault.pending(&state, &LoginTicket::new(0, record)).is_none());
+}
+
+#[tokio::test]
+async fn o04_a_login_is_used_up_by_one_answer() {
     let (_, vault) = vault();
     let state = State::random();
-    vault.begin_login(&state, &login()).await.unwrap();
-    assert!(vault.take_login(&State::random()).await.unwrap().is_none());
-    assert_eq!(vault.take_login(&state).await.unwrap().unwrap().verifier, "v");
-    assert!(vault.take_login(&state).await.unwrap().is_none());
+    let left = login().left(now()).unwrap();
+    assert_eq!(vault.claim_login(&state, left).await, Ok(true));
+    assert_eq!(vault.claim_login(&state, left).await, Ok(false));
+    assert_eq!(vault.claim_login(&State::random(), left).await, Ok(true));
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::cookies::Kind;
-use super::site::Site;
+use super::limit;
 use super::trouble::{PageError, html, redirect};
 use super::views::{Continue, EmailForm, Notice, Provider, SignIn};
 use super::visitor::{Visitor, check};
-use crate::gateway::LocalPath;
+use crate::gateway::{Begun, LocalPath, Returning};
 use crate::identity::oidc::Callback;
+use crate::store::LoginTicket;
 
 #[derive(Deserialize)]
 pub(super) struct ChooseQuery {
@@ -30,7 +31,7 @@ pub(super) async fn choose(visitor: Visitor, query: web::Query<ChooseQuery>) -> 
 
 fn sign_in(visitor: &Visitor, next: &LocalPath, notice: Option<Notice<'_>>, email: EmailForm<'_>) -> HttpResponse {
     let gateway = &visitor.site.gateway;
-    let last_used = |id: &str| visitor.last_provider.as_deref() == Some(id);
+    let last_used = |id: &str| visitor.jar.last_provider.as_deref() == Some(id);
     let mut providers: Vec<_> = gateway
         .providers
         .iter()
@@ -70,6 +71,9 @@ pub(super) struct EmailQuery {
 
 /// `POST /login`: finds the provider by the domain of an e-mail address. The address travels to nobody but that provider.
 pub(super) async fn by_email(visitor: Visitor, form: web::Form<EmailQuery>) -> Result<HttpResponse, PageError> {
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
     check(&visitor.browser.expose(), &form.csrf)?;
     let next = LocalPath::parse_or_home(form.next.as_deref());
     let email: String = form.email.trim().chars().take(254).collect();
@@ -78,10 +82,10 @@ pub(super) async fn by_email(visitor: Visitor, form: web::Form<EmailQuery>) -> R
         return Ok(sign_in(&visitor, &next, None, EmailForm { value: email.into(), problem: Some(problem.into()) }));
     };
     let (id, name) = (provider.id().to_string(), provider.name().to_owned());
-    let url = visitor.site.gateway.begin(&id, &visitor.browser, &next, Some(&email)).await?;
+    let Begun { url, ticket } = visitor.site.gateway.begin(&id, &visitor.browser, &next, Some(&email)).await?;
     let page = Continue { shell: visitor.site.shell(visitor.csrf(), None), destination: name.into(), url: url.as_str().into() };
     let mut response = html(&page);
-    started(&visitor.site, &id, &mut response);
+    started(&visitor, &id, &ticket, &mut response);
     Ok(response)
 }
 
@@ -92,28 +96,44 @@ pub(super) struct BeginQuery {
 
 /// `GET /login/{provider}`: on to the provider.
 pub(super) async fn begin(visitor: Visitor, provider: web::Path<String>, query: web::Query<BeginQuery>) -> Result<HttpResponse, PageError> {
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
     let next = LocalPath::parse_or_home(query.next.as_deref());
-    let url = visitor.site.gateway.begin(&provider, &visitor.browser, &next, None).await?;
+    let Begun { url, ticket } = visitor.site.gateway.begin(&provider, &visitor.browser, &next, None).await?;
     let mut response = redirect(url.as_str()).finish();
     remember_browser(&visitor, &mut response);
-    started(&visitor.site, &provider, &mut response);
+    started(&visitor, &provider, &ticket, &mut response);
     Ok(response)
 }
 
-fn started(site: &Site, provider: &str, response: &mut HttpResponse) {
-    let _ = response.add_cookie(&site.cookies.write(Kind::LastProvider, provider.to_owned()));
+/// What the browser keeps of a login that was begun.
+fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, response: &mut HttpResponse) {
+    let cookies = visitor.site.cookies;
+    let _ = response.add_cookie(&cookies.write(Kind::LastProvider, provider.to_owned()));
+    let _ = response.add_cookie(&cookies.write(Kind::Login(visitor.jar.slot()), ticket.expose()));
 }
 
-/// `GET /callback/{provider}`: the provider's answer.
-pub(super) async fn callback(
-    visitor: Visitor,
-    provider: web::Path<String>,
-    query: web::Query<Callback>,
-) -> Result<HttpResponse, PageError> {
-    let browser = (!visitor.browser_is_new).then_some(&visitor.browser);
+/// `GET /callback/{provider}`: the provider's answer. It takes its pending login from the browser, however it ends.
+pub(super) async fn callback(visitor: Visitor, provider: web::Path<String>, query: web::Query<Callback>) -> HttpResponse {
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return refusal;
+    }
     let gateway = &visitor.site.gateway;
-    let signed_in = gateway.complete(&provider, &query, browser, visitor.session_id.as_ref(), &visitor.caller).await?;
-    let mut response = redirect(signed_in.return_to.as_str()).finish();
-    let _ = response.add_cookie(&visitor.site.cookies.write(Kind::Session, signed_in.session.expose()));
-    Ok(response)
+    let (slots, tickets) = visitor.jar.logins();
+    let browser = (!visitor.browser_is_new).then_some(&visitor.browser);
+    let returning = Returning { browser, tickets: &tickets, session: visitor.session_id.as_ref() };
+    let cookies = visitor.site.cookies;
+    let mut response = match gateway.complete(&provider, &query, returning, &visitor.caller).await {
+        Ok(signed_in) => {
+            let mut response = redirect(signed_in.return_to.as_str()).finish();
+            let _ = response.add_cookie(&cookies.write(Kind::Session, signed_in.session.expose()));
+            response
+        }
+        Err(failure) => HttpResponse::from_error(PageError::from(failure)),
+    };
+    if let Some(slot) = gateway.ticket_of(&query.state, &tickets).and_then(|used| slots.get(used)) {
+        let _ = response.add_cookie(&cookies.clear(Kind::Login(*slot)));
+    }
+    response
 }

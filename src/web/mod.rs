@@ -14,6 +14,7 @@
 mod cookies;
 mod guard;
 mod issue;
+mod limit;
 mod login;
 mod logout;
 mod plain;

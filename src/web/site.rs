@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::cookies::Cookies;
+use super::limit::SignInLimit;
 use super::views::{Shell, Text, Who};
 use crate::arn::Partition;
 use crate::gateway::{Caller, Gateway};
@@ -29,6 +30,10 @@ pub struct SiteSettings {
     pub body_limit: usize,
     /// How long a request may take, from its head to its answer.
     pub request_timeout: std::time::Duration,
+    /// How many sign-ins one address may begin or finish in a second, over time.
+    pub sign_in_rate: u32,
+    /// How many of them at once, after a pause.
+    pub sign_in_burst: u32,
 }
 
 /// The gateway with what its pages need. Made once, shared by all workers.
@@ -41,6 +46,7 @@ pub struct Site {
     pub(super) origin: String,
     pub(super) content_security_policy: String,
     pub(super) is_https: bool,
+    pub(super) sign_in_limit: SignInLimit,
 }
 
 impl Site {
@@ -58,7 +64,8 @@ impl Site {
              base-uri 'none'"
         );
         let origin = gateway.public_url.origin().ascii_serialization();
-        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https }
+        let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
+        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https, sign_in_limit }
     }
 
     /// The path under which the issuer's documents stand, without a trailing slash.

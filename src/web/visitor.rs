@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
 
-use super::cookies::Kind;
+use super::cookies::Jar;
 use super::site::Site;
 use super::trouble::PageError;
 use crate::gateway::{Caller, LocalPath};
@@ -22,7 +22,8 @@ pub(super) struct Visitor {
     /// The browser's own id; a new one where the browser had none.
     pub(super) browser: BrowserId,
     pub(super) browser_is_new: bool,
-    pub(super) last_provider: Option<String>,
+    /// All cookies, among them the pending logins.
+    pub(super) jar: Jar,
     /// The path and query that were asked for, to come back to after a sign-in.
     asked_for: String,
 }
@@ -42,10 +43,9 @@ impl FromRequest for Visitor {
         let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
             return ready(Err(PageError::NotFound));
         };
-        let read = |kind| site.cookies.read(request, kind);
-        let session_id = read(Kind::Session).as_deref().and_then(SessionId::parse);
-        let known = read(Kind::Browser).as_deref().and_then(BrowserId::parse);
-        let last_provider = read(Kind::LastProvider);
+        let jar = site.cookies.read(request);
+        let session_id = jar.session.as_deref().and_then(SessionId::parse);
+        let known = jar.browser.as_deref().and_then(BrowserId::parse);
         // A form cannot be sent again after a sign-in, and its address shows nothing to who comes by GET.
         let is_page = request.method() == Method::GET;
         let asked_for = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string).unwrap_or_default();
@@ -54,7 +54,7 @@ impl FromRequest for Visitor {
             session_id,
             browser_is_new: known.is_none(),
             browser: known.unwrap_or_else(BrowserId::random),
-            last_provider,
+            jar,
             asked_for,
             site,
         }))

@@ -20,7 +20,7 @@ use data_encoding::BASE64URL_NOPAD;
 use forging_idp::{Answer, ForgingIdp, Signer};
 use rolegate::clock::Moment;
 use rolegate::identity::oidc::{Begun, Callback, Provider};
-use rolegate::identity::{Identity, PendingLogin, ProviderSettings, Rejected};
+use rolegate::identity::{Identity, LoginSecrets, PendingLogin, ProviderSettings, Rejected};
 use serde_json::{Value, json};
 
 static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("rsa-1"));
@@ -62,11 +62,10 @@ fn scene() -> Scene {
 fn pending(begun: &Begun) -> PendingLogin {
     PendingLogin {
         provider: "forged".parse().unwrap(),
-        nonce: begun.nonce.clone(),
-        verifier: begun.verifier.clone(),
         browser: "browser".into(),
         return_to: "/".into(),
         begun: now(),
+        secrets: LoginSecrets::Oidc { nonce: begun.nonce.clone(), verifier: begun.verifier.clone() },
     }
 }
 

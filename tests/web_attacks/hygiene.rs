@@ -1,4 +1,4 @@
-//! W9 in part: limits, odd requests, and an orderly end.
+//! W9: limits, floods, odd requests, and an orderly end.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -33,6 +33,54 @@ async fn w09_a_slow_request_is_cut_off() {
     let answer = cut_off.await.unwrap().unwrap();
     assert!(answer.is_empty() || answer.contains("408"), "{answer}");
     assert_eq!(Browser::new(&world).get("/healthz").await.status, 200);
+}
+
+#[actix_web::test]
+async fn w09_a_login_that_is_begun_costs_the_store_nothing_and_is_finished_only_with_it() {
+    let seal = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(seal.path(), "5".repeat(64)).unwrap();
+    // Nobody listens at this port, so whatever touches the store fails.
+    let store = format!("[store]\nurl = \"redis://127.0.0.1:9\"\nseal_keys = [{{ file = \"{}\" }}]\n[audit]", seal.path().display());
+    let world = World::with(|config| config.replace("[audit]", &store)).await;
+    let mut ana = Browser::new(&world);
+    let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
+    assert!(callback.contains("code="), "{callback}");
+    ana.get(&callback).await.assert_page(503, "memory does not answer");
+    assert_eq!(ana.session(), "");
+    // A path too long to be carried is not carried.
+    let mut long = Browser::new(&world);
+    assert_eq!(long.get(&format!("/login/sandbox?next=/{}", "x".repeat(2000))).await.status, 303);
+    assert!(long.cookies["rolegate-login-1"].len() < 600, "{:?}", long.cookies);
+}
+
+#[actix_web::test]
+async fn w09_who_signs_in_too_often_from_one_address_waits_and_others_do_not() {
+    let limited = "workers = 1\nsign_in_rate = 1\nsign_in_burst = 6\ntrusted_proxies = [\"127.0.0.0/8\"]";
+    let world = World::with(|config| config.replace("workers = 1", limited)).await;
+    let mut ana = Browser::new(&world);
+    let from = |browser: &Browser, method: Method, to: &str, ip: &str| browser.request(method, to).header("x-forwarded-for", ip);
+    let csrf = ana.get("/login").await.csrf();
+    let mut refused = Vec::new();
+    for (method, path, body) in [
+        (Method::GET, "/login/sandbox", String::new()),
+        (Method::GET, "/callback/sandbox?state=x", String::new()),
+        (Method::POST, "/login", form(&[("csrf", &csrf), ("email", "ana@example.com")])),
+    ] {
+        for _ in 0..3 {
+            let request = from(&ana, method.clone(), path, "203.0.113.9").header("sec-fetch-site", "same-origin");
+            let answer = ana.send(request.header("content-type", "application/x-www-form-urlencoded").body(body.clone())).await;
+            refused.push(answer.status == 429);
+            if answer.status == 429 {
+                answer.assert_page(429, "Too many sign-ins at once");
+                assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+                assert_eq!(answer.header("cache-control"), "no-store");
+            }
+        }
+    }
+    // The clock of the machine runs: at least the last one is one too many.
+    assert!(refused[..6].iter().all(|refused| !refused) && refused[8], "{refused:?}");
+    assert_eq!(ana.send(from(&ana, Method::GET, "/login/sandbox", "203.0.113.10")).await.status, 303);
+    assert_eq!(ana.get("/healthz").await.status, 200);
 }
 
 #[actix_web::test]

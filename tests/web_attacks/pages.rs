@@ -117,17 +117,21 @@ async fn w06_cookies_are_hardened() {
     let mut ana = Browser::new(&plain);
     let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
     let set = cookies(&ana.get(&callback).await);
-    assert_eq!(set.len(), 1);
-    for part in ["rolegate-session=", "HttpOnly", "SameSite=Lax", "Path=/"] {
-        assert!(set[0].contains(part), "{set:?}");
+    assert_eq!(set.len(), 2);
+    for (cookie, start) in set.iter().zip(["rolegate-session=", "rolegate-login-1=;"]) {
+        assert!(cookie.starts_with(start), "{set:?}");
+        for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+            assert!(cookie.contains(part), "{set:?}");
+        }
+        assert!(!cookie.contains("Domain"), "{set:?}");
     }
-    assert!(!set[0].contains("Domain"), "{set:?}");
     assert_eq!(ana.session().len(), 43, "256 bits");
 
     let https =
         World::with(|config| config.replacen("public_url = \"http://127.0.0.1", "public_url = \"https://gate.example\" #", 1)).await;
     let set = cookies(&Browser::new(&https).get("/login/sandbox").await);
-    assert!(set.len() >= 2, "{set:?}");
+    assert_eq!(set.len(), 3, "{set:?}");
+    assert!(set.iter().any(|cookie| cookie.starts_with("__Host-rolegate-login-1=") && cookie.contains("Max-Age=600")), "{set:?}");
     for cookie in set {
         assert!(cookie.starts_with("__Host-rolegate-"), "{cookie}");
         for part in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
@@ -137,6 +141,18 @@ async fn w06_cookies_are_hardened() {
     }
     let answer = Browser::new(&https).get("/login").await;
     assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+}
+
+#[actix_web::test]
+async fn w06_what_others_set_for_this_host_locks_nobody_out() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let mut cookie = b"theme=caf\xe9; ".to_vec();
+    cookie.extend(format!("rolegate-session={}", ana.session()).bytes());
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+    let header = reqwest::header::HeaderValue::from_bytes(&cookie).unwrap();
+    let answer = ana.send(client.get(&world.base).header("cookie", header)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 #[actix_web::test]

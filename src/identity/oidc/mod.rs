@@ -17,7 +17,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::TimeDelta;
 use url::Url;
 
 use self::cache::{Cache, PACE};
@@ -26,12 +25,10 @@ use self::exchange::Tokens;
 use self::metadata::Metadata;
 use super::http::Http;
 use super::jwt::{Expected, KeySet, Signed, Unverified};
-use super::{Claims, Identity, PendingLogin, ProviderId, ProviderSettings, Rejected};
+use super::{Claims, Identity, LoginSecrets, PendingLogin, ProviderId, ProviderSettings, Rejected};
 use crate::clock::Moment;
 use crate::settings::Problem;
 
-/// How long a login may wait for its answer.
-pub const PENDING_LIFE: TimeDelta = TimeDelta::minutes(10);
 /// A code longer than this, in bytes, is nobody's.
 const MAX_CODE: usize = 4096;
 /// The longest ID token that is put into a logout URL; servers refuse longer ones.
@@ -61,9 +58,9 @@ impl fmt::Debug for Provider {
 pub struct Begun {
     /// The authorization request.
     pub url: Url,
-    /// The nonce, for [`PendingLogin::nonce`].
+    /// The nonce, for [`LoginSecrets::Oidc`].
     pub nonce: String,
-    /// The PKCE verifier, for [`PendingLogin::verifier`].
+    /// The PKCE verifier, for [`LoginSecrets::Oidc`].
     pub verifier: String,
 }
 
@@ -155,7 +152,7 @@ impl Provider {
         self.0.checked.email_domains.iter().any(|served| served.eq_ignore_ascii_case(domain))
     }
 
-    /// Begins a login. `state` is the caller's: 256 random bits under which it keeps the [`PendingLogin`]. `hint` is what the person
+    /// Begins a login. `state` is the caller's: 256 random bits that the [`PendingLogin`] is sealed for. `hint` is what the person
     /// typed to say who they are; the provider may prefill it.
     ///
     /// # Errors
@@ -176,19 +173,20 @@ impl Provider {
         if pending.provider != *self.id() {
             return Err(Rejected::OtherProvider);
         }
-        if now - pending.begun > PENDING_LIFE {
+        if pending.left(now).is_none() {
             return Err(Rejected::Stale);
         }
+        let LoginSecrets::Oidc { nonce, verifier } = &pending.secrets;
         let code = self.unverified_code(callback)?;
         let metadata = self.metadata(now).await?;
         if metadata.names_itself && callback.iss.is_none() {
             return Err(Rejected::WrongIssuerParameter);
         }
-        let redeemed = exchange::redeem(&self.0.http, &self.0.checked, &metadata, code, &pending.verifier, now).await;
+        let redeemed = exchange::redeem(&self.0.http, &self.0.checked, &metadata, code, verifier, now).await;
         let mut tokens = self.noting(redeemed, now)?;
         let token = tokens.id_token.take().ok_or(Rejected::Malformed("the provider sent none: is `openid` among the client's scopes?"))?;
         let mut claims = self.accepted_claims(token.expose(), &metadata, now).await?;
-        let authentication = person::authentication(&self.0.checked, &claims, &pending.nonce, now)?;
+        let authentication = person::authentication(&self.0.checked, &claims, nonce, now)?;
         if self.0.checked.userinfo {
             let userinfo = self.userinfo(&metadata, &tokens, &claims).await;
             person::add_userinfo(&mut claims, self.noting(userinfo, now)?);
