@@ -20,7 +20,7 @@ use url::Url;
 
 use super::checked::{Checked, ClientProof};
 use super::metadata::Metadata;
-use super::words::oauth_error;
+use crate::identity::words::oauth_error;
 use crate::clock::Moment;
 use crate::identity::http::{Http, HttpError};
 use crate::identity::{Rejected, UpstreamToken};

@@ -3,7 +3,6 @@
 //! One [`Provider`] for each configured one. [`Provider::begin`] makes the URL that the browser is sent to; [`Provider::complete`] turns
 //! the answer into an [`Identity`]. Whose browser it is, and that a state serves once, is the gateway's to see to.
 
-mod cache;
 mod checked;
 mod exchange;
 mod issuer;
@@ -11,20 +10,21 @@ mod metadata;
 mod person;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use url::Url;
 
-use self::cache::{Cache, PACE};
 use self::checked::Checked;
 use self::exchange::Tokens;
 use self::metadata::Metadata;
+use super::cache::{Cache, PACE};
+use super::health::{Health, ProviderHealth};
 use super::http::Http;
 use super::jwt::{Expected, KeySet, Signed, Unverified};
+use super::words;
 use super::{Claims, Identity, LoginSecrets, PendingLogin, ProviderId, ProviderSettings, Rejected};
 use crate::clock::Moment;
 use crate::settings::Problem;
@@ -45,7 +45,7 @@ struct Inner {
     http: Http,
     metadata: Cache<Metadata>,
     keys: Cache<KeySet>,
-    health: Mutex<ProviderHealth>,
+    health: Health,
 }
 
 impl fmt::Debug for Provider {
@@ -96,23 +96,6 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// How a provider did lately, as far as sign-ins showed it. Asking costs no request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProviderHealth {
-    /// When it last answered as it should.
-    pub answered: Option<Moment>,
-    /// What last went wrong, and when; gone when it answers again.
-    pub failure: Option<(Moment, String)>,
-}
-
-impl ProviderHealth {
-    /// Whether it did not answer when it was last asked.
-    #[must_use]
-    pub const fn is_down(&self) -> bool {
-        self.failure.is_some()
-    }
-}
-
 impl Provider {
     /// A provider by its settings. Checks everything that can be checked without asking it, and reads the secrets.
     ///
@@ -131,7 +114,7 @@ impl Provider {
                 "name a PEM file with certificates, or install the system's ca-certificates",
             )]
         })?;
-        Ok(Self(Arc::new(Inner { checked, http, metadata: Cache::new(PACE), keys: Cache::new(PACE), health: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { checked, http, metadata: Cache::new(PACE), keys: Cache::new(PACE), health: Health::default() })))
     }
 
     /// The provider's short name.
@@ -176,7 +159,7 @@ impl Provider {
         if pending.left(now).is_none() {
             return Err(Rejected::Stale);
         }
-        let LoginSecrets::Oidc { nonce, verifier } = &pending.secrets;
+        let LoginSecrets::Oidc { nonce, verifier } = &pending.secrets else { return Err(Rejected::OtherProvider) };
         let code = self.unverified_code(callback)?;
         let metadata = self.metadata(now).await?;
         if metadata.names_itself && callback.iss.is_none() {
@@ -201,9 +184,9 @@ impl Provider {
             return None;
         }
         let mut url = self.metadata(now).await.ok()?.end_session.clone()?;
-        let token = identity.token().expose();
+        let token = identity.token().map(super::UpstreamToken::expose).unwrap_or_default();
         let mut query = url.query_pairs_mut();
-        if token.len() <= MAX_HINT_TOKEN {
+        if (1..=MAX_HINT_TOKEN).contains(&token.len()) {
             query.append_pair("id_token_hint", token);
         }
         query.append_pair("client_id", &self.0.checked.client_id).append_pair("post_logout_redirect_uri", post_logout.as_str());
@@ -214,7 +197,7 @@ impl Provider {
     /// How the provider did lately.
     #[must_use]
     pub fn health(&self) -> ProviderHealth {
-        self.0.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.health.read()
     }
 
     /// Whether people are sent here by the domain of their e-mail address.
@@ -300,24 +283,15 @@ impl Provider {
     }
 
     fn fetched<T>(&self, result: Result<T, String>, now: Moment) -> Result<T, String> {
-        self.note(result.as_ref().err(), now);
-        result.map_err(|failure| words::cut(failure, 500))
+        self.0.health.noting(result, now)
     }
 
     fn noting<T>(&self, result: Result<T, Rejected>, now: Moment) -> Result<T, Rejected> {
         match &result {
-            Err(Rejected::Unavailable(failure)) => self.note(Some(failure), now),
+            Err(Rejected::Unavailable(failure)) => self.0.health.note(Some(failure), now),
             Err(_) => (),
-            Ok(_) => self.note(None, now),
+            Ok(_) => self.0.health.note(None, now),
         }
         result
-    }
-
-    fn note(&self, failure: Option<&String>, now: Moment) {
-        let mut health = self.0.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match failure {
-            Some(failure) => health.failure = Some((now, words::cut(failure.clone(), 500))),
-            None => *health = ProviderHealth { answered: Some(now), failure: None },
-        }
     }
 }
