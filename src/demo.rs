@@ -1,7 +1,9 @@
 //! `rolegate demo`: the gateway and its sandbox in one process, on loopback, by a configuration that anybody may copy.
 
+use std::fs::Permissions;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use rolegate::clock::SystemClock;
 use rolegate::config::{self, Config};
 use rolegate::sandbox::{PEOPLE, Sandbox, SandboxRole, SandboxSettings, TrustedIssuer};
 use rolegate::startup::{self, RunError};
+use tempfile::TempDir;
 use url::Url;
 
 /// The configuration that runs, as it stands in the repository.
@@ -24,20 +27,19 @@ const BANNER: &str =
 
 /// Runs until it is stopped.
 pub(crate) async fn run() -> Result<(), RunError> {
-    // The trail goes where nothing of anybody's is.
-    let folder: PathBuf = std::env::temp_dir().join("rolegate-demo");
-    std::fs::create_dir_all(&folder)?;
-    let config = config::parse(CONFIGURATION, NAME, &folder)?;
+    let folder = own_folder(&std::env::temp_dir())?;
+    let config = config::parse(CONFIGURATION, NAME, folder.path())?;
     let gateway = bind(config.file.server.listen)?;
     let issuer = config.file.provider.first().map(|provider| provider.issuer.clone()).unwrap_or_default();
     let idp = bind(loopback_port(&issuer)?)?;
     let aws = bind(loopback_port(config.file.aws.sts_endpoint.as_deref().unwrap_or_default())?)?;
     let sandbox = Sandbox::start(settings(&config, &issuer)?, idp, aws, Arc::new(SystemClock)).await?;
-    let audit = folder.join(&config.file.audit.file);
+    let audit = folder.path().join(&config.file.audit.file);
     let url = config.file.public_url.clone();
     let greeting = move || greet(&url, &audit.display().to_string());
     startup::run(&config, gateway, Some(BANNER.to_owned()), |_| greeting(), crate::stop_signal()).await?;
     sandbox.stop().await;
+    folder.close()?;
     Ok(())
 }
 
@@ -85,6 +87,31 @@ fn greet(url: &str, audit: &str) {
     for person in PEOPLE {
         println!("  {:<8}{}", person.name, person.role);
     }
-    println!("\nThe configuration is {NAME} in the repository; the audit trail is {audit}.");
+    println!("\nThe configuration is {NAME} in the repository; the audit trail is {audit}, until it stops.");
     println!("Stop with Ctrl-C.\n");
+}
+
+/// A folder for the trail: with a name that nobody can know beforehand, so that nobody can lay a link there, and for its owner alone. It
+/// goes away with its guard.
+fn own_folder(parent: &Path) -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix("rolegate-demo-").permissions(Permissions::from_mode(0o700)).tempdir_in(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_new_for_its_owner_alone_and_goes_away() {
+        let parent = own_folder(&std::env::temp_dir()).unwrap();
+        let (one, other) = (own_folder(parent.path()).unwrap(), own_folder(parent.path()).unwrap());
+        assert_ne!(one.path(), other.path());
+        let random = one.path().file_name().unwrap().to_str().unwrap().strip_prefix("rolegate-demo-").unwrap();
+        assert!(random.len() >= 6, "{random}");
+        assert_eq!(one.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        std::fs::write(one.path().join("audit.jsonl"), "{}").unwrap();
+        let path = one.path().to_owned();
+        drop(one);
+        assert!(!path.exists());
+    }
 }

@@ -3,7 +3,6 @@
 mod demo;
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,9 +20,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The configuration has findings.
 const FINDINGS: u8 = 2;
 
-/// A federation gateway for AWS: sign in with your identity provider, get the roles that rules give you.
+/// A federation gateway for AWS: sign in with your OpenID Connect identity provider, get the IAM roles that rules give you
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -126,7 +125,10 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
 
 async fn serve(path: &std::path::Path) -> Result<(), RunError> {
     let config = config::load_with(path, startup::problems)?;
-    let listener = TcpListener::bind(config.file.server.listen)?;
+    for warning in config.warnings.iter() {
+        tracing::warn!(line = warning.line, hint = warning.hint, "{}", warning.message);
+    }
+    let listener = startup::listen(&config)?;
     let address = listener.local_addr()?;
     startup::run(
         &config,

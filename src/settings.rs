@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -110,7 +112,7 @@ impl SecretRef {
     /// # Errors
     /// A [`Problem`] at `path` when the variable is not set, the file cannot be read, or what is there is empty or not UTF-8.
     pub fn read(&self, base: &Path, path: &str) -> Result<SecretString, Problem> {
-        let text = match self {
+        let secret = match self {
             Self::Env(name) => std::env::var(name).map_err(|_| {
                 Problem::new(
                     path,
@@ -120,17 +122,62 @@ impl SecretRef {
             })?,
             Self::File(file) => {
                 let file = base.join(file);
-                std::fs::read_to_string(&file).map_err(|error| {
+                let problem = |error: io::Error| {
                     Problem::new(path, format!("the file {} cannot be read: {error}", file.display()), "check the path and who may read it")
-                })?
+                };
+                let bytes = read_file(&file, SECRET_FILE).map_err(problem)?;
+                text(bytes).map_err(|(wrong, hint)| Problem::new(path, format!("the file {} {wrong}", file.display()), hint))?
             }
         };
-        let trimmed = text.trim_end_matches(['\r', '\n']);
+        if secret.starts_with(BYTE_ORDER_MARK) {
+            return Err(Problem::new(path, "the secret begins with a byte order mark", "save it as UTF-8 without a byte order mark (BOM)"));
+        }
+        let trimmed = secret.trim_end_matches(['\r', '\n']);
         if trimmed.is_empty() {
             return Err(Problem::new(path, "the secret is empty", "put the secret where the reference points"));
         }
         Ok(SecretString::from(trimmed.to_owned()))
     }
+}
+
+/// The most that a file with a secret or a key may hold, in bytes.
+const SECRET_FILE: u64 = 64 * 1024;
+/// The most that a configuration, or a file with certificates, may hold, in bytes: a system's whole list of authorities is a fifth of it.
+pub const LARGEST_FILE: u64 = 1024 * 1024;
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Reads a file that a configuration names, or a configuration. Only a regular file of at most `most` bytes: a pipe would hold up the
+/// start until somebody writes to it, and a device may have no end.
+///
+/// # Errors
+/// It is not there or may not be read, is no regular file, or is too large.
+pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Bytes as text.
+///
+/// # Errors
+/// What is wrong with them, as the end of a sentence, and what to do about it.
+pub fn text(bytes: Vec<u8>) -> Result<String, (String, &'static str)> {
+    const HINT: &str = "save it as UTF-8";
+    if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(("is UTF-16 text, not UTF-8".to_owned(), HINT));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        (format!("is not UTF-8 text: see line {line}"), HINT)
+    })
 }
 
 #[cfg(test)]
@@ -161,5 +208,31 @@ mod tests {
         let problem = SecretRef::Env("ROLEGATE_TEST_NOT_SET".into()).read(Path::new("."), "provider[0].client_secret").unwrap_err();
         assert_eq!(problem.path, "provider[0].client_secret");
         assert!(problem.hint.contains("export ROLEGATE_TEST_NOT_SET"));
+    }
+
+    #[test]
+    fn a_secret_file_is_a_small_regular_file_of_utf8() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |content: &[u8]| {
+            std::fs::write(folder.path().join("s"), content).unwrap();
+            SecretRef::File("s".into()).read(folder.path(), "x").map_err(|problem| format!("{problem}"))
+        };
+        assert!(read(&[b'x'; 64 * 1024]).is_ok());
+        for (content, message) in [
+            (&[b'x'; 64 * 1024 + 1][..], "is larger than 65536 bytes"),
+            (b"\xff\xfeh\0", "is UTF-16 text"),
+            (b"one\ntw\xe9", "is not UTF-8 text: see line 2"),
+            (b"\xef\xbb\xbfhush", "byte order mark"),
+            (b"\n", "is empty"),
+        ] {
+            let problem = read(content).unwrap_err();
+            assert!(problem.contains(message) && !problem.contains("hush"), "{problem}");
+        }
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for odd in [pipe.as_path(), folder.path(), Path::new("/dev/zero")] {
+            let problem = SecretRef::File(odd.into()).read(folder.path(), "x").unwrap_err();
+            assert!(problem.message.contains("no regular file"), "{problem}");
+        }
     }
 }

@@ -136,6 +136,23 @@ pub fn server_options(config: &Config) -> ServerOptions {
     ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 }
 }
 
+/// Opens the address that the configuration names.
+///
+/// # Errors
+/// A finding at `server.listen` that says why it cannot be had.
+pub fn listen(config: &Config) -> Result<TcpListener, Findings> {
+    let address = config.file.server.listen;
+    TcpListener::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "another process listens there, perhaps another Rolegate: stop it, or choose another port",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one, and let the proxy have the low one",
+            io::ErrorKind::AddrNotAvailable => "no network interface of this machine has this address: 127.0.0.1 and 0.0.0.0 always work",
+            _ => "choose another address or port",
+        };
+        config.locate(vec![Problem::new("server.listen", format!("{address} cannot be listened on: {error}"), hint)])
+    })
+}
+
 /// Serves until `shutdown` is done, then lets requests in flight finish. `ready` is called once the server listens.
 ///
 /// # Errors

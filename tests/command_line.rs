@@ -88,3 +88,44 @@ fn the_schema_is_json_and_survives_a_reader_that_leaves() {
     let ended = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&ended.stderr).contains("panicked"), "{ended:?}");
 }
+
+#[test]
+fn serve_says_which_address_it_cannot_have_and_where_that_stands() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = demo_with(&[("listen = \"127.0.0.1:8700\"", &format!("listen = \"{address}\""))]);
+    let served = rolegate(folder.path(), &["serve", "--config", "rolegate.toml"]);
+    assert_eq!(served.status.code(), Some(2), "{served:?}");
+    let told = String::from_utf8(served.stderr).unwrap();
+    let text = std::fs::read_to_string(folder.path().join("rolegate.toml")).unwrap();
+    let line = text.lines().position(|line| line.starts_with("listen")).unwrap() + 1;
+    assert!(told.contains(&format!("rolegate.toml:{line}: error: {address} cannot be listened on")), "{told}");
+    assert!(told.contains("hint: another process listens there"), "{told}");
+}
+
+#[test]
+fn check_finds_a_trail_that_cannot_be_opened_and_warns_of_an_open_key() {
+    // Nobody can make a file there, root included.
+    let folder = demo_with(&[("file = \"audit.jsonl\"", "file = \"/proc/audit.jsonl\"")]);
+    let checked = rolegate(folder.path(), &["check", "--config", "rolegate.toml"]);
+    assert_eq!(checked.status.code(), Some(2), "{checked:?}");
+    assert!(String::from_utf8(checked.stderr).unwrap().contains("no file can be made in the folder /proc"));
+
+    let folder = demo_with(&[("#signing_key", "signing_key"), ("secrets/signing-key.pem", "key.pem")]);
+    let made = rolegate(folder.path(), &["keys", "new"]);
+    std::fs::write(folder.path().join("key.pem"), &made.stdout).unwrap();
+    std::fs::set_permissions(folder.path().join("key.pem"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let checked = rolegate(folder.path(), &["check", "--config", "rolegate.toml"]);
+    assert!(checked.status.success(), "{checked:?}");
+    let told = String::from_utf8(checked.stderr).unwrap();
+    assert!(told.contains("warning: the file") && told.contains("chmod 600"), "{told}");
+    assert!(!folder.path().join("audit.jsonl").exists(), "a check makes nothing");
+}
+
+#[test]
+fn the_help_says_what_there_is() {
+    let help = String::from_utf8(rolegate(Path::new("."), &["--help"]).stdout).unwrap();
+    assert!(help.starts_with("A federation gateway for AWS") && help.contains("OpenID Connect"), "{help}");
+    // What the reference does not know yet, the help does not promise.
+    assert_eq!(help.contains("SAML"), include_str!("../docs/configuration.md").contains("SAML"), "{help}");
+}

@@ -71,6 +71,8 @@ fn each_single_mistake_has_one_finding() {
         ("[server]\nlisten_on = '127.0.0.1:1'", 8, "unknown key `listen_on` in [server]", "did you mean `listen`?"),
         ("[server]\ncolour = 'red'", 8, "unknown key `colour` in [server]", "known are: listen, trusted_proxies"),
         ("[server]\nlisten = 8700", 8, "`listen` must be text in quotes, not a number", "such as `127.0.0.1:8700`"),
+        ("[server]\nlisten = '127.0.0.1'", 8, "`listen` has no port", "listen = \"127.0.0.1:8700\""),
+        ("[server]\nlisten = '::1'", 8, "`listen` has no port", "listen = \"[::1]:8700\""),
         ("[server]\nlisten = 'localhost'", 8, "`listen`: invalid socket address", "such as `127.0.0.1:8700`"),
         ("[server]\nrequest_timeout = 30", 8, "must be a span of time", "request_timeout = \"15m\""),
         ("[server]\nrequest_timeout = 'soon'", 8, "`soon` is not a span of time", "How long one request may take"),
@@ -286,6 +288,53 @@ fn what_is_no_toml_has_one_finding_with_its_column() {
 fn a_file_that_cannot_be_read_says_so() {
     let findings = config::load(Path::new("no/such/rolegate.toml")).unwrap_err();
     assert!(findings.to_string().starts_with("rolegate.toml: error: no/such/rolegate.toml cannot be read"), "{findings}");
+}
+
+#[test]
+fn a_configuration_is_a_small_regular_file_of_utf8() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolegate.toml");
+    let load = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        config::load(&path).map(|_| ()).map_err(|findings| findings.to_string())
+    };
+    let padded = |length: usize| format!("{LEAST}#{}", "x".repeat(length - LEAST.len() - 1)).into_bytes();
+    assert_eq!(load(&padded(1 << 20)), Ok(()));
+    assert_eq!(load(format!("\u{feff}{LEAST}").as_bytes()), Ok(()), "a mark that editors put in front is no reason to refuse");
+    let utf16 = LEAST.encode_utf16().flat_map(u16::to_le_bytes);
+    for (content, message, hint) in [
+        (padded((1 << 20) + 1), "it is larger than 1048576 bytes", "check the path"),
+        ([0xff, 0xfe].into_iter().chain(utf16).collect(), "is UTF-16 text", "save it as UTF-8"),
+        ([LEAST.as_bytes(), b"# caf\xe9\n"].concat(), "is not UTF-8 text: see line 7", "save it as UTF-8"),
+    ] {
+        let found = load(&content).unwrap_err();
+        assert!(found.contains(message) && found.contains(hint), "{found}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let found = config::load(&path).unwrap_err().to_string();
+    assert!(found.contains("it is no regular file"), "{found}");
+}
+
+#[test]
+fn a_file_with_a_secret_that_others_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolegate.toml");
+    std::fs::write(&path, format!("{LEAST}client_secret = {{ file = 'secret' }}\n")).unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hush").unwrap();
+    let warnings = |mode: u32| {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        config::load(&path).unwrap().warnings.iter().map(|finding| (finding.line, finding.message.clone(), finding.hint.clone())).collect()
+    };
+    let none: Vec<(usize, String, String)> = warnings(0o600);
+    assert_eq!(none, []);
+    assert_eq!(warnings(0o400), []);
+    for (mode, whom) in [(0o640, "its group"), (0o604, "everybody"), (0o644, "everybody")] {
+        let found = warnings(mode);
+        assert!(matches!(&found[..], [(7, message, hint)] if message.contains(whom) && hint.contains("chmod 600")), "{found:?}");
+    }
 }
 
 #[test]

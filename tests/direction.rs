@@ -25,12 +25,13 @@ const ORDER: [&[&str]; 9] = [
 const COMPOSERS: [&str; 5] = ["config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
-const FENCES: [(&str, &[&str]); 12] = [
+const FENCES: [(&str, &[&str]); 13] = [
     ("actix_*", &["web", "sandbox"]),
     ("aws_sdk_*", &["aws"]),
     ("aws_smithy_*", &["aws"]),
     ("aws_config", &["aws"]),
     ("redis", &["store::redis"]),
+    ("governor", &["web"]),
     ("openidconnect", &["identity"]),
     ("oauth2", &["identity"]),
     ("jsonwebtoken", &["identity", "trust", "sandbox"]),

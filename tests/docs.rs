@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a test that goes wrong should stop; the helpers stand outside of test functions")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -160,7 +161,9 @@ fn make_secrets(text: &str, folder: &Path) {
             }
             _ => "a secret of the test".to_owned(),
         };
-        std::fs::write(folder.join(&found[1]), content).expect("the file can be written");
+        let path = folder.join(&found[1]);
+        std::fs::write(&path, content).expect("the file can be written");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is the test's own");
     }
 }
 

@@ -215,6 +215,22 @@ fn settings_tell_what_hinders_the_writing() {
     };
     assert_eq!(check("audit.jsonl"), Vec::<String>::new());
     assert!(check("none/audit.jsonl")[0].starts_with("audit.file: the folder"));
+    assert!(!folder.path().join("audit.jsonl").exists(), "a check makes nothing");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Nobody can make a file there, root included.
+    assert!(check("/proc/audit.jsonl")[0].starts_with("audit.file: no file can be made in the folder /proc"));
+    // What is there is opened as the trail opens it, while the gateway runs on it too.
+    let trail = AuditLog::open(folder.path().join("held.jsonl")).unwrap();
+    assert_eq!(check("held.jsonl"), Vec::<String>::new());
+    drop(trail);
+    // A program that runs cannot be written to, not even by root.
+    let program = std::env::current_exe().unwrap();
+    assert!(check(program.to_str().unwrap())[0].contains("cannot be opened"));
+    // A link to a file that is to be made, and one that leads nowhere.
+    std::os::unix::fs::symlink("later.jsonl", folder.path().join("good-link")).unwrap();
+    std::os::unix::fs::symlink("none/later.jsonl", folder.path().join("bad-link")).unwrap();
+    assert_eq!(check("good-link"), Vec::<String>::new());
+    assert!(check("bad-link")[0].starts_with("audit.file: the folder"));
     assert!(check(".")[0].ends_with("is a folder"));
     assert!(check("")[0].ends_with("is a folder"));
     assert!(serde_json::from_value::<AuditSettings>(json!({ "path": "x" })).is_err());

@@ -1,6 +1,7 @@
 //! What no module can check alone: values against each other, and the URLs that all of them use.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use url::Url;
@@ -29,7 +30,7 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
 }
 
 /// What is allowed, but deserves a second look.
-pub(super) fn second_looks(file: &ConfigFile) -> Vec<Problem> {
+pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
     let (issuer, path) = issuer(file);
     let unreachable = urls::issuer(issuer).is_ok_and(|url| urls::is_loopback(&url)) && file.aws.sts_endpoint.is_none();
     let warning = || {
@@ -39,7 +40,25 @@ pub(super) fn second_looks(file: &ConfigFile) -> Vec<Problem> {
             "set trust.issuer to an https URL that AWS can reach, or aws.sts_endpoint to a sandbox",
         )
     };
-    unreachable.then(warning).into_iter().collect()
+    unreachable
+        .then(warning)
+        .into_iter()
+        .chain(secrets(file).into_iter().filter_map(|(path, secret)| open_to_others(path, secret, base)))
+        .collect()
+}
+
+/// Whom it concerns when a file with a secret can be read by more than its owner.
+fn open_to_others(path: String, secret: &SecretRef, base: &Path) -> Option<Problem> {
+    let SecretRef::File(file) = secret else { return None };
+    let file = base.join(file);
+    let mode = std::fs::metadata(&file).ok()?.permissions().mode();
+    let whom = match (mode & 0o040, mode & 0o004) {
+        (0, 0) => return None,
+        (_, 0) => "its group",
+        _ => "everybody on this machine",
+    };
+    let hint = format!("chmod 600 {}", file.display());
+    Some(Problem::new(path, format!("the file {} can be read by {whom}", file.display()), hint))
 }
 
 fn issuer(file: &ConfigFile) -> (&str, &'static str) {
@@ -75,8 +94,8 @@ fn check_listener(file: &ConfigFile, public_url: &Url, problems: &mut Vec<Proble
     }
 }
 
-/// Who writes a secret where the name of its variable belongs must not read it again in a log.
-fn check_secret_names(file: &ConfigFile, problems: &mut Vec<Problem>) {
+/// Every reference to a secret, with its path.
+fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
     let mut secrets: Vec<(String, &SecretRef)> = Vec::new();
     for (index, provider) in file.provider.iter().enumerate() {
         secrets.extend(provider.client_secret.iter().map(|secret| (format!("provider[{index}].client_secret"), secret)));
@@ -87,7 +106,12 @@ fn check_secret_names(file: &ConfigFile, problems: &mut Vec<Problem>) {
     secrets.extend(file.trust.signing_key.iter().map(|secret| ("trust.signing_key".to_owned(), secret)));
     secrets.extend(file.trust.next_key.iter().map(|secret| ("trust.next_key".to_owned(), secret)));
     secrets.extend(file.trust.retiring_keys.iter().enumerate().map(|(index, secret)| (format!("trust.retiring_keys[{index}]"), secret)));
-    for (path, secret) in secrets {
+    secrets
+}
+
+/// Who writes a secret where the name of its variable belongs must not read it again in a log.
+fn check_secret_names(file: &ConfigFile, problems: &mut Vec<Problem>) {
+    for (path, secret) in secrets(file) {
         if let SecretRef::Env(name) = secret
             && !is_variable_name(name)
         {

@@ -25,7 +25,7 @@ use crate::access::{AccountSettings, NamingSettings, RuleSettings};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::identity::ProviderSettings;
-use crate::settings::Problem;
+use crate::settings::{LARGEST_FILE, Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
 use crate::trust::TrustSettings;
 use places::Place;
@@ -120,10 +120,11 @@ pub fn load(path: &Path) -> Result<Config, Findings> {
 /// As [`load`].
 pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let hint = "check the path, who may read the file, and that it is UTF-8 text";
-        Findings::from_iter([Finding::of_file(&name, format!("{} cannot be read: {error}", path.display()), hint)])
-    })?;
+    let unreadable =
+        |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
+    let bytes = read_file(path, LARGEST_FILE)
+        .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
+    let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
     parse_with(&text, &name, folder_of(path), more)
 }
 
@@ -152,7 +153,7 @@ pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config
     let Some(mut file) = value else { return Err(findings.into_iter().collect()) };
     let mut problems = Vec::new();
     checks::check(&mut file, &places, base, &mut problems);
-    let second_looks = checks::second_looks(&file);
+    let second_looks = checks::second_looks(&file, base);
     let warnings = locate(second_looks, Severity::Warning, name, &places).into_iter().collect();
     let config = Config { file, base: base.to_path_buf(), warnings, name: name.to_owned(), places };
     if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {

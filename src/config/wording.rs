@@ -2,6 +2,8 @@
 //!
 //! A value is never repeated unless its type is right and it is no secret: people paste passwords into the wrong places.
 
+use std::net::IpAddr;
+
 use super::document::Step;
 use super::schema::{Entry, Kind};
 
@@ -84,6 +86,9 @@ impl Culprit<'_> {
             Wrong::Type(wanted) => self.wrong_type(wanted),
             Wrong::Range => (format!("{name} is a number out of range"), self.about()),
             Wrong::Word { found, allowed } => (format!("{name} cannot be `{found}`"), choices(found, allowed)),
+            Wrong::Other(text) if text.starts_with("invalid socket address") && !self.bare().is_empty() && !self.has_port() => {
+                (format!("{name} has no port"), format!("write {} = \"{}\"", self.key(), with_port(self.bare())))
+            }
             Wrong::Other(text) => (format!("{name}: {text}"), self.about()),
         }
     }
@@ -136,6 +141,15 @@ impl Culprit<'_> {
         (format!("{name} is written into the file, where no secret may stand"), hint)
     }
 
+    /// The text without its quotes.
+    fn bare(&self) -> &str {
+        self.raw.trim_matches(['"', '\''])
+    }
+
+    fn has_port(&self) -> bool {
+        self.bare().parse::<IpAddr>().is_err()
+    }
+
     fn about(&self) -> String {
         self.entry.and_then(|entry| entry.about.clone()).unwrap_or_default()
     }
@@ -150,6 +164,11 @@ impl Culprit<'_> {
             _ => format!("`{}`", self.key()),
         }
     }
+}
+
+/// An address as it stands before a port.
+fn with_port(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]:8700") } else { format!("{address}:8700") }
 }
 
 /// How people call the table that the steps lead to.

@@ -1,5 +1,6 @@
 //! From a click to credentials or the console: decide, prove, exchange, record, hand over.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,14 +58,18 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::Denied`], [`Trouble::SignInAgain`], [`Trouble::Signing`], [`Trouble::Aws`], [`Trouble::Audit`].
     pub async fn assume(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
-        let event = self.event(Kind::Issue, Outcome::Ok, caller).about(&session.identity).wished(&wish.role);
-        let event = Event { purpose: Some(wish.purpose), ..event };
+        self.issue(session, wish, caller).await.map(|(issued, _)| issued)
+    }
+
+    /// [`Self::assume`], with the event that was recorded of it.
+    async fn issue(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<(Issued, Event), Failure> {
+        let event = self.wish_event(session, wish, caller);
         let (event, exchanged) = self.exchange(session, wish, caller, event).await;
         match exchanged {
             Ok((issued, request)) => {
                 let event = Event { sts_request_id: issued.request_id, ..event.issued(&issued.credentials) };
                 self.record(&event).await?;
-                Ok(Issued { credentials: issued.credentials, request })
+                Ok((Issued { credentials: issued.credentials, request }, event))
             }
             Err(ended) => {
                 let event = event.because(&ended);
@@ -73,6 +78,19 @@ impl Gateway {
                 Err(failure)
             }
         }
+    }
+
+    /// What is known of an issuance before it is decided.
+    fn wish_event(&self, session: &Session, wish: &Wish, caller: &Caller) -> Event {
+        let event = self.event(Kind::Issue, Outcome::Ok, caller).about(&session.identity).wished(&wish.role);
+        Event { purpose: Some(wish.purpose), ..event }
+    }
+
+    /// Records that what was issued did not reach the person, under the incident of the issuance: who looks for the page's id finds both.
+    async fn undelivered(&self, issued: Event, trouble: Trouble, reason: impl Display) -> Failure {
+        let failure = Failure::logged_under(issued.incident.clone(), trouble, &reason);
+        let event = Event { time: self.now(), outcome: Outcome::Failed, ..issued.because(reason) };
+        self.record(&event).await.err().unwrap_or(failure)
     }
 
     /// Decides, proves and asks STS; the event comes back with all that became known on the way, however it ended.
@@ -121,14 +139,21 @@ impl Gateway {
         caller: &Caller,
     ) -> Result<ConsoleEntry, Failure> {
         let partition = role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
-        let destination =
-            self.console.destination(partition, destination).map_err(|error| Failure::logged(Trouble::BadDestination, &error))?;
         let wish = Wish { role, duration, purpose: Purpose::Console };
-        let issued = self.assume(session, &wish, caller).await?;
+        let destination = match self.console.destination(partition, destination) {
+            Ok(destination) => destination,
+            Err(error) => {
+                let event = Event { outcome: Outcome::Refused, ..self.wish_event(session, &wish, caller).because(&error) };
+                self.record(&event).await?;
+                return Err(Failure::logged_under(event.incident, Trouble::BadDestination, &error));
+            }
+        };
+        let (issued, event) = self.issue(session, &wish, caller).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
-        let url = self.console.sign_in_url(&issued.credentials, &destination, None).await;
-        let url = url.map_err(|error| Failure::logged(Trouble::Aws(error.explain()), &error))?;
-        Ok(ConsoleEntry { url })
+        match self.console.sign_in_url(&issued.credentials, &destination, None).await {
+            Ok(url) => Ok(ConsoleEntry { url }),
+            Err(error) => Err(self.undelivered(event, Trouble::Aws(error.explain()), error).await),
+        }
     }
 
     /// Issues credentials and lays them down, sealed, for the page that shows them once.
@@ -136,10 +161,13 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::assume`], and [`Trouble::Store`].
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
-        let issued = self.assume(session, wish, caller).await?;
+        let (issued, event) = self.issue(session, wish, caller).await?;
         let sealable =
             Sealable { credentials: SealableCredentials::from(&issued.credentials), duration: issued.request.duration().as_secs() };
-        self.vault.hand_over(id, &sealable).await.map_err(|error| Failure::logged(Trouble::Store, &error))
+        match self.vault.hand_over(id, &sealable).await {
+            Ok(handover) => Ok(handover),
+            Err(error) => Err(self.undelivered(event, Trouble::Store, error).await),
+        }
     }
 
     /// Takes credentials that were laid down for this session. None: shown before, expired, or another session's.
@@ -154,7 +182,7 @@ impl Gateway {
     }
 }
 
-impl std::fmt::Display for Ended {
+impl Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Denied(denied) => denied.fmt(f),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::settings::Problem;
+use crate::settings::{LARGEST_FILE, Problem, read_file};
 
 /// More groups than this, or longer ones, are not from a sound provider: a token of that size would hardly reach us.
 const MOST_GROUPS: usize = 5_000;
@@ -35,7 +35,7 @@ impl<'a> Findings<'a> {
     pub(super) fn file(&mut self, key: &str, file: &Path, base: &Path) -> Option<Vec<u8>> {
         let file = base.join(file);
         let unreadable = |error: std::io::Error| format!("the file {} cannot be read: {error}", file.display());
-        let read = std::fs::read(&file).map_err(unreadable);
+        let read = read_file(&file, LARGEST_FILE).map_err(unreadable);
         read.map_err(|message| self.add(key, message, "check the path and who may read it")).ok()
     }
 }

@@ -13,7 +13,7 @@ use super::memory::MemoryStore;
 use super::redis::{RedisSettings, RedisStore};
 use super::seal::{SealKey, SealKeys};
 use super::vault::Vault;
-use crate::settings::{Problem, SecretRef, Span};
+use crate::settings::{LARGEST_FILE, Problem, SecretRef, Span, read_file};
 
 /// How much a memory store may hold before it refuses.
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
@@ -126,7 +126,7 @@ impl StoreSettings {
         let password = self.password.as_ref().map(|reference| reference.read(base, &format!("{path}.password"))).transpose()?;
         let ca = self.ca_file.as_ref().map(|file| {
             let file = base.join(file);
-            std::fs::read(&file).map_err(|error| {
+            read_file(&file, LARGEST_FILE).map_err(|error| {
                 let message = format!("the file {} cannot be read: {error}", file.display());
                 Problem::new(format!("{path}.ca_file"), message, "check the path and who may read it")
             })

@@ -108,6 +108,7 @@ async fn o04_a_login_that_waited_too_long_is_refused() {
     world.advance(601);
     ana.get(&slow).await.assert_page(403, NO_LONGER);
     assert_eq!(world.last_reason(), "the login was begun more than ten minutes ago");
+    assert!(!ana.cookies.contains_key("rolegate-login-1"), "a refusal takes it away as well");
 }
 
 #[actix_web::test]

@@ -183,6 +183,12 @@ async fn w04_a_console_destination_is_one_of_the_consoles_pages() {
     ] {
         let answer = ana.post("/console", &[("role", ADMIN), ("csrf", &csrf), ("destination", hostile)]).await;
         answer.assert_page(400, "The console page is not allowed");
+        let event = world.audit().last().unwrap().clone();
+        assert_eq!(
+            (event["kind"].as_str(), event["outcome"].as_str(), event["role"].as_str()),
+            (Some("issue"), Some("refused"), Some(ADMIN))
+        );
+        assert!(answer.body.contains(event["incident"].as_str().unwrap()), "the page's id finds the event: {event}");
         let query = crate::world::form(&[("account", "Production"), ("destination", hostile)]);
         ana.get(&format!("/go?{query}")).await.assert_page(400, "The console page is not allowed");
     }

@@ -94,13 +94,101 @@ async fn what_cannot_be_recorded_is_not_handed_out() {
     ana.get("/healthz").await.assert_page(200, "ok");
 }
 
+/// The last two events: what was issued, and that it did not arrive, under the one id that the page shows.
+#[track_caller]
+fn assert_undelivered(world: &World, page: &str) {
+    let audit = world.audit();
+    let [.., issued, failed] = &audit[..] else { panic!("two events are missing: {audit:?}") };
+    assert_eq!((issued["outcome"].as_str(), failed["outcome"].as_str()), (Some("ok"), Some("failed")));
+    assert_eq!((&issued["incident"], &issued["access_key_id"]), (&failed["incident"], &failed["access_key_id"]));
+    assert!(failed["reason"].is_string() && issued["access_key_id"].is_string(), "{failed}");
+    assert!(page.contains(failed["incident"].as_str().unwrap()), "the page names the event: {page}");
+}
+
+#[actix_web::test]
+async fn what_was_issued_and_did_not_arrive_is_recorded_under_the_id_that_the_page_shows() {
+    let dead = "signin_endpoint = \"http://127.0.0.1:9\" #";
+    let world = World::with(|config| config.replace("signin_endpoint =", dead)).await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    let answer = ana.post("/console", &[("role", ADMIN), ("csrf", &csrf)]).await;
+    answer.assert_page(502, "AWS did not do it");
+    assert_undelivered(&world, &answer.body);
+
+    let (redis, world) = with_redis().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let csrf = ana.csrf().await;
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let answer = ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await;
+    answer.assert_page(503, "memory does not answer");
+    assert_undelivered(&world, &answer.body);
+}
+
+/// A Redis that ends with its guard.
+struct Redis {
+    process: std::process::Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Redis {
+    fn cli(&self, arguments: &[&str]) {
+        let done = std::process::Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(arguments).output().unwrap();
+        assert!(done.status.success() && done.stdout.starts_with(b"OK"), "{done:?}");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn start_redis(port: u16) -> std::process::Child {
+    std::process::Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("redis-server is installed by `make test`")
+}
+
+/// A configuration's section for a Redis at this port, whose key is in the folder.
+fn redis_store(port: u16, folder: &std::path::Path) -> String {
+    let key = folder.join("seal");
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    format!("[store]\nurl = \"redis://127.0.0.1:{port}\"\nseal_keys = [{{ file = \"{}\" }}]\n", key.display())
+}
+
+/// Waits until the gateway has found its store.
+async fn until_ready(world: &World) {
+    let mut monitor = Browser::new(world);
+    for _ in 0..100 {
+        if monitor.get("/readyz").await.status == 200 {
+            return;
+        }
+        actix_web::rt::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the gateway has not found its store");
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+async fn with_redis() -> (Redis, World) {
+    let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+    let store = redis_store(port, folder.path());
+    let redis = Redis { process: start_redis(port), port, _folder: folder };
+    let world = World::with(|config| format!("{config}\n{store}")).await;
+    until_ready(&world).await;
+    (redis, world)
+}
+
 #[actix_web::test]
 async fn without_its_store_the_gateway_says_so_and_hands_out_nothing() {
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("seal");
-    std::fs::write(&key, "ab".repeat(32)).unwrap();
-    let store = format!("[store]\nurl = \"redis://127.0.0.1:{port}\"\nseal_keys = [{{ file = \"{}\" }}]\n", key.display());
+    let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+    let store = redis_store(port, folder.path());
     let world = World::with(|config| format!("{config}\n{store}")).await;
     let mut ana = Browser::new(&world);
     let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
@@ -112,21 +200,7 @@ async fn without_its_store_the_gateway_says_so_and_hands_out_nothing() {
     ana.get("/").await.assert_page(503, "memory does not answer");
     ana.get("/readyz").await.assert_page(503, "store: unavailable");
 
-    let mut redis = std::process::Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("redis-server is installed by `make test`");
-    let mut ready = false;
-    for _ in 0..100 {
-        ready = ana.get("/readyz").await.status == 200;
-        if ready {
-            break;
-        }
-        actix_web::rt::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    assert!(ready, "the gateway found its store again");
+    let _redis = Redis { process: start_redis(port), port, _folder: folder };
+    until_ready(&world).await;
     Browser::signed_in(&world, "ana").await;
-    redis.kill().unwrap();
-    redis.wait().unwrap();
 }

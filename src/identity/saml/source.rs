@@ -14,6 +14,7 @@ use crate::saml::Certificate;
 use crate::saml::metadata::{IdpDescription, verify_signed};
 use crate::saml::verify::Verifier;
 use crate::saml::xml::Limits;
+use crate::settings;
 
 /// How long metadata serves that says nothing of it: a day; and how long an old copy serves while its server is down.
 pub(super) const PACE: Pace = Pace {
@@ -86,12 +87,7 @@ pub(super) fn read(bytes: &[u8], pinned: Option<&Certificate>, entity_id: Option
 
 /// Reads a file that is not larger than metadata may be.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("the file {} cannot be read: {error}", path.display());
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > MOST_BYTES as u64 {
-        return Err(format!("the file {} is longer than {} MiB", path.display(), MOST_BYTES >> 20));
-    }
-    std::fs::read(path).map_err(unreadable)
+    settings::read_file(path, MOST_BYTES as u64).map_err(|error| format!("the file {} cannot be read: {error}", path.display()))
 }
 
 /// Fetches and reads the metadata as the settings say. Reading megabytes of XML takes its time, so it is done aside.
