@@ -46,10 +46,28 @@ enum Command {
     Demo,
     /// Print the JSON Schema of the configuration, for editors
     Schema,
+    /// Print metadata that others want of Rolegate
+    Metadata {
+        #[command(subcommand)]
+        command: MetadataCommand,
+    },
     /// Work with the keys that sign for AWS
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum MetadataCommand {
+    /// Print Rolegate's metadata as service provider, for a SAML identity provider's administrator
+    Sp {
+        /// The provider's id in the configuration
+        #[arg(long)]
+        provider: String,
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
     },
 }
 
@@ -70,6 +88,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => start(serve(&config)),
         Command::Demo => start(demo::run()),
         Command::Schema => print(&config::schema()),
+        Command::Metadata { command: MetadataCommand::Sp { provider, config } } => sp_metadata(&config, &provider),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
             Ok(pem) => print(pem.expose_secret()),
             Err(error) => fail(&error.to_string(), 1),
@@ -103,11 +122,19 @@ fn check(path: &std::path::Path) -> ExitCode {
             print(&format!(
                 "{}: good: {} provider(s), {} account(s), {} rule(s)",
                 path.display(),
-                file.provider.len(),
+                file.provider.len() + file.saml_provider.len(),
                 file.account.len(),
                 file.rule.len()
             ))
         }
+    }
+}
+
+fn sp_metadata(path: &std::path::Path, provider: &str) -> ExitCode {
+    match config::load(path).and_then(|config| startup::sp_metadata(&config, provider)) {
+        Err(findings) => fail(&findings.to_string(), FINDINGS),
+        Ok(None) => fail(&format!("{}: there is no saml_provider with the id `{provider}`", path.display()), FINDINGS),
+        Ok(Some(metadata)) => print(&metadata),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::ProviderId;
 use crate::settings::{LARGEST_FILE, Problem, read_file};
 
 /// More groups than this, or longer ones, are not from a sound provider: a token of that size would hardly reach us.
@@ -38,6 +39,17 @@ impl<'a> Findings<'a> {
         let read = read_file(&file, LARGEST_FILE).map_err(unreadable);
         read.map_err(|message| self.add(key, message, "check the path and who may read it")).ok()
     }
+}
+
+/// Ids that are parts of addresses already: `/login/initiate`, `/saml/idp/metadata`.
+const RESERVED: [&str; 2] = ["initiate", "idp"];
+
+/// A provider's id.
+pub(super) fn id(text: &str, findings: &mut Findings<'_>) -> Option<ProviderId> {
+    if RESERVED.contains(&text) {
+        findings.add("id", format!("`{text}` is taken by an address of Rolegate's own"), "choose another id");
+    }
+    text.parse().map_err(|error| findings.add("id", format!("{error}"), "for example \"okta\" or \"entra-id\"")).ok()
 }
 
 /// The certificate authority to trust instead of the system's.

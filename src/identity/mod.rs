@@ -31,7 +31,7 @@ pub use provider::{Begun, Departure, PostForm, Provider};
 pub use rejected::Rejected;
 pub use saml::SamlProviderSettings;
 pub use settings::{ClientAuth, MfaSettings, ProviderSettings};
-pub use upstream::{SamlName, Upstream, UpstreamToken};
+pub use upstream::{SamlName, Upstream, UpstreamToken, saml_handle, sid_handle};
 
 use crate::clock::Moment;
 
@@ -149,6 +149,19 @@ impl Identity {
         match &self.upstream {
             Upstream::IdToken(token) => Some(token),
             Upstream::Saml(_) => None,
+        }
+    }
+
+    /// What the provider's logout messages may call this session by, beside the person: each is one name of it, and none is another's.
+    #[must_use]
+    pub fn handles(&self) -> Vec<String> {
+        let sid = self.authentication.sid.as_deref();
+        match &self.upstream {
+            Upstream::Saml(name) => {
+                let by_index = sid.map(|index| saml_handle(&self.provider, &name.value, Some(index)));
+                [saml_handle(&self.provider, &name.value, None)].into_iter().chain(by_index).collect()
+            }
+            Upstream::IdToken(_) => sid.map(|sid| sid_handle(&self.provider, sid)).into_iter().collect(),
         }
     }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::ProviderId;
+
 /// What proved an identity, as far as it is needed later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +28,21 @@ pub struct SamlName {
     pub name_qualifier: Option<String>,
     /// For which service.
     pub sp_name_qualifier: Option<String>,
+}
+
+/// What a SAML logout request calls sessions by: all of a person's, or those of one `SessionIndex`. XML has no NUL, so no two names meet.
+#[must_use]
+pub fn saml_handle(provider: &ProviderId, name: &str, session_index: Option<&str>) -> String {
+    match session_index {
+        None => format!("{provider}\0name\0{name}"),
+        Some(index) => format!("{provider}\0index\0{name}\0{index}"),
+    }
+}
+
+/// What an OpenID Connect logout message calls a session by (`sid`).
+#[must_use]
+pub fn sid_handle(provider: &ProviderId, sid: &str) -> String {
+    format!("{provider}\0sid\0{sid}")
 }
 
 /// The compact ID token as it arrived: byte for byte what STS may be shown. Prints nothing.

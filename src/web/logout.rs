@@ -4,8 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::cookies::Kind;
+use super::depart::{Way, depart};
 use super::trouble::{PageError, html, redirect};
-use super::views::{Continue, SignedOut};
+use super::views::SignedOut;
 use super::visitor::Visitor;
 use crate::gateway::LogoutScope;
 
@@ -36,11 +37,7 @@ pub(super) async fn log_out(visitor: Visitor, form: web::Form<LogoutForm>) -> Re
     };
     let signed_out = site.gateway.log_out(&me.id, &me.session, scope, &me.visitor.caller).await?;
     let mut response = match signed_out.at_provider {
-        // The provider's page is another site, where a form's redirect may not lead: a page in between goes on.
-        Some(url) => {
-            let provider = site.gateway.provider_name(me.session.identity.provider()).to_owned();
-            html(&Continue { shell: site.shell(me.visitor.csrf(), None), destination: provider.into(), url: url.as_str().into() })
-        }
+        Some(departure) => depart(&me.visitor, site.gateway.provider_name(me.session.identity.provider()), &departure, Way::Form),
         None if scope == LogoutScope::Everywhere => redirect("/signed-out?everywhere=1").finish(),
         None => redirect("/signed-out").finish(),
     };

@@ -3,7 +3,8 @@
 //!
 //! | file | pages |
 //! | --- | --- |
-//! | `login` | `/login`, `/login/{provider}`, `/callback/{provider}` |
+//! | `login` | `/login`, `/login/initiate`, `/login/{provider}`, `/callback/{provider}` |
+//! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata` |
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `logout` | `/logout`, `/signed-out` |
@@ -12,6 +13,7 @@
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers.
 
 mod cookies;
+mod depart;
 mod guard;
 mod issue;
 mod limit;
@@ -19,6 +21,7 @@ mod login;
 mod logout;
 mod plain;
 mod portal;
+mod saml;
 mod server;
 mod site;
 mod trouble;
@@ -43,8 +46,14 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/", web::get().to(portal::home)),
         page("/go", web::get().to(portal::go)),
         page("/login", web::get().to(login::choose)).route(web::post().to(login::by_email)),
+        page("/login/initiate", web::get().to(login::initiate)),
         page("/login/{provider}", web::get().to(login::begin)),
         page("/callback/{provider}", web::get().to(login::callback)),
+        page("/saml/{provider}/acs", web::post().to(saml::consume)).app_data(large_form()),
+        page("/saml/{provider}/slo", web::get().to(saml::slo_query))
+            .route(web::post().to(saml::slo_post))
+            .app_data(web::PayloadConfig::new(saml::LARGEST_FORM)),
+        page("/saml/{provider}/metadata", get_or_head().to(saml::metadata)),
         page("/console", web::post().to(issue::console)),
         page("/credentials", web::post().to(issue::credentials)),
         page("/credentials/download", web::post().to(issue::download)),
@@ -66,6 +75,11 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
 /// Monitors and caches ask by HEAD. Pages about people are not asked for so: one of them shows what it shows only once.
 fn get_or_head() -> Route {
     web::route().guard(Any(Get()).or(Head()))
+}
+
+/// Responses of SAML providers are larger than any form of ours.
+fn large_form() -> web::FormConfig {
+    web::FormConfig::default().limit(saml::LARGEST_FORM).error_handler(|_, _| trouble::PageError::Unreadable.into())
 }
 
 /// One address; what it does not answer to is refused with 405.

@@ -59,10 +59,7 @@ impl Site {
         partitions.dedup();
         // Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
         let form_action = gateway.console.form_action_sources(partitions).join(" ");
-        let content_security_policy = format!(
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {form_action}; frame-ancestors 'none'; \
-             base-uri 'none'"
-        );
+        let content_security_policy = policy(&form_action);
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https, sign_in_limit }
@@ -102,7 +99,7 @@ impl Site {
             Who {
                 username: session.identity.username().into(),
                 provider: self.gateway.provider_name(provider).into(),
-                provider_logout: self.gateway.provider(provider.as_str()).is_some_and(crate::identity::oidc::Provider::offers_logout),
+                provider_logout: self.gateway.provider(provider.as_str()).is_some_and(crate::identity::Provider::offers_logout),
                 ends: session.expires.into(),
             }
         });
@@ -114,4 +111,12 @@ impl Site {
             who,
         }
     }
+}
+
+/// The content security policy, with where forms may go beside our own pages.
+pub(super) fn policy(form_action: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {form_action}; frame-ancestors 'none'; \
+         base-uri 'none'"
+    )
 }

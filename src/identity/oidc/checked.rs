@@ -76,7 +76,7 @@ impl Checked {
     /// Every finding, each with its place below `path`.
     pub(super) fn read(settings: &ProviderSettings, path: &str, redirect_uri: Url, base: &Path) -> Result<Self, Vec<Problem>> {
         let mut findings = Findings::below(path);
-        let id = settings.id.parse().map_err(|error| findings.add("id", format!("{error}"), "for example \"okta\" or \"entra-id\"")).ok();
+        let id = check::id(&settings.id, &mut findings);
         for (key, value) in [("name", &settings.name), ("client_id", &settings.client_id), ("username_claim", &settings.username_claim)] {
             if value.trim().is_empty() || value.chars().any(char::is_control) {
                 findings.add(key, "it is empty or has control characters in it", "write what the provider shows");

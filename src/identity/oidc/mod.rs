@@ -194,6 +194,12 @@ impl Provider {
         Some(url)
     }
 
+    /// Whether a text is the provider's issuer, or one of its tenants'.
+    #[must_use]
+    pub fn is_named_by(&self, issuer: &str) -> bool {
+        self.0.checked.issuer.is_named_by(issuer)
+    }
+
     /// How the provider did lately.
     #[must_use]
     pub fn health(&self) -> ProviderHealth {

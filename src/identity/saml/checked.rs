@@ -20,8 +20,6 @@ use crate::settings::Problem;
 const MOST_SKEW_SECONDS: u64 = 180;
 /// The longest entity ID (SAML Metadata section 2.2.1).
 const LONGEST_ENTITY_ID: usize = 1024;
-/// An id that would collide with the address of our own metadata as an identity provider.
-const RESERVED_ID: &str = "idp";
 
 /// Where the metadata comes from.
 #[derive(Debug)]
@@ -92,10 +90,7 @@ impl Checked {
     /// Every finding, each with its place below `path`.
     pub(super) fn read(settings: &SamlProviderSettings, path: &str, public_url: &Url, base: &Path) -> Result<Self, Vec<Problem>> {
         let mut findings = Findings::below(path);
-        let id = settings.id.parse().map_err(|error| findings.add("id", format!("{error}"), "for example \"okta\" or \"entra-id\"")).ok();
-        if settings.id == RESERVED_ID {
-            findings.add("id", "`idp` is the address of Rolegate's own metadata for AWS", "choose another id");
-        }
+        let id = check::id(&settings.id, &mut findings);
         words(settings, &mut findings);
         let plain = settings.private_network;
         let source = source(settings, base, &mut findings);
