@@ -8,7 +8,7 @@
 #        SP_CERTIFICATE               a PEM file: the key that verifies requests, and that assertions are encrypted for
 #        VALIDATE=true|false          whether it wants requests and logout messages signed by that key
 #        SIGN_RESPONSE=true|false SIGN_ASSERTION=true|false
-#        CIPHER                       an XML Encryption URI: assertions are encrypted by it; none: they are not
+#        ENCRYPT=true|false           assertions are encrypted, by AES-128-CBC: with a public key it knows nothing else
 #        NAME_ID_FORMAT               the last part of its URI; persistent without
 #
 # Metadata and entity ID: http://HOST:PORT/saml2/idp/metadata.php. FOLDER/cert/idp.key and idp.crt are read anew at each request, so
@@ -25,8 +25,6 @@ if [ -n "${SP_CERTIFICATE:-}" ]; then
     base64=$(grep -v CERTIFICATE "$SP_CERTIFICATE" | tr -d '\n')
     keys="'keys' => [['type' => 'X509Certificate', 'signing' => true, 'encryption' => true, 'X509Certificate' => '$base64']],"
 fi
-encryption="'assertion.encryption' => false,"
-[ -z "${CIPHER:-}" ] || encryption="'assertion.encryption' => true, 'sharedkey_algorithm' => '$CIPHER',"
 format="urn:oasis:names:tc:SAML:2.0:nameid-format:${NAME_ID_FORMAT:-persistent}"
 validate=${VALIDATE:-false}
 
@@ -88,7 +86,7 @@ cat > "$folder/config/metadata/saml20-sp-remote.php" << PHP
   'attributes.NameFormat' => 'urn:oasis:names:tc:SAML:2.0:attrname-format:basic',
   'saml20.sign.response' => ${SIGN_RESPONSE:-true}, 'saml20.sign.assertion' => ${SIGN_ASSERTION:-true},
   'validate.authnrequest' => $validate, 'sign.logout' => true, 'validate.logout' => $validate,
-  $encryption
+  'assertion.encryption' => ${ENCRYPT:-false},
   $keys
 ];
 PHP
