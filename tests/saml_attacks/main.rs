@@ -53,20 +53,27 @@ async fn s16_an_assertion_for_somebody_else_or_somewhere_else_is_refused() {
 async fn s17_a_response_answers_the_request_of_this_browser_and_no_other() {
     let world = World::new("idp_initiated = true").await;
     // The answer to somebody else's request, to none, and to one of another login of the same browser.
-    let mut ana = Browser::new(&world);
-    let (first, second) = (ana.begin("/login/corp?next=/").await, ana.begin("/login/corp?next=/").await);
-    for request in [Some("_somebody_elses"), None, Some(second.request.as_str())] {
-        let mut ana = ana.clone();
+    for case in 0..3 {
+        let mut ana = Browser::new(&world);
+        let (first, second) = (ana.begin("/login/corp?next=/").await, ana.begin("/login/corp?next=/").await);
+        let request = [Some("_somebody_elses"), None, Some(second.request.as_str())][case];
         let answer = ana.respond(&world.corp.respond(&world.says(request)), &first.state).await;
         assert_eq!(answer.status, 403, "{}", answer.body);
-        assert!(world.last_reason().contains("does not answer our request") || world.last_reason().contains("was finished"), "{}", world.last_reason());
+        assert!(world.last_reason().contains("does not answer our request"), "{case}: {}", world.last_reason());
         assert!(!ana.is_signed_in().await);
+        // It used up the login that it was posted for, and not the other one.
+        for (begun, status) in [(&first, 403), (&second, 303)] {
+            let honest = world.corp.respond(&world.says(Some(&begun.request)));
+            assert_eq!(ana.respond(&honest, &begun.state).await.status, status);
+        }
     }
     // An attacker's own genuine response, in the victim's browser: it is to a request that this browser never made.
     let mut attacker = Browser::new(&world);
     let begun = attacker.begin("/login/corp?next=/").await;
     let response = world.corp.respond(&world.says(Some(&begun.request)));
-    for mut victim in [Browser::new(&world), ana] {
+    let mut with_a_login = Browser::new(&world);
+    with_a_login.begin("/login/corp?next=/").await;
+    for mut victim in [Browser::new(&world), with_a_login] {
         let answer = victim.respond(&response, &begun.state).await;
         assert_eq!(answer.status, 403, "{}", answer.body);
         assert!(!victim.is_signed_in().await);
@@ -174,6 +181,10 @@ async fn s19_one_assertion_opens_one_session_however_often_and_wherever_it_is_po
     }
     assert_eq!((opened, world.sign_ins()), (1, 1));
     world.advance(60);
+    // Another replica, which shares the store and nothing else.
+    let replica = world.replica().await;
+    let answer = Browser::new(&replica).respond(&response, "").await;
+    assert_eq!((answer.status, replica.last_reason().as_str()), (403, "the assertion was used before"), "{}", answer.body);
     let answer = Browser::new(&world).respond(&response, "").await;
     assert_eq!(answer.status, 403, "{}", answer.body);
     assert_eq!(world.last_reason(), "the assertion was used before");

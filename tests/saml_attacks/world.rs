@@ -9,19 +9,23 @@ use chrono::{DateTime, TimeDelta};
 use data_encoding::BASE64;
 use reqwest::{Client, redirect};
 use rolegate::clock::{Clock, ManualClock};
-use rolegate::web::{Running, Site, serve};
+use rolegate::web::{Running, serve};
 use rolegate::{config, startup};
 use url::Url;
 
 use crate::idp::{Idp, PERSISTENT, Says};
 
 pub(crate) struct World {
+    /// Where it listens.
     pub(crate) base: String,
+    /// What it believes to be its address.
+    public_url: String,
+    text: String,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) corp: Idp,
-    pub(crate) other: Idp,
-    pub(crate) site: Arc<Site>,
-    folder: tempfile::TempDir,
+    pub(crate) corp: Arc<Idp>,
+    pub(crate) other: Arc<Idp>,
+    folder: Arc<tempfile::TempDir>,
+    audit: &'static str,
     _running: Running,
 }
 
@@ -38,8 +42,8 @@ impl World {
     pub(crate) async fn with(more: &str, sections: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let [corp, other, _gate] = ["corp", "other", "gate"].map(|name| Idp::new(folder.path(), name));
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let [corp, other, _gate] = ["corp", "other", "gate"].map(|name| Arc::new(Idp::new(folder.path(), name)));
         std::fs::write(folder.path().join("seal"), "ab".repeat(32)).unwrap();
         let mut text = format!(
             "public_url = \"{base}\"\n[server]\nlisten = \"127.0.0.1:1\"\nworkers = 1\nsign_in_burst = 10000\n[audit]\nfile = \"audit.jsonl\"\n\
@@ -52,12 +56,28 @@ impl World {
                 "{text}[[saml_provider]]\nid = \"{id}\"\nname = \"The {id} provider\"\nmetadata = {{ file = \"{id}.xml\" }}\n{more}\n"
             );
         }
-        let config = config::parse_with(&text, "test.toml", folder.path(), startup::problems).unwrap_or_else(|f| panic!("{f}"));
         let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
-        let made = startup::gateway(&config, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap_or_else(|f| panic!("{f}"));
-        let site = Arc::new(startup::site(&config, made, None));
-        let running = serve(Arc::clone(&site), listener, &startup::server_options(&config)).unwrap();
-        Self { base, clock, corp, other, site, folder, _running: running }
+        let running = run(&text, &folder, &clock, listener).await;
+        Self { public_url: base.clone(), base, text, clock, corp, other, folder, audit: "audit.jsonl", _running: running }
+    }
+
+    /// A second gateway with the same configuration; where that names a store, it shares it.
+    pub(crate) async fn replica(&self) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let text = self.text.replace("audit.jsonl", "audit-of-replica.jsonl");
+        let running = run(&text, &self.folder, &self.clock, listener).await;
+        Self {
+            base,
+            public_url: self.public_url.clone(),
+            text,
+            clock: Arc::clone(&self.clock),
+            corp: Arc::clone(&self.corp),
+            other: Arc::clone(&self.other),
+            folder: Arc::clone(&self.folder),
+            audit: "audit-of-replica.jsonl",
+            _running: running,
+        }
     }
 
     pub(crate) fn advance(&self, seconds: i64) {
@@ -69,12 +89,12 @@ impl World {
         let now = self.clock.now();
         let mut random = [0; 8];
         aws_lc_rs::rand::fill(&mut random).unwrap();
-        let acs = format!("{}/saml/corp/acs", self.base);
+        let acs = format!("{}/saml/corp/acs", self.public_url);
         Says {
             issuer: self.corp.entity_id.clone(),
             id: format!("_{}", data_encoding::HEXLOWER.encode(&random)),
             now,
-            audience: format!("{}/saml/corp", self.base),
+            audience: format!("{}/saml/corp", self.public_url),
             recipient: acs.clone(),
             destination: acs,
             in_response_to: request.map(str::to_owned),
@@ -92,16 +112,23 @@ impl World {
 
     /// Why the last decision did not go as wanted.
     pub(crate) fn last_reason(&self) -> String {
-        let text = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.folder.path().join(self.audit)).unwrap_or_default();
         let event: serde_json::Value = text.lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap_or_default();
         event["reason"].as_str().unwrap_or_default().to_owned()
     }
 
     /// How many sign-ins the audit trail has.
     pub(crate) fn sign_ins(&self) -> usize {
-        let text = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.folder.path().join(self.audit)).unwrap_or_default();
         text.lines().filter(|line| line.contains("\"kind\":\"sign_in\"") && line.contains("\"outcome\":\"ok\"")).count()
     }
+}
+
+async fn run(text: &str, folder: &tempfile::TempDir, clock: &Arc<ManualClock>, listener: TcpListener) -> Running {
+    let config = config::parse_with(text, "test.toml", folder.path(), startup::problems).unwrap_or_else(|f| panic!("{f}"));
+    let made = startup::gateway(&config, Arc::clone(clock) as Arc<dyn Clock>).await.unwrap_or_else(|f| panic!("{f}"));
+    let site = startup::site(&config, made, None);
+    serve(site, listener, &startup::server_options(&config)).unwrap()
 }
 
 pub(crate) struct Answer {
