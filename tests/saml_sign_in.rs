@@ -153,3 +153,28 @@ async fn two_hundred_groups_and_a_transient_name() {
     let named = Case::start("subject_attribute = \"uid\"\n", &[("NAME_ID_FORMAT", "transient")]).await;
     named.is_ana(&named.sign_in(&mut Visitor::new(), "ana").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_there_ends_the_session_here_and_the_other_way_round() {
+    let case = Case::start("", &[("VALIDATE", "true")]).await;
+    let gateway = case.plan.url();
+    // Two browsers of the same person: each is another session at the provider.
+    let (mut here, mut elsewhere) = (Visitor::new(), Visitor::new());
+    case.is_ana(&case.sign_in(&mut here, "ana").await);
+    case.is_ana(&case.sign_in(&mut elsewhere, "ana").await);
+
+    let there = here.open(&format!("{}/saml2/idp/initSLO.php?RelayState={gateway}/static/none", case.idp.url())).await;
+    let log = case.log();
+    assert!(log.contains("\"path\":\"/saml/corp/slo\",\"status\":303"), "{}\n{log}\n{}", there.body, case.idp.output());
+    let gone = here.open(&format!("{gateway}/")).await;
+    assert_eq!(gone.url.path(), "/login", "the provider ended it");
+    case.is_ana(&elsewhere.open(&format!("{gateway}/")).await);
+
+    let portal = elsewhere.open(&format!("{gateway}/")).await;
+    let done = elsewhere.post(&portal, "/logout", &[("scope", "provider")]).await;
+    let message = format!("{}\n{}\n{}\n{}", done.url, done.body, case.log(), case.idp.output());
+    assert!(done.url.path() == "/saml/corp/slo" && done.body.contains("You are signed out"), "{message}");
+    assert!(!done.body.contains("still be signed in"), "{message}");
+    let again = elsewhere.open(&format!("{gateway}/login/corp?next=%2F")).await;
+    assert!(again.body.contains("name=\"password\""), "the provider asks for the password again: {}", again.body);
+}
