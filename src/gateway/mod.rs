@@ -7,6 +7,7 @@
 mod failure;
 mod issue;
 mod local_path;
+mod logout;
 mod saml;
 mod sign_in;
 

@@ -2,9 +2,8 @@
 
 use super::sign_in::{local, refusal};
 use super::{Caller, Failure, Gateway, LocalPath, Returning, SignedIn, Trouble};
-use crate::audit::{Event, Kind, Outcome};
 use crate::identity::saml::{Accepted, Asked, LogoutAnswer, LogoutDemand, Posted, Travelled};
-use crate::identity::{Departure, LoginSecrets, PendingLogin, Provider, ProviderId, Rejected, saml, saml_handle};
+use crate::identity::{Departure, LoginSecrets, PendingLogin, Provider, Rejected, saml, saml_handle};
 use crate::saml::Refused;
 use crate::store::Purpose;
 
@@ -152,22 +151,6 @@ impl Gateway {
         } else {
             demand.session_indexes.iter().map(|index| saml_handle(saml.id(), name, Some(index))).collect()
         };
-        self.end_named(saml.id(), &handles, caller).await
-    }
-
-    /// Ends the sessions that a provider's logout message calls by these names, and records it. Says how many were alive.
-    pub(super) async fn end_named(&self, provider: &ProviderId, handles: &[String], caller: &Caller) -> Result<usize, Failure> {
-        let event = self.event(Kind::SignOut, Outcome::Ok, caller).at_provider(provider);
-        match self.vault.close_named(handles).await {
-            Ok(sessions) => {
-                self.record(&event.because(format!("the provider ended its session: {sessions} of ours were alive"))).await?;
-                Ok(sessions)
-            }
-            Err(error) => {
-                let failure = Failure::logged_under(event.incident.clone(), Trouble::Store, &error);
-                self.record(&Event { outcome: Outcome::Failed, ..event.because(error) }).await?;
-                Err(failure)
-            }
-        }
+        self.ended(saml.id(), self.vault.close_named(&handles).await, caller).await
     }
 }

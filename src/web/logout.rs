@@ -1,10 +1,11 @@
-//! `/logout` and `/signed-out`.
+//! `/logout`, `/signed-out`, and what OpenID Connect providers say about the end of their own sessions.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::cookies::Kind;
 use super::depart::{Way, depart};
+use super::limit;
 use super::trouble::{PageError, html, redirect};
 use super::views::SignedOut;
 use super::visitor::Visitor;
@@ -54,4 +55,41 @@ pub(super) struct SignedOutQuery {
 pub(super) async fn signed_out(visitor: Visitor, query: web::Query<SignedOutQuery>) -> HttpResponse {
     let page = SignedOut { shell: visitor.site.shell(visitor.csrf(), None), everywhere: query.everywhere.is_some(), still_at: None };
     html(&page)
+}
+
+#[derive(Deserialize)]
+pub(super) struct LogoutTokenForm {
+    logout_token: String,
+}
+
+/// `POST /logout/backchannel/{provider}`: the provider itself says that its session with somebody has ended.
+pub(super) async fn back_channel(
+    visitor: Visitor,
+    provider: web::Path<String>,
+    form: web::Form<LogoutTokenForm>,
+) -> Result<HttpResponse, PageError> {
+    visitor.site.gateway.take_logout_token(&provider, &form.logout_token, &visitor.caller).await?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+#[derive(Deserialize)]
+pub(super) struct NoticeQuery {
+    #[serde(default)]
+    iss: String,
+    #[serde(default)]
+    sid: String,
+}
+
+/// `GET /logout/frontchannel/{provider}`: the provider's sign-out page opens this in a frame. Browsers do not show it, which is as well:
+/// asking is enough.
+pub(super) async fn front_channel(
+    visitor: Visitor,
+    provider: web::Path<String>,
+    query: web::Query<NoticeQuery>,
+) -> Result<HttpResponse, PageError> {
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
+    visitor.site.gateway.take_logout_notice(&provider, &query.iss, &query.sid, &visitor.caller).await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("signed out\n"))
 }

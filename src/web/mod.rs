@@ -7,7 +7,7 @@
 //! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata` |
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
-//! | `logout` | `/logout`, `/signed-out` |
+//! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers.
@@ -49,10 +49,10 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/login/initiate", web::get().to(login::initiate)),
         page("/login/{provider}", web::get().to(login::begin)),
         page("/callback/{provider}", web::get().to(login::callback)),
-        page("/saml/{provider}/acs", web::post().to(saml::consume)).app_data(large_form()),
-        page("/saml/{provider}/slo", web::get().to(saml::slo_query))
-            .route(web::post().to(saml::slo_post))
-            .app_data(web::PayloadConfig::new(saml::LARGEST_FORM)),
+        of_others("/saml/{provider}/acs", web::post().to(saml::consume)),
+        of_others("/saml/{provider}/slo", web::post().to(saml::slo_post)).route(web::get().to(saml::slo_query)),
+        of_others("/logout/backchannel/{provider}", web::post().to(logout::back_channel)),
+        page("/logout/frontchannel/{provider}", web::get().to(logout::front_channel)),
         page("/saml/{provider}/metadata", get_or_head().to(saml::metadata)),
         page("/console", web::post().to(issue::console)),
         page("/credentials", web::post().to(issue::credentials)),
@@ -77,9 +77,10 @@ fn get_or_head() -> Route {
     web::route().guard(Any(Get()).or(Head()))
 }
 
-/// Responses of SAML providers are larger than any form of ours.
-fn large_form() -> web::FormConfig {
-    web::FormConfig::default().limit(saml::LARGEST_FORM).error_handler(|_, _| trouble::PageError::Unreadable.into())
+/// An address that other sites and programs post to, as `guard` knows: SAML messages are larger than any form of ours.
+fn of_others(path: &str, route: Route) -> Resource {
+    let form = web::FormConfig::default().limit(saml::LARGEST_FORM).error_handler(|_, _| trouble::PageError::Unreadable.into());
+    page(path, route).app_data(form).app_data(web::PayloadConfig::new(saml::LARGEST_FORM))
 }
 
 /// One address; what it does not answer to is refused with 405.

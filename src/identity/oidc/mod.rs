@@ -6,6 +6,7 @@
 mod checked;
 mod exchange;
 mod issuer;
+mod logout;
 mod metadata;
 mod person;
 #[cfg(test)]
@@ -28,6 +29,8 @@ use super::words;
 use super::{Claims, Identity, LoginSecrets, PendingLogin, ProviderId, ProviderSettings, Rejected};
 use crate::clock::Moment;
 use crate::settings::Problem;
+
+pub use logout::LogoutToken;
 
 /// A code longer than this, in bytes, is nobody's.
 const MAX_CODE: usize = 4096;
@@ -168,7 +171,9 @@ impl Provider {
         let redeemed = exchange::redeem(&self.0.http, &self.0.checked, &metadata, code, verifier, now).await;
         let mut tokens = self.noting(redeemed, now)?;
         let token = tokens.id_token.take().ok_or(Rejected::Malformed("the provider sent none: is `openid` among the client's scopes?"))?;
-        let mut claims = self.accepted_claims(token.expose(), &metadata, now).await?;
+        // RFC 8725 section 3.11: an explicit type says what the token is, and none of those is an ID token.
+        let is_id_token = |kind: Option<&str>| kind.is_none_or(|kind| !kind.to_ascii_lowercase().ends_with("+jwt"));
+        let mut claims = self.accepted_claims(token.expose(), &metadata, is_id_token, now).await?;
         let authentication = person::authentication(&self.0.checked, &claims, nonce, now)?;
         if self.0.checked.userinfo {
             let userinfo = self.userinfo(&metadata, &tokens, &claims).await;
@@ -249,12 +254,17 @@ impl Provider {
         self.fetched(fetch.await, now)
     }
 
-    /// The claims of an ID token that is genuine, from this provider, for us, and valid now. An unknown key id is worth one look
+    /// The claims of a token of the right kind that is genuine, from this provider, for us, and valid now. An unknown key id is worth one look
     /// whether the provider has new keys.
-    async fn accepted_claims(&self, token: &str, metadata: &Metadata, now: Moment) -> Result<Claims, Rejected> {
+    async fn accepted_claims(
+        &self,
+        token: &str,
+        metadata: &Metadata,
+        is_kind: impl Fn(Option<&str>) -> bool,
+        now: Moment,
+    ) -> Result<Claims, Rejected> {
         let unverified = Unverified::parse(token)?;
-        // RFC 8725 section 3.11: an explicit type says what the token is, and none of those is an ID token.
-        if unverified.unverified_type().is_some_and(|kind| kind.to_ascii_lowercase().ends_with("+jwt")) {
+        if !is_kind(unverified.unverified_type()) {
             return Err(Rejected::Malformed("it is a token of another type"));
         }
         let algorithms = &self.0.checked.algorithms;
