@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed), and xmlsec's
 #                           headers, OpenSSL's and clang's library, by which xmlsec's are read
-#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, xmlsec1; then scripts/counterparts.sh
+#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, xmlsec1, SimpleSAMLphp; then scripts/counterparts.sh
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -31,6 +31,9 @@ has_browser() {
 has_fonts() {
     [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[to]tf' 2> /dev/null | head -n 1)" ]
 }
+has_simplesamlphp() {
+    [ -d /usr/share/simplesamlphp/www ] && php -r 'exit((int) !(extension_loaded("dom") && extension_loaded("mbstring") && extension_loaded("curl")));' 2> /dev/null
+}
 has_python() {
     python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null
 }
@@ -49,6 +52,8 @@ look() {
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
     command -v xmlsec1 > /dev/null || want xmlsec1 'signs the SAML documents that the tests attack, and verifies and decrypts ours'
+    has_simplesamlphp || want 'simplesamlphp php-cli php-xml php-mbstring php-curl php-sqlite3' \
+        'the SAML identity provider that the tests sign in with, each on a port of its own'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'

@@ -80,6 +80,15 @@ enum MetadataCommand {
         #[arg(long, env = "ROLEGATE_CONFIG")]
         config: PathBuf,
     },
+    /// Print Rolegate's metadata as service provider, for a SAML identity provider's administrator
+    Sp {
+        /// The provider's id in the configuration
+        #[arg(long)]
+        provider: String,
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -103,6 +112,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => answer(commands::explain::run(&arguments)),
         Command::Diff(arguments) => answer(commands::diff::run(&arguments)),
         Command::Schema => print(&config::schema()),
+        Command::Metadata { command: MetadataCommand::Sp { provider, config } } => sp_metadata(&config, &provider),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
             Ok(pem) => print(pem.expose_secret()),
             Err(error) => fail(&error.to_string(), 1),
@@ -145,7 +155,7 @@ fn check(path: &std::path::Path) -> ExitCode {
             print(&format!(
                 "{}: good: {} provider(s), {} account(s), {} rule(s)",
                 path.display(),
-                file.provider.len(),
+                file.provider.len() + file.saml_provider.len(),
                 file.account.len(),
                 file.rule.len()
             ))
@@ -158,6 +168,14 @@ fn idp_metadata(path: &std::path::Path) -> ExitCode {
     match made {
         Ok(metadata) => print(&metadata),
         Err(findings) => fail(&findings.to_string(), FINDINGS),
+    }
+}
+
+fn sp_metadata(path: &std::path::Path, provider: &str) -> ExitCode {
+    match config::load(path).and_then(|config| startup::sp_metadata(&config, provider)) {
+        Err(findings) => fail(&findings.to_string(), FINDINGS),
+        Ok(None) => fail(&format!("{}: there is no saml_provider with the id `{provider}`", path.display()), FINDINGS),
+        Ok(Some(metadata)) => print(&metadata),
     }
 }
 

@@ -16,8 +16,7 @@ use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{Config, Findings};
 use crate::gateway::Gateway;
-use crate::identity::ProviderId;
-use crate::identity::oidc::Provider;
+use crate::identity::{self, Provider, ProviderId, Reading, oidc};
 use crate::saml;
 use crate::settings::Problem;
 use crate::trust::keys::KeyRing;
@@ -60,7 +59,12 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     if let Some(public_url) = &public_url {
         for (index, settings) in file.provider.iter().enumerate() {
             let redirect = redirect_uri(public_url, &settings.id);
-            providers.extend(keep(Provider::new(settings, &format!("provider[{index}]"), redirect, &config.base), &mut problems));
+            let provider = oidc::Provider::new(settings, &format!("provider[{index}]"), redirect, &config.base);
+            providers.extend(keep(provider, &mut problems).map(Provider::Oidc));
+        }
+        for (index, settings) in file.saml_provider.iter().enumerate() {
+            let provider = identity::saml::Provider::new(settings, &format!("saml_provider[{index}]"), public_url, &config.base);
+            providers.extend(keep(provider, &mut problems).map(Provider::Saml));
         }
         // Where AWS sends people whose console session has ended.
         console = keep(Console::new(&file.aws, public_url.clone()), &mut problems);
@@ -95,11 +99,19 @@ pub fn idp_metadata(config: &Config) -> Result<String, Findings> {
 /// Every problem, each with its place.
 pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
     let file = &config.file;
-    let providers: Vec<_> = file.provider.iter().filter_map(|provider| Some((provider.id.parse::<ProviderId>().ok()?, provider))).collect();
+    let providers = readings(config);
     let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
     let policy = Policy::compile(&file.account, &file.rule, &file.naming, &ids)?;
     let failed = run_tests(&policy, &providers, &file.test);
     if failed.is_empty() { Ok(policy) } else { Err(failed) }
+}
+
+/// The providers by their ids, with where each has a person's groups and name.
+#[must_use]
+pub fn readings(config: &Config) -> Vec<(ProviderId, Reading)> {
+    let oidc = config.file.provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
+    let saml = config.file.saml_provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
+    oidc.chain(saml).filter_map(|(id, reading)| Some((id.parse().ok()?, reading))).collect()
 }
 
 fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
@@ -112,6 +124,17 @@ pub fn redirect_uri(public_url: &Url, provider: &str) -> Url {
     let mut url = public_url.clone();
     url.set_path(&format!("/callback/{provider}"));
     url
+}
+
+/// Our metadata as service provider for one of the SAML providers; none if there is no such provider.
+///
+/// # Errors
+/// Every finding about the configuration, and why the metadata cannot be written.
+pub fn sp_metadata(config: &Config, provider: &str) -> Result<Option<String>, Findings> {
+    let parts = parts(config, SystemClock.now()).map_err(|problems| config.locate(problems))?;
+    let found = parts.providers.iter().filter_map(Provider::as_saml).find(|known| known.id().as_str() == provider);
+    let written = found.map(identity::saml::Provider::sp_metadata).transpose();
+    written.map_err(|error| config.locate(vec![Problem::new("saml_provider", error.to_string(), "change what it is about")]))
 }
 
 /// Opens the store and the audit trail, and puts the gateway together.
@@ -206,11 +229,16 @@ pub async fn run(
         tracing::warn!("the SAML signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
     }
     let audit = gateway.audit.clone();
+    let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
     let site = site(config, gateway, banner);
     ready(&site);
     let running = serve(site, listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     reopen_on_hangup(audit);
+    // They end with the runtime.
+    for provider in saml_providers {
+        tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
+    }
     shutdown.await;
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;

@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 
-use support::{Gateway, OidcProvider, PRODUCTION, Plan, Redis, SandboxAws, Scratch, chromium, node};
+use support::{Gateway, OidcProvider, PRODUCTION, Plan, Redis, SamlOptions, SandboxAws, Scratch, SimpleSaml, chromium, make_key, node};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_with_sessions_in_memory() {
@@ -20,6 +20,31 @@ async fn the_whole_way_with_sessions_in_redis() {
     let mut plan = Plan::new();
     plan.store = format!("[store]\nurl = \"{}\"\nseal_keys = [{{ file = \"seal-key\" }}]", redis.url());
     walk(plan, Some(redis)).await;
+}
+
+/// By SAML, at SimpleSAMLphp on another site: `tests/browser/saml.mjs` walks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_in_and_out_by_saml() {
+    for binding in ["redirect", "post"] {
+        let (plan, folder) = (Plan::new(), Scratch::new());
+        let (_, certificate) = make_key(&folder.path().join("gate"), "gate");
+        let env = vec![("SP_CERTIFICATE", certificate.to_str().unwrap().to_owned()), ("VALIDATE", "true".to_owned())];
+        let idp = SimpleSaml::start(&SamlOptions { gateway: plan.url(), env }).await;
+        let more = format!(
+            "binding = \"{binding}\"\nidp_initiated = true\nsigning_key = {{ file = \"gate.key\" }}\nsigning_certificate = \"gate.crt\"\n"
+        );
+        let config = plan.config_with(&idp.table(&more), "http://127.0.0.1:9");
+        let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
+        let tile = idp.tile(&plan.url(), "/go?account=Production&role=PlatformAdmin");
+        let chromium = chromium();
+        let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
+        let pictures = format!("{pictures}/saml-{binding}");
+        let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str())];
+        let walked = node("tests/browser/saml.mjs", &[gateway.url(), idp.url(), &tile], &env).await;
+        assert!(walked.success, "{binding}: {}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
+        let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(report["steps"], 4, "{}", walked.stdout);
+    }
 }
 
 async fn walk(plan: Plan, redis: Option<Redis>) {

@@ -215,7 +215,7 @@ async fn only_the_page_that_leads_to_aws_may_lead_there_and_nobody_keeps_it() {
     let csrf = portal.hidden("csrf").unwrap();
     let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("csrf", csrf.as_str()), ("role", &role())]).finish();
-    let request = client.post(format!("{}/console", gateway.url())).header("origin", gateway.url()).header("cookie", ana.cookie_header());
+    let request = client.post(format!("{}/console", gateway.url())).header("origin", gateway.url()).header("cookie", ana.cookie_header(gateway.url()));
     let answer = request.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -230,7 +230,7 @@ async fn only_the_page_that_leads_to_aws_may_lead_there_and_nobody_keeps_it() {
             || page.contains("name=\"RelayState\" value=\"https://console.aws.amazon.com"),
         "{page}"
     );
-    let portal = client.get(gateway.url()).header("cookie", ana.cookie_header()).send().await.unwrap();
+    let portal = client.get(gateway.url()).header("cookie", ana.cookie_header(gateway.url())).send().await.unwrap();
     let others = portal.headers()["content-security-policy"].to_str().unwrap();
     assert!(!others.contains("eu-central-1"), "{others}");
 }

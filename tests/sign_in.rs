@@ -98,3 +98,39 @@ async fn two_hundred_groups_come_through() {
     let (page, log) = Case { env: vec![("AUTO_USER", "many".into())], ..Case::with_secret("") }.sign_in().await;
     assert!(page.status.is_success() && page.body.contains("200"), "{}\n{log}", page.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o15_the_providers_own_sign_out_ends_the_session_here_behind_the_browsers_back() {
+    let plan = Plan::new();
+    let announce = format!("{}/logout/backchannel/main", plan.url());
+    let options = OidcOptions { auto: true, env: vec![("BACKCHANNEL_URI", announce.clone())], ..plan.provider() };
+    let provider = OidcProvider::start(&options).await;
+    let gateway = Gateway::start(&plan.config(&provider, "http://127.0.0.1:9"), &Plan::env()).await;
+    let (mut ana, mut elsewhere) = (Visitor::new(), Visitor::new());
+    for visitor in [&mut ana, &mut elsewhere] {
+        let page = visitor.open(&format!("{}/login/main?next=%2F", gateway.url())).await;
+        assert!(page.body.contains("PlatformAdmin"), "{}\n{}", page.body, gateway.output());
+    }
+    // She signs out at the provider, without a word to the gateway.
+    let page = ana.open(&format!("{}/session/end", provider.issuer())).await;
+    let page = if page.form().is_some() { ana.submit(&page, &[("logout", "yes")]).await } else { page };
+    let home = ana.open(&format!("{}/", gateway.url())).await;
+    assert_eq!(home.url.path(), "/login", "{}\n{}\n{}", page.body, gateway.output(), provider.output());
+    assert_eq!(elsewhere.open(&format!("{}/", gateway.url())).await.url.path(), "/", "another session of hers lives on");
+
+    // The same announcement a second time, or a forged one, is refused.
+    let answer = reqwest::Client::new()
+        .post(&announce)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("logout_token=e30.e30.e30")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 400);
+    // By the front channel only the session of that id, from that issuer.
+    for (issuer, status) in [("https://evil.example", 400), (provider.issuer(), 200)] {
+        let notice = format!("{}/logout/frontchannel/main?sid=unknown&iss={issuer}", gateway.url());
+        assert_eq!(reqwest::get(&notice).await.unwrap().status(), status);
+    }
+    assert_eq!(elsewhere.open(&format!("{}/", gateway.url())).await.url.path(), "/");
+}

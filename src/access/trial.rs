@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Context, Entitlement, Policy};
 use crate::clock::Moment;
-use crate::identity::{ProviderId, ProviderSettings, Supposed};
+use crate::identity::{ProviderId, Reading, Supposed};
 use crate::settings::Problem;
 
 /// When a test takes place that names no time: a Wednesday at noon.
@@ -53,7 +53,7 @@ pub struct TestSettings {
 
 /// Runs tests. Everything that does not come out as expected is a problem at its place.
 #[must_use]
-pub fn run_tests(policy: &Policy, providers: &[(ProviderId, &ProviderSettings)], tests: &[TestSettings]) -> Vec<Problem> {
+pub fn run_tests(policy: &Policy, providers: &[(ProviderId, Reading)], tests: &[TestSettings]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, test) in tests.iter().enumerate() {
         Trial { at: format!("test[{index}]"), policy, test, problems: &mut problems }.run(providers);
@@ -75,7 +75,7 @@ impl Trial<'_> {
         self.problems.push(Problem::new(path, format!("{name}{}", message.into()), hint));
     }
 
-    fn run(&mut self, providers: &[(ProviderId, &ProviderSettings)]) {
+    fn run(&mut self, providers: &[(ProviderId, Reading)]) {
         if self.test.expect.is_none() && self.test.includes.is_empty() && self.test.excludes.is_empty() {
             self.fail("", "the test expects nothing", "give it `expect`, `includes` or `excludes`");
             return;
@@ -123,25 +123,25 @@ impl Trial<'_> {
         }
     }
 
-    fn person(&mut self, providers: &[(ProviderId, &ProviderSettings)]) -> Option<Supposed> {
+    fn person(&mut self, providers: &[(ProviderId, Reading)]) -> Option<Supposed> {
         let found = match &self.test.provider {
             None => providers.first(),
             Some(name) => providers.iter().find(|(id, _)| id.as_str() == name),
         };
-        let Some((id, settings)) = found else {
+        let Some((id, reading)) = found else {
             self.fail("provider", "there is no such provider", "use the id of a [[provider]]");
             return None;
         };
         let mut claims = self.test.claims.clone();
         if !self.test.groups.is_empty() {
-            let plain = settings.groups_claim.trim_start_matches('/');
+            let plain = reading.groups().trim_start_matches('/');
             if plain.contains('/') || claims.contains_key(plain) {
                 self.fail("groups", "the groups are given twice, or stand deep in the claims", "give them in `claims` alone");
                 return None;
             }
             claims.insert(plain.to_owned(), Value::from(self.test.groups.clone()));
         }
-        match Supposed::new(id.clone(), settings, claims) {
+        match Supposed::new(id.clone(), reading, claims) {
             Ok(person) => Some(match self.test.mfa {
                 Some(mfa) => person.with_mfa(mfa),
                 None => person,

@@ -166,15 +166,15 @@ fn granted(
     circumstances: &Circumstances,
     context: &Context,
 ) -> Result<(String, BTreeMap<String, String>), Stopped> {
-    let known = |id: &str| config.file.provider.iter().any(|provider| provider.id == id);
+    let known = |id: &str| provider(config, Some(id)).is_ok();
     if line.provider.as_deref().is_some_and(|id| !known(id)) {
         return Ok((format!("line {}", line.number), BTreeMap::new()));
     }
     let person = match &line.provider {
         None => circumstances.person(config, line.claims.clone()),
         Some(id) => {
-            let (id, settings) = provider(config, Some(id))?;
-            Supposed::new(id, settings, line.claims.clone()).map_err(|rejected| Stopped::Unusable(rejected.to_string()))
+            let (id, reading) = provider(config, Some(id))?;
+            Supposed::new(id, &reading, line.claims.clone()).map_err(|rejected| Stopped::Unusable(rejected.to_string()))
         }
     };
     let person = match person {

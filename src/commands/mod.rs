@@ -12,7 +12,7 @@ use clap::Args;
 use rolegate::access::{Context, Policy};
 use rolegate::clock::{Clock, Moment, SystemClock};
 use rolegate::config::{self, Config};
-use rolegate::identity::{ProviderId, ProviderSettings, Supposed};
+use rolegate::identity::{ProviderId, Reading, Supposed};
 use rolegate::startup;
 use serde_json::{Map, Value};
 
@@ -47,8 +47,8 @@ impl Circumstances {
     }
 
     pub(crate) fn person(&self, config: &Config, claims: Map<String, Value>) -> Result<Supposed, Stopped> {
-        let (id, settings) = provider(config, self.provider.as_deref())?;
-        let person = Supposed::new(id, settings, claims);
+        let (id, reading) = provider(config, self.provider.as_deref())?;
+        let person = Supposed::new(id, &reading, claims);
         let person = person.map_err(|rejected| Stopped::Unusable(format!("the sign-in itself would be refused: {rejected}")))?;
         Ok(match self.mfa {
             Some(mfa) => person.with_mfa(mfa),
@@ -57,14 +57,12 @@ impl Circumstances {
     }
 }
 
-/// The provider of an id, or the first one.
-pub(crate) fn provider<'a>(config: &'a Config, id: Option<&str>) -> Result<(ProviderId, &'a ProviderSettings), Stopped> {
-    let known = &config.file.provider;
-    let found = id.map_or_else(|| known.first(), |id| known.iter().find(|provider| provider.id == id));
-    let names = || known.iter().map(|provider| provider.id.as_str()).collect::<Vec<_>>().join(", ");
-    let settings = found.ok_or_else(|| Stopped::Unusable(format!("there is no provider `{}`: use {}", id.unwrap_or(""), names())))?;
-    let id = settings.id.parse().map_err(|error| Stopped::Unusable(format!("`{}`: {error}", settings.id)))?;
-    Ok((id, settings))
+/// The provider of an id, or the first one, and where it has a person's groups and name.
+pub(crate) fn provider(config: &Config, id: Option<&str>) -> Result<(ProviderId, Reading), Stopped> {
+    let known = startup::readings(config);
+    let names = known.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
+    let found = known.into_iter().find(|(known, _)| id.is_none_or(|id| known.as_str() == id));
+    found.ok_or_else(|| Stopped::Unusable(format!("there is no provider `{}`: use {names}", id.unwrap_or_default())))
 }
 
 /// A configuration that has passed all checks, and its policy.

@@ -20,14 +20,19 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
     file.session.check("session", problems);
     file.audit.check("audit", base, problems);
     check_secret_names(file, problems);
-    if file.provider.is_empty() {
-        problems.push(Problem::new("provider", "there is no identity provider", "add a [[provider]]: nobody can sign in without one"));
+    if file.provider.is_empty() && file.saml_provider.is_empty() {
+        problems.push(Problem::new(
+            "provider",
+            "there is no identity provider",
+            "add a [[provider]] or a [[saml_provider]]: nobody can sign in without one",
+        ));
     }
-    let ids = file.provider.iter().map(|provider| provider.id.as_str());
-    check_unique("provider", "id", "provider id", ids, places, problems);
-    check_unique("account", "id", "account id", file.account.iter().map(|account| account.id.as_str()), places, problems);
-    check_unique("account", "name", "account name", file.account.iter().map(|account| account.name.as_str()), places, problems);
-    check_unique("rule", "id", "rule id", file.rule.iter().map(|rule| rule.id.as_str()), places, problems);
+    let saml_ids = at("saml_provider", "id", file.saml_provider.iter().map(|provider| provider.id.as_str()));
+    let ids = at("provider", "id", file.provider.iter().map(|provider| provider.id.as_str())).chain(saml_ids);
+    check_unique("provider id", ids, places, problems);
+    check_unique("account id", at("account", "id", file.account.iter().map(|account| account.id.as_str())), places, problems);
+    check_unique("account name", at("account", "name", file.account.iter().map(|account| account.name.as_str())), places, problems);
+    check_unique("rule id", at("rule", "id", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
     check_saml_rules(file, problems);
 }
@@ -117,6 +122,12 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
         secrets.extend(provider.client_secret.iter().map(|secret| (format!("provider[{index}].client_secret"), secret)));
         secrets.extend(provider.client_key.iter().map(|secret| (format!("provider[{index}].client_key"), secret)));
     }
+    for (index, provider) in file.saml_provider.iter().enumerate() {
+        let place = format!("saml_provider[{index}]");
+        secrets.extend(provider.signing_key.iter().map(|secret| (format!("{place}.signing_key"), secret)));
+        let keys = provider.encryption_keys.iter().enumerate();
+        secrets.extend(keys.map(|(at, entry)| (format!("{place}.encryption_keys[{at}].key"), &entry.key)));
+    }
     secrets.extend(file.store.password.iter().map(|secret| ("store.password".to_owned(), secret)));
     secrets.extend(file.store.seal_keys.iter().enumerate().map(|(index, secret)| (format!("store.seal_keys[{index}]"), secret)));
     secrets.extend(file.trust.signing_key.iter().map(|secret| ("trust.signing_key".to_owned(), secret)));
@@ -148,33 +159,41 @@ fn is_variable_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn check_unique<'a>(list: &str, key: &str, what: &str, values: impl Iterator<Item = &'a str>, places: &Place, problems: &mut Vec<Problem>) {
-    let mut seen = BTreeMap::new();
-    for (index, value) in values.enumerate() {
-        let path = format!("{list}[{index}].{key}");
+/// Values of a list's sections, each with its path.
+fn at<'a>(list: &'static str, key: &'static str, values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (String, &'a str)> {
+    values.enumerate().map(move |(index, value)| (format!("{list}[{index}].{key}"), value))
+}
+
+fn check_unique<'a>(what: &str, values: impl Iterator<Item = (String, &'a str)>, places: &Place, problems: &mut Vec<Problem>) {
+    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+    for (path, value) in values {
         // An empty one may be made up for one that is missing; that it is empty is its module's to say.
         if value.is_empty() {
             continue;
         }
-        let first = *seen.entry(value).or_insert(index);
-        if first != index {
-            let line = places.line_of(&format!("{list}[{first}].{key}"));
-            problems.push(Problem::new(
-                path,
-                format!("the {what} `{value}` is taken by line {line}"),
-                format!("give each {list} its own {key}"),
-            ));
-        }
+        let Some(first) = seen.get(value) else {
+            seen.insert(value, path);
+            continue;
+        };
+        let line = places.line_of(first);
+        let (list, key) = what.split_once(' ').unwrap_or((what, ""));
+        problems.push(Problem::new(
+            path,
+            format!("the {what} `{value}` is taken by line {line}"),
+            format!("give each {list} its own {key}"),
+        ));
     }
 }
 
 fn check_email_domains(file: &ConfigFile, places: &Place, problems: &mut Vec<Problem>) {
-    let mut seen: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    for (index, provider) in file.provider.iter().enumerate() {
-        for (at, domain) in provider.email_domains.iter().enumerate() {
-            let path = format!("provider[{index}].email_domains[{at}]");
-            let (owner, first) = seen.entry(domain.to_lowercase()).or_insert_with(|| (index, path.clone())).clone();
-            if owner != index {
+    let oidc = file.provider.iter().enumerate().map(|(index, provider)| (format!("provider[{index}]"), &provider.email_domains));
+    let saml = file.saml_provider.iter().enumerate().map(|(index, provider)| (format!("saml_provider[{index}]"), &provider.email_domains));
+    let mut seen: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for (provider, domains) in oidc.chain(saml) {
+        for (at, domain) in domains.iter().enumerate() {
+            let path = format!("{provider}.email_domains[{at}]");
+            let (owner, first) = seen.entry(domain.to_lowercase()).or_insert_with(|| (provider.clone(), path.clone())).clone();
+            if owner != provider {
                 let line = places.line_of(&first);
                 problems.push(Problem::new(
                     path,

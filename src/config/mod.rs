@@ -24,7 +24,7 @@ pub use server::{HelpSettings, ServerSettings};
 use crate::access::{AccountSettings, NamingSettings, RuleSettings, TestSettings};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
-use crate::identity::ProviderSettings;
+use crate::identity::{ProviderSettings, SamlProviderSettings};
 use crate::settings::{LARGEST_FILE, Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
 use crate::trust::TrustSettings;
@@ -61,9 +61,12 @@ pub struct ConfigFile {
     /// What people are told when they are stuck.
     #[serde(default)]
     pub help: HelpSettings,
-    /// The identity providers that people sign in with; at least one.
+    /// The identity providers that people sign in with by OpenID Connect; at least one of these or of `saml_provider`.
     #[serde(default)]
     pub provider: Vec<ProviderSettings>,
+    /// The identity providers that people sign in with by SAML 2.0.
+    #[serde(default)]
+    pub saml_provider: Vec<SamlProviderSettings>,
     /// The AWS accounts that rules may grant roles in.
     #[serde(default)]
     pub account: Vec<AccountSettings>,

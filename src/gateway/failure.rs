@@ -17,6 +17,8 @@ pub enum Trouble {
     ProviderUnavailable(String),
     /// The provider's answer was refused; its name, and why.
     SignInRefused(String, Rejected),
+    /// A sign-out message of a provider is not believed; its name.
+    SignOutRefused(String),
     /// The login waited too long, was finished already, or was begun elsewhere.
     SignInExpired,
     /// The rules do not hand out what was asked for.
@@ -63,6 +65,7 @@ impl Failure {
             Trouble::UnknownProvider => "unknown-provider",
             Trouble::ProviderUnavailable(_) => "provider-unavailable",
             Trouble::SignInRefused(..) => "sign-in-refused",
+            Trouble::SignOutRefused(_) => "sign-out-refused",
             Trouble::SignInExpired => "sign-in-expired",
             Trouble::Denied(_) => "denied",
             Trouble::BadDestination => "bad-destination",

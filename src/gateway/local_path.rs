@@ -36,7 +36,7 @@ impl LocalPath {
             return None;
         }
         // Where a login starts or comes back is no place to return to.
-        if ["/login", "/callback", "/logout"]
+        if ["/login", "/callback", "/logout", "/saml"]
             .iter()
             .any(|own| path == *own || path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')))
         {
@@ -79,6 +79,7 @@ mod tests {
             ("/go#fragment", "/go"),
             ("/login/okta?next=/x", "/"),
             ("/callback/okta?code=1", "/"),
+            ("/saml/okta/slo?SAMLRequest=x", "/"),
             ("/logins", "/logins"),
         ] {
             assert_eq!(LocalPath::parse(text).unwrap().as_str(), kept, "{text}");

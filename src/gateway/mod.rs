@@ -7,6 +7,8 @@
 mod failure;
 mod issue;
 mod local_path;
+mod logout;
+mod saml;
 mod sign_in;
 
 use std::net::IpAddr;
@@ -19,6 +21,7 @@ use url::Url;
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
+pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 
 use crate::access::{Context, Entitlements, Policy};
@@ -26,8 +29,7 @@ use crate::audit::{AuditLog, Kind, Outcome};
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment};
-use crate::identity::ProviderId;
-use crate::identity::oidc::Provider;
+use crate::identity::{Provider, ProviderId};
 use crate::store::{Session, SessionId, SessionSettings, Vault};
 use crate::trust::Issuer;
 
@@ -95,10 +97,31 @@ impl Gateway {
         self.providers.iter().find(|provider| provider.serves_domain(domain))
     }
 
+    /// The OpenID Connect provider with this issuer.
+    ///
+    /// # Errors
+    /// [`Trouble::UnknownProvider`].
+    pub fn provider_by_issuer(&self, issuer: &str) -> Result<&Provider, Failure> {
+        let is_it = |provider: &&Provider| provider.as_oidc().is_some_and(|oidc| oidc.is_named_by(issuer));
+        let found = self.providers.iter().find(is_it);
+        found.ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"there is no provider with this issuer"))
+    }
+
     /// A provider's name for people.
     #[must_use]
     pub fn provider_name<'a>(&'a self, id: &'a ProviderId) -> &'a str {
         self.provider(id.as_str()).map_or(id.as_str(), Provider::name)
+    }
+
+    /// A place of ours that somebody else names: a local path, or a whole address with our own origin. None for anything else.
+    #[must_use]
+    pub fn own_place(&self, text: &str) -> Option<LocalPath> {
+        let origin = self.public_url.origin().ascii_serialization();
+        match text.strip_prefix(&origin) {
+            Some("") => Some(LocalPath::home()),
+            Some(rest) => LocalPath::parse(rest),
+            None => LocalPath::parse(text),
+        }
     }
 
     /// The session of an id, if it lives; being used keeps it from idling out. One round trip to the store.

@@ -9,15 +9,15 @@ use super::failure::incident_id;
 use super::{Caller, Failure, Gateway, LocalPath, Trouble};
 use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
-use crate::identity::oidc::{Callback, Provider};
-use crate::identity::{Identity, LoginSecrets, PendingLogin, Rejected};
+use crate::identity::oidc::Callback;
+use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected};
 use crate::store::{BrowserId, LoginTicket, Session, SessionId, State};
 
 /// A login that was begun.
 #[derive(Debug)]
 pub struct Begun {
-    /// Where to send the browser.
-    pub url: Url,
+    /// How the browser leaves for the provider.
+    pub departure: Departure,
     /// What the browser must bring along when it comes back, at most [`PendingLogin::LIFE`] later.
     pub ticket: LoginTicket,
 }
@@ -47,8 +47,8 @@ pub enum LogoutScope {
 /// What is left to do after a sign-out.
 #[derive(Debug)]
 pub struct SignedOut {
-    /// Where the browser goes to end the provider's own session, if that was asked for and the provider offers it.
-    pub at_provider: Option<Url>,
+    /// How the browser leaves to end the provider's own session, if that was asked for and the provider offers it.
+    pub at_provider: Option<Departure>,
 }
 
 /// What a browser brings along to finish a login. All of it was given to it earlier, and none of it is believed before it was checked.
@@ -78,10 +78,10 @@ impl Gateway {
             browser: browser.digest(),
             return_to: return_to.to_string(),
             begun: now,
-            secrets: LoginSecrets::Oidc { nonce: begun.nonce, verifier: begun.verifier },
+            secrets: begun.secrets,
         };
         let ticket = self.vault.ticket(&state, &pending).map_err(|error| Failure::logged(Trouble::Signing, &error))?;
-        Ok(Begun { url: begun.url, ticket })
+        Ok(Begun { departure: begun.departure, ticket })
     }
 
     /// Which of a browser's tickets a state belongs to, if any: that one is used up by the answer, however it ends.
@@ -106,31 +106,51 @@ impl Gateway {
         caller: &Caller,
     ) -> Result<SignedIn, Failure> {
         let provider = self.known(provider)?;
+        let Some(oidc) = provider.as_oidc() else { return Err(refusal(provider, &Rejected::OtherProvider)) };
         let Some((state, pending)) = self.pending(&callback.state, returning.tickets) else {
-            let total = self.unsolicited.fetch_add(1, Ordering::Relaxed) + 1;
-            tracing::info!(total, provider = %provider.id(), "an answer to no login that was begun in its browser");
-            return Err(refusal(provider, &Rejected::UnknownState));
+            return Err(self.unasked(provider, &Rejected::UnknownState));
         };
         let verified = match self.use_up(provider, &state, &pending, returning.browser).await? {
-            Ok(()) => provider.complete(callback, &pending, self.now()).await,
+            Ok(()) => oidc.complete(callback, &pending, self.now()).await,
             Err(rejected) => Err(rejected),
         };
-        let identity = match verified {
-            Ok(identity) => identity,
-            Err(rejected) => {
-                let failure = refusal(provider, &rejected);
-                let event = self.event(Kind::SignIn, Outcome::Refused, caller).at_provider(provider.id()).because(rejected);
-                self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
-                return Err(failure);
-            }
-        };
-        self.end_previous(returning.session).await;
+        match verified {
+            Ok(identity) => self.welcome(identity, local(&pending), None, returning.session, caller).await,
+            Err(rejected) => Err(self.refuse(provider, rejected, caller).await?),
+        }
+    }
+
+    /// An answer that nobody here asked for: logged and counted.
+    pub(super) fn unasked(&self, provider: &Provider, rejected: &Rejected) -> Failure {
+        let total = self.unsolicited.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::info!(total, provider = %provider.id(), "an answer to no login that was begun in its browser");
+        refusal(provider, rejected)
+    }
+
+    /// Records an answer that is refused.
+    pub(super) async fn refuse(&self, provider: &Provider, rejected: Rejected, caller: &Caller) -> Result<Failure, Failure> {
+        let failure = refusal(provider, &rejected);
+        let event = self.event(Kind::SignIn, Outcome::Refused, caller).at_provider(provider.id()).because(rejected);
+        self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
+        Ok(failure)
+    }
+
+    /// Opens a session for somebody who is proven, in place of the one that their browser had before.
+    pub(super) async fn welcome(
+        &self,
+        identity: Identity,
+        return_to: LocalPath,
+        ends_by: Option<Moment>,
+        before: Option<&SessionId>,
+        caller: &Caller,
+    ) -> Result<SignedIn, Failure> {
+        self.end_previous(before).await;
         self.record(&self.event(Kind::SignIn, Outcome::Ok, caller).about(&identity)).await?;
-        self.open(identity, &pending, caller).await
+        self.open(identity, return_to, ends_by, caller).await
     }
 
     /// The pending login of a state, out of the tickets that the browser brought along.
-    fn pending(&self, state: &str, tickets: &[LoginTicket]) -> Option<(State, PendingLogin)> {
+    pub(super) fn pending(&self, state: &str, tickets: &[LoginTicket]) -> Option<(State, PendingLogin)> {
         let state = State::parse(state)?;
         let pending = tickets.iter().find_map(|ticket| self.vault.pending(&state, ticket))?;
         Some((state, pending))
@@ -138,7 +158,7 @@ impl Gateway {
 
     /// Uses a pending login up, for the one answer that may have it. An answer that is refused before leaves it to the honest one. The
     /// outer error is the store's; the inner one is the answer's.
-    async fn use_up(
+    pub(super) async fn use_up(
         &self,
         provider: &Provider,
         state: &State,
@@ -166,12 +186,14 @@ impl Gateway {
         }
     }
 
-    async fn open(&self, identity: Identity, pending: &PendingLogin, caller: &Caller) -> Result<SignedIn, Failure> {
+    async fn open(&self, identity: Identity, return_to: LocalPath, ends_by: Option<Moment>, caller: &Caller) -> Result<SignedIn, Failure> {
         let created: Moment = self.now();
-        let life = self.limits.absolute.0;
-        let session = Session { identity, created, expires: created + life };
+        let latest = created + self.limits.absolute.0;
+        let expires = ends_by.map_or(latest, |end| end.min(latest));
+        let life = (expires - created).to_std().unwrap_or_default();
+        let session = Session { identity, created, expires };
         match self.vault.open_session(&session, self.limits.idle.0).await {
-            Ok(id) => Ok(SignedIn { session: id, life, return_to: LocalPath::parse_or_home(Some(&pending.return_to)) }),
+            Ok(id) => Ok(SignedIn { session: id, life, return_to }),
             Err(error) => {
                 let failure = Failure::logged(Trouble::Store, &error);
                 let event = self.event(Kind::SignIn, Outcome::Failed, caller).about(&session.identity).because(error);
@@ -201,7 +223,7 @@ impl Gateway {
         let event = if scope == LogoutScope::Everywhere { event.because("every session of the person was ended") } else { event };
         self.record(&event).await?;
         let at_provider = match (scope, self.provider(session.identity.provider().as_str())) {
-            (LogoutScope::Provider, Some(provider)) => provider.logout_url(&session.identity, &self.signed_out_url(), self.now()).await,
+            (LogoutScope::Provider, Some(provider)) => provider.logout(&session.identity, &self.signed_out_url(), self.now()).await,
             _ => None,
         };
         Ok(SignedOut { at_provider })
@@ -214,7 +236,7 @@ impl Gateway {
         url
     }
 
-    fn known(&self, id: &str) -> Result<&Provider, Failure> {
+    pub(super) fn known(&self, id: &str) -> Result<&Provider, Failure> {
         self.provider(id).ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"there is no provider with this id"))
     }
 
@@ -230,12 +252,19 @@ impl Gateway {
 }
 
 /// The trouble that a refusal by or about a provider is for the person.
-fn refusal(provider: &Provider, rejected: &Rejected) -> Failure {
+pub(super) fn refusal(provider: &Provider, rejected: &Rejected) -> Failure {
     let name = provider.name().to_owned();
     let trouble = match rejected {
-        Rejected::UnknownState | Rejected::Replayed | Rejected::OtherBrowser | Rejected::Stale => Trouble::SignInExpired,
+        Rejected::UnknownState | Rejected::Replayed | Rejected::AssertionUsed | Rejected::OtherBrowser | Rejected::Stale => {
+            Trouble::SignInExpired
+        }
         Rejected::Unavailable(_) => Trouble::ProviderUnavailable(name),
         _ => Trouble::SignInRefused(name, rejected.clone()),
     };
     Failure::logged(trouble, rejected)
+}
+
+/// Where a pending login wanted to go.
+pub(super) fn local(pending: &PendingLogin) -> LocalPath {
+    LocalPath::parse_or_home(Some(&pending.return_to))
 }

@@ -9,7 +9,7 @@ use openidconnect::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// An answer longer than this, in bytes, is not read to its end.
+/// An answer longer than this, in bytes, is not read to its end, unless something else is said.
 const MAX_BODY: usize = 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(10);
@@ -80,8 +80,8 @@ pub(super) enum HttpError {
     #[error("{0} is at an address that is not public: set `private_network = true` if the provider really stands there")]
     Address(String),
     /// The answer is longer than any honest one.
-    #[error("the answer is longer than 1 MiB")]
-    TooLong,
+    #[error("the answer is longer than {0} MiB")]
+    TooLong(usize),
     /// The connection failed, or took too long.
     #[error("{0}")]
     Transport(String),
@@ -92,6 +92,7 @@ pub(super) enum HttpError {
 pub(super) struct Http {
     client: reqwest::Client,
     reach: Reach,
+    longest: usize,
 }
 
 impl Http {
@@ -120,7 +121,7 @@ impl Http {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|error| chain(&error))?;
-        Ok(Self { client, reach })
+        Ok(Self { client, reach, longest: MAX_BODY })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -133,8 +134,8 @@ impl Http {
         let mut response = self.client.execute(request).await.map_err(|error| HttpError::Transport(chain(&error.without_url())))?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::Transport(chain(&error.without_url())))? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(HttpError::TooLong);
+            if body.len() + chunk.len() > self.longest {
+                return Err(HttpError::TooLong(self.longest >> 20));
             }
             body.extend_from_slice(&chunk);
         }
@@ -144,12 +145,25 @@ impl Http {
         Ok(answer)
     }
 
+    /// The same client for answers of up to so many bytes.
+    pub(super) fn up_to(self, longest: usize) -> Self {
+        Self { longest, ..self }
+    }
+
     /// Fetches a JSON document; anything but status 200 is an error.
     ///
     /// # Errors
     /// A sentence that names the URL and what is wrong.
     pub(super) async fn get(&self, url: &Url, bearer: Option<&str>) -> Result<Vec<u8>, String> {
-        let mut request = openidconnect::http::Request::get(url.as_str()).header("accept", "application/json");
+        self.get_as("application/json", url, bearer).await
+    }
+
+    /// Fetches a document of some type; anything but status 200 is an error.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub(super) async fn get_as(&self, accept: &str, url: &Url, bearer: Option<&str>) -> Result<Vec<u8>, String> {
+        let mut request = openidconnect::http::Request::get(url.as_str()).header("accept", accept);
         if let Some(token) = bearer {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -38,6 +38,8 @@ pub enum Purpose {
     Handover,
     /// The index of one person's sessions.
     Person,
+    /// The index of the sessions that a provider's logout messages call by one name.
+    Upstream,
     /// A mark that something which may be used once was used.
     Used,
 }
@@ -51,6 +53,7 @@ impl Purpose {
             Self::Session => "session",
             Self::Handover => "handover",
             Self::Person => "person",
+            Self::Upstream => "upstream",
             Self::Used => "used",
         }
     }

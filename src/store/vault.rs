@@ -80,6 +80,9 @@ impl Vault {
         let life = (session.expires - session.created).to_std().unwrap_or_default();
         // The index first: a session that "sign out everywhere" cannot find must never exist.
         self.store.index_add(&person_key(&session.identity.person()), &key, life).await?;
+        for handle in session.identity.handles() {
+            self.store.index_add(&upstream_key(&handle), &key, life).await?;
+        }
         self.put(&key, session, idle.min(life)).await?;
         Ok(id)
     }
@@ -118,6 +121,19 @@ impl Vault {
         // The members stay in the index until they expire: one that is just being opened would be lost from it otherwise.
         let sessions = self.store.index_members(&person_key(person)).await?;
         self.store.delete(&sessions).await
+    }
+
+    /// Ends every session that goes by one of these names: see [`Identity::handles`]. Says how many were alive.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: sessions may still be alive.
+    pub async fn close_named(&self, handles: &[String]) -> Result<usize, StoreUnavailable> {
+        let mut ended = 0;
+        for handle in handles {
+            let sessions = self.store.index_members(&upstream_key(handle)).await?;
+            ended += self.store.delete(&sessions).await?;
+        }
+        Ok(ended)
     }
 
     /// Lays something down for [`HANDOVER_LIFE`], to be taken once, by the same session.
@@ -171,6 +187,10 @@ impl Vault {
         let value = serde_json::from_slice(&plain);
         value.inspect_err(|_| tracing::warn!(?key, "a record is ignored: it has another version's shape")).ok()
     }
+}
+
+fn upstream_key(handle: &str) -> Key {
+    Key::of(Purpose::Upstream, handle.as_bytes())
 }
 
 fn person_key(person: &str) -> Key {

@@ -88,6 +88,9 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     if *request.method() != Method::POST {
         return true;
     }
+    if is_for_others(request.path()) {
+        return true;
+    }
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     match (text(SEC_FETCH_SITE), text("origin")) {
         (Some(from), _) if from != "same-origin" => false,
@@ -96,6 +99,12 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
         (_, Some(origin)) => origin == site.origin,
         (None, None) => false,
     }
+}
+
+/// The addresses that other sites post to: what is posted there is signed, and serves once or ends sessions that it names.
+fn is_for_others(path: &str) -> bool {
+    let steps: Vec<_> = path.split('/').collect();
+    matches!(steps.as_slice(), ["", "saml", _, "acs" | "slo"] | ["", "logout", "backchannel", _])
 }
 
 /// Puts the page into the bare answer of an error, ours or the framework's.

@@ -3,12 +3,13 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::cookies::Kind;
+use super::cookies::{Kind, Slot};
+use super::depart::{Way, depart};
 use super::limit;
 use super::trouble::{PageError, html, redirect};
-use super::views::{Continue, EmailForm, Notice, Provider, SignIn};
+use super::views::{EmailForm, Notice, Provider, SignIn};
 use super::visitor::{Visitor, check};
-use crate::gateway::{Begun, LocalPath, Returning};
+use crate::gateway::{Begun, Failure, LocalPath, Returning, SignedIn};
 use crate::identity::oidc::Callback;
 use crate::store::LoginTicket;
 
@@ -47,7 +48,7 @@ fn sign_in(visitor: &Visitor, next: &LocalPath, notice: Option<Notice<'_>>, emai
         shell: visitor.site.shell(visitor.csrf(), None),
         notice,
         providers,
-        email: gateway.providers.iter().any(crate::identity::oidc::Provider::has_domains).then_some(email),
+        email: gateway.providers.iter().any(crate::identity::Provider::has_domains).then_some(email),
         next: next.as_str().into(),
     };
     let mut response = html(&page);
@@ -82,9 +83,8 @@ pub(super) async fn by_email(visitor: Visitor, form: web::Form<EmailQuery>) -> R
         return Ok(sign_in(&visitor, &next, None, EmailForm { value: email.into(), problem: Some(problem.into()) }));
     };
     let (id, name) = (provider.id().to_string(), provider.name().to_owned());
-    let Begun { url, ticket } = visitor.site.gateway.begin(&id, &visitor.browser, &next, Some(&email)).await?;
-    let page = Continue { shell: visitor.site.shell(visitor.csrf(), None), destination: name.into(), url: url.as_str().into() };
-    let mut response = html(&page);
+    let Begun { departure, ticket } = visitor.site.gateway.begin(&id, &visitor.browser, &next, Some(&email)).await?;
+    let mut response = depart(&visitor, &name, &departure, Way::Form);
     started(&visitor, &id, &ticket, &mut response);
     Ok(response)
 }
@@ -100,10 +100,36 @@ pub(super) async fn begin(visitor: Visitor, provider: web::Path<String>, query: 
         return Ok(refusal);
     }
     let next = LocalPath::parse_or_home(query.next.as_deref());
-    let Begun { url, ticket } = visitor.site.gateway.begin(&provider, &visitor.browser, &next, None).await?;
-    let mut response = redirect(url.as_str()).finish();
-    remember_browser(&visitor, &mut response);
-    started(&visitor, &provider, &ticket, &mut response);
+    leave(&visitor, &provider, &next, None).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct InitiateQuery {
+    #[serde(default)]
+    iss: String,
+    login_hint: Option<String>,
+    target_link_uri: Option<String>,
+}
+
+/// `GET /login/initiate`: another site, such as the provider's own portal, starts a sign-in (OpenID Connect Core section 4). It can choose
+/// among the configured providers and places of ours, and nothing else.
+pub(super) async fn initiate(visitor: Visitor, query: web::Query<InitiateQuery>) -> Result<HttpResponse, PageError> {
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
+    let gateway = &visitor.site.gateway;
+    let provider = gateway.provider_by_issuer(&query.iss)?.id().to_string();
+    let next = query.target_link_uri.as_deref().and_then(|target| gateway.own_place(target)).unwrap_or_else(LocalPath::home);
+    leave(&visitor, &provider, &next, query.login_hint.as_deref()).await
+}
+
+async fn leave(visitor: &Visitor, provider: &str, next: &LocalPath, hint: Option<&str>) -> Result<HttpResponse, PageError> {
+    let gateway = &visitor.site.gateway;
+    let Begun { departure, ticket } = gateway.begin(provider, &visitor.browser, next, hint).await?;
+    let name = gateway.provider(provider).map_or(provider, crate::identity::Provider::name);
+    let mut response = depart(visitor, name, &departure, Way::Link);
+    remember_browser(visitor, &mut response);
+    started(visitor, provider, &ticket, &mut response);
     Ok(response)
 }
 
@@ -119,12 +145,28 @@ pub(super) async fn callback(visitor: Visitor, provider: web::Path<String>, quer
     if let Some(refusal) = limit::refusal(&visitor) {
         return refusal;
     }
-    let gateway = &visitor.site.gateway;
     let (slots, tickets) = visitor.jar.logins();
+    let gateway = &visitor.site.gateway;
+    let finished = gateway.complete(&provider, &query, returning(&visitor, &tickets), &visitor.caller).await;
+    land(&visitor, finished, &query.state, &slots, &tickets)
+}
+
+/// What the browser brings along.
+pub(super) fn returning<'v>(visitor: &'v Visitor, tickets: &'v [LoginTicket]) -> Returning<'v> {
     let browser = (!visitor.browser_is_new).then_some(&visitor.browser);
-    let returning = Returning { browser, tickets: &tickets, session: visitor.session_id.as_ref() };
+    Returning { browser, tickets, session: visitor.session_id.as_ref() }
+}
+
+/// The end of a sign-in: its pending login leaves the browser, and a session or a page with what went wrong comes.
+pub(super) fn land(
+    visitor: &Visitor,
+    finished: Result<SignedIn, Failure>,
+    state: &str,
+    slots: &[Slot],
+    tickets: &[LoginTicket],
+) -> HttpResponse {
     let cookies = visitor.site.cookies;
-    let mut response = match gateway.complete(&provider, &query, returning, &visitor.caller).await {
+    let mut response = match finished {
         Ok(signed_in) => {
             let mut response = redirect(signed_in.return_to.as_str()).finish();
             let _ = response.add_cookie(&cookies.write(Kind::Session, signed_in.session.expose()));
@@ -132,7 +174,7 @@ pub(super) async fn callback(visitor: Visitor, provider: web::Path<String>, quer
         }
         Err(failure) => HttpResponse::from_error(PageError::from(failure)),
     };
-    if let Some(slot) = gateway.ticket_of(&query.state, &tickets).and_then(|used| slots.get(used)) {
+    if let Some(slot) = visitor.site.gateway.ticket_of(state, tickets).and_then(|used| slots.get(used)) {
         let _ = response.add_cookie(&cookies.clear(Kind::Login(*slot)));
     }
     response

@@ -3,10 +3,11 @@
 //!
 //! | file | pages |
 //! | --- | --- |
-//! | `login` | `/login`, `/login/{provider}`, `/callback/{provider}` |
+//! | `login` | `/login`, `/login/initiate`, `/login/{provider}`, `/callback/{provider}` |
+//! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata` |
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
-//! | `logout` | `/logout`, `/signed-out` |
+//! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
@@ -14,6 +15,7 @@
 
 mod connection;
 mod cookies;
+mod depart;
 mod guard;
 mod issue;
 mod limit;
@@ -21,6 +23,7 @@ mod login;
 mod logout;
 mod plain;
 mod portal;
+mod saml;
 mod server;
 mod site;
 mod trouble;
@@ -50,8 +53,15 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/", read_only, get_or_head().to(portal::home)),
         page("/go", read_only, get_or_head().to(portal::go)),
         page("/login", "GET, HEAD, POST", get_or_head().to(login::choose)).route(web::post().to(login::by_email)),
+        page("/login/initiate", "GET", web::get().to(login::initiate)),
         page("/login/{provider}", "GET", web::get().to(login::begin)),
         page("/callback/{provider}", "GET", web::get().to(login::callback)),
+        of_others("/saml/{provider}/acs", "POST", web::post().to(saml::consume)),
+        of_others("/saml/{provider}/slo", "GET, POST", web::post().to(saml::slo_post)).route(web::get().to(saml::slo_query)),
+        of_others("/logout/backchannel/{provider}", "POST", web::post().to(logout::back_channel)),
+        page("/logout/frontchannel/{provider}", "GET", web::get().to(logout::front_channel)),
+        page("/saml/idp/metadata", read_only, get_or_head().to(plain::saml_metadata)),
+        page("/saml/{provider}/metadata", read_only, get_or_head().to(saml::metadata)),
         page("/console", "POST", web::post().to(issue::console)),
         page("/credentials", "POST", web::post().to(issue::credentials)),
         page("/credentials/download", "POST", web::post().to(issue::download)),
@@ -61,7 +71,6 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/healthz", read_only, get_or_head().to(plain::health)),
         page("/readyz", read_only, get_or_head().to(plain::ready)),
         page("/static/{file}", read_only, get_or_head().to(plain::asset)),
-        page("/saml/idp/metadata", read_only, get_or_head().to(plain::saml_metadata)),
         page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];
@@ -75,6 +84,12 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
 /// HEAD is not answered: who asks so gets nothing for it.
 fn get_or_head() -> Route {
     web::route().guard(Any(Get()).or(Head()))
+}
+
+/// An address that other sites and programs post to, as `guard` knows: SAML messages are larger than any form of ours.
+fn of_others(path: &str, allowed: &'static str, route: Route) -> Resource {
+    let form = web::FormConfig::default().limit(saml::LARGEST_FORM).error_handler(|error, _| unfit::unread(&error).into());
+    page(path, allowed, route).app_data(form).app_data(web::PayloadConfig::new(saml::LARGEST_FORM))
 }
 
 /// One address with the methods that it answers to, as its routes have them; every other method is refused with this list.

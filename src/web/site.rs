@@ -107,7 +107,7 @@ impl Site {
             Who {
                 username: session.identity.username().into(),
                 provider: self.gateway.provider_name(provider).into(),
-                provider_logout: self.gateway.provider(provider.as_str()).is_some_and(crate::identity::oidc::Provider::offers_logout),
+                provider_logout: self.gateway.provider(provider.as_str()).is_some_and(crate::identity::Provider::offers_logout),
                 ends: session.expires.into(),
             }
         });
@@ -122,7 +122,7 @@ impl Site {
 }
 
 /// The content security policy, where forms may lead to these places beside our own.
-fn policy(form_action: &[String]) -> String {
+pub(super) fn policy(form_action: &[String]) -> String {
     format!(
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {}; frame-ancestors 'none'; \
          base-uri 'none'",

@@ -15,6 +15,7 @@ use crate::access::{self, Denied};
 use crate::aws;
 use crate::gateway::{Failure, LocalPath, Trouble};
 use crate::identity::Rejected;
+use crate::saml::Refused;
 
 /// Why a request has no page of its own.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl ResponseError for PageError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Failure(failure) => match &failure.trouble {
                 Trouble::UnknownProvider => StatusCode::NOT_FOUND,
-                Trouble::BadDestination | Trouble::Denied(Denied::Duration(_)) => StatusCode::BAD_REQUEST,
+                Trouble::BadDestination | Trouble::SignOutRefused(_) | Trouble::Denied(Denied::Duration(_)) => StatusCode::BAD_REQUEST,
                 Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
@@ -224,6 +225,16 @@ fn trouble(trouble: &Trouble) -> Words {
             action: LOGIN,
         },
         Trouble::SignInRefused(name, rejected) => refused(name, rejected),
+        Trouble::SignOutRefused(name) => Words {
+            title: "The sign-out message was refused",
+            happened: format!(
+                "A sign-out message that should be from {name} could not be verified, or is too old. No session was ended by it."
+            )
+            .into(),
+            mender: Mender::Administrator,
+            next: "To end your session here, sign out on the start page.",
+            action: HOME,
+        },
         Trouble::SignInExpired => Words {
             title: "This sign-in is no longer valid",
             happened: "It took longer than ten minutes, was finished before, or was begun in another browser.".into(),
@@ -295,7 +306,10 @@ fn refused(name: &str, rejected: &Rejected) -> Words {
                 "You are in more groups than {name} puts into a sign-in, and it left all of them out. That is not the same as having none."
             )
         }
-        Rejected::NotYetValid | Rejected::Expired => {
+        Rejected::ProviderError(error) if error == "AuthnFailed" || error == "RequestDenied" => {
+            format!("{name} did not sign you in: the request was cancelled or denied there.")
+        }
+        Rejected::NotYetValid | Rejected::Expired | Rejected::Saml(Refused::Expired | Refused::NotYetValid | Refused::TooOld) => {
             format!("The answer from {name} is not valid at this time: one of the two clocks is off.")
         }
         Rejected::TooOld | Rejected::Acr => format!("The sign-in at {name} is not fresh or not strong enough for this gateway."),

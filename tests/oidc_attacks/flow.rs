@@ -170,7 +170,7 @@ async fn signing_out_leads_to_the_provider_with_the_token_as_hint() {
     let url = scene.provider.logout_url(&identity, &home, now()).await.unwrap();
     assert_eq!(url.path(), "/logout");
     let pairs: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
-    assert_eq!(pairs["id_token_hint"], identity.token().expose());
+    assert_eq!(pairs["id_token_hint"], identity.token().unwrap().expose());
     assert_eq!((pairs["post_logout_redirect_uri"].as_str(), pairs["client_id"].as_str()), ("https://gate.example/signed-out", CLIENT));
     let other = provider_of(&settings(&scene.idp, &json!({ "id": "other" })));
     assert!(other.logout_url(&identity, &home, now()).await.is_none());

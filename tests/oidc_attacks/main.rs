@@ -8,6 +8,7 @@
 mod forging_idp;
 
 mod flow;
+mod logout;
 mod people;
 mod provider;
 mod tokens;

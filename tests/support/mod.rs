@@ -11,6 +11,7 @@ mod gateway;
 mod plan;
 mod process;
 mod sandbox;
+mod simplesamlphp;
 mod visitor;
 
 pub(crate) use counterparts::{Moto, OidcOptions, OidcProvider, Redis, aws_cli, chromium, node, python};
@@ -18,4 +19,5 @@ pub(crate) use gateway::Gateway;
 pub(crate) use plan::{PRODUCTION, Plan, ROLES, STAGING};
 pub(crate) use process::{Finished, Running, Scratch, free_port, repository, run};
 pub(crate) use sandbox::SandboxAws;
+pub(crate) use simplesamlphp::{SamlOptions, SimpleSaml, make_key};
 pub(crate) use visitor::{Page, Visitor};

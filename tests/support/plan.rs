@@ -42,7 +42,12 @@ impl Plan {
 
     /// The gateway's configuration. The audit trail is `audit.jsonl` in the gateway's folder.
     pub(crate) fn config(&self, provider: &OidcProvider, aws: &str) -> String {
-        let (port, url, store, provider) = (self.port, self.url(), &self.store, provider.table("main"));
+        self.config_with(&provider.table("main"), aws)
+    }
+
+    /// The same with other providers.
+    pub(crate) fn config_with(&self, provider: &str, aws: &str) -> String {
+        let (port, url, store) = (self.port, self.url(), &self.store);
         format!(
             r#"
 public_url = "{url}"

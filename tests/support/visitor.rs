@@ -9,7 +9,7 @@ use reqwest::{Client, Method, StatusCode, Url, redirect};
 #[derive(Debug)]
 pub(crate) struct Visitor {
     client: Client,
-    /// By path and name.
+    /// By host with path, and name.
     cookies: BTreeMap<(String, String), String>,
 }
 
@@ -42,7 +42,28 @@ impl Visitor {
         let csrf = page.hidden("csrf").unwrap_or_default();
         let mut body = Url::parse("http://x/").expect("a URL");
         body.query_pairs_mut().append_pair("csrf", &csrf).extend_pairs(fields);
-        self.go(Method::POST, target, body.query().map(|query| (page.url.origin().ascii_serialization(), query.to_owned()))).await
+        self.go(Method::POST, target, body.query().map(|query| (page.url.clone(), query.to_owned()))).await
+    }
+
+    /// Sends the first form of a page that posts, with its hidden fields and these, wherever it leads.
+    pub(crate) async fn submit(&mut self, page: &Page, fields: &[(&str, &str)]) -> Page {
+        let (action, hidden) = page.form().unwrap_or_else(|| panic!("{} has no form:\n{}", page.url, page.body));
+        let mut body = Url::parse("http://x/").expect("a URL");
+        body.query_pairs_mut().extend_pairs(hidden).extend_pairs(fields);
+        self.post_from(&page.url, action, body.query().unwrap_or_default().to_owned()).await
+    }
+
+    /// Posts a body that stands on a page at `from`.
+    pub(crate) async fn post_from(&mut self, from: &Url, to: Url, body: String) -> Page {
+        self.go(Method::POST, to, Some((from.clone(), body))).await
+    }
+
+    /// Sends forms that nobody fills in, as scripts do, until there is none.
+    pub(crate) async fn onward(&mut self, mut page: Page) -> Page {
+        while page.hidden("SAMLResponse").or_else(|| page.hidden("SAMLRequest")).is_some() {
+            page = self.submit(&page, &[]).await;
+        }
+        page
     }
 
     /// The values of all cookies: what must not be found in logs.
@@ -51,15 +72,21 @@ impl Visitor {
     }
 
     /// The cookies as they are sent to pages of the gateway, for a request that a test makes itself.
-    pub(crate) fn cookie_header(&self) -> String {
-        self.cookies_for("/")
+    pub(crate) fn cookie_header(&self, url: &str) -> String {
+        self.cookies_for(&url.parse().expect("an address"))
     }
 
-    async fn go(&mut self, mut method: Method, mut url: Url, mut form: Option<(String, String)>) -> Page {
+    async fn go(&mut self, mut method: Method, mut url: Url, mut form: Option<(Url, String)>) -> Page {
         for _ in 0..20 {
-            let mut request = self.client.request(method, url.clone()).header(COOKIE, self.cookies_for(url.path()));
-            if let Some((origin, body)) = form.take() {
-                request = request.header(ORIGIN, origin).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+            // A form of another site comes without cookies: all that matter here are Lax. A port makes no other site.
+            let foreign = form.as_ref().is_some_and(|(from, _)| from.host() != url.host());
+            let cookies = if foreign { String::new() } else { self.cookies_for(&url) };
+            let mut request = self.client.request(method, url.clone()).header(COOKIE, cookies);
+            if let Some((from, body)) = form.take() {
+                request = request
+                    .header(ORIGIN, from.origin().ascii_serialization())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(body);
             }
             let answer = request.send().await.unwrap_or_else(|error| panic!("{url} does not answer: {error}"));
             for cookie in answer.headers().get_all(SET_COOKIE) {
@@ -79,8 +106,9 @@ impl Visitor {
         panic!("more than 20 redirects, the last one to {url}")
     }
 
-    fn cookies_for(&self, path: &str) -> String {
-        let sent = self.cookies.iter().filter(|((scope, _), _)| path.starts_with(scope.as_str()));
+    fn cookies_for(&self, url: &Url) -> String {
+        let host = url.host_str().unwrap_or_default();
+        let sent = self.cookies.iter().filter(|((scope, _), _)| format!("{host}{}", url.path()).starts_with(scope.as_str()));
         sent.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
@@ -90,7 +118,8 @@ impl Visitor {
         let attributes: Vec<_> = parts.map(|part| part.split_once('=').unwrap_or((part, ""))).collect();
         let attribute = |wanted: &str| attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
         let own_folder = url.path().rsplit_once('/').map_or("/", |(folder, _)| if folder.is_empty() { "/" } else { folder });
-        let key = (attribute("path").unwrap_or(own_folder).to_owned(), name.to_owned());
+        let scope = format!("{}{}", url.host_str().unwrap_or_default(), attribute("path").unwrap_or(own_folder));
+        let key = (scope, name.to_owned());
         let ended =
             value.is_empty() || attribute("max-age") == Some("0") || attribute("expires").is_some_and(|date| date.contains(" 1970 "));
         if ended {
@@ -105,6 +134,19 @@ impl Page {
     /// The value of the first hidden field of that name.
     pub(crate) fn hidden(&self, name: &str) -> Option<String> {
         between(&self.body, &format!("name=\"{name}\" value=\""), "\"").map(unescape)
+    }
+
+    /// Where the first form that posts goes, and its hidden fields.
+    pub(crate) fn form(&self) -> Option<(Url, Vec<(String, String)>)> {
+        let forms = self.body.split("<form").skip(1);
+        let form = forms.map(|rest| rest.split("</form>").next().unwrap_or_default()).find(|form| form.contains("method=\"post\""))?;
+        let attribute = |tag: &str, name: &str| between(tag, &format!(" {name}=\""), "\"").map(unescape);
+        let start = form.split('>').next().unwrap_or_default();
+        let action = attribute(start, "action").filter(|action| *action != "?").unwrap_or_else(|| self.url.to_string());
+        let inputs = form.split("<input").skip(1).map(|rest| format!(" {}", rest.split('>').next().unwrap_or_default().replace('\n', " ")));
+        let hidden = inputs.filter(|tag| tag.contains("type=\"hidden\""));
+        let fields = hidden.filter_map(|tag| Some((attribute(&tag, "name")?, attribute(&tag, "value").unwrap_or_default())));
+        Some((self.url.join(&action).ok()?, fields.collect()))
     }
 
     /// The page, if it has the status 200.

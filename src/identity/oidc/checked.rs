@@ -10,10 +10,11 @@ use url::Url;
 
 use super::exchange::ClientKey;
 use super::issuer::{Issuer, TENANT};
+use crate::identity::check::{self, Findings};
 use crate::identity::http::{Reach, is_loopback_host};
 use crate::identity::jwt::{ASYMMETRIC, asymmetric};
 use crate::identity::{ClientAuth, MfaSettings, ProviderId, ProviderSettings};
-use crate::settings::{LARGEST_FILE, Problem, SecretRef, read_file};
+use crate::settings::{Problem, SecretRef};
 
 /// Parameters of the authorization request that the gateway writes itself.
 const RESERVED: [&str; 15] = [
@@ -68,34 +69,14 @@ pub(super) struct Checked {
     pub(super) authorize_parameters: BTreeMap<String, String>,
 }
 
-/// Collects findings below one path.
-struct Findings<'a> {
-    path: &'a str,
-    list: Vec<Problem>,
-}
-
-impl Findings<'_> {
-    fn at(&self, key: &str) -> String {
-        format!("{}.{key}", self.path)
-    }
-
-    fn add(&mut self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
-        self.list.push(Problem::new(self.at(key), message, hint));
-    }
-
-    fn keep<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
-        result.map_err(|problem| self.list.push(problem)).ok()
-    }
-}
-
 impl Checked {
     /// Checks the settings, and reads the secrets and files that they name.
     ///
     /// # Errors
     /// Every finding, each with its place below `path`.
     pub(super) fn read(settings: &ProviderSettings, path: &str, redirect_uri: Url, base: &Path) -> Result<Self, Vec<Problem>> {
-        let mut findings = Findings { path, list: Vec::new() };
-        let id = settings.id.parse().map_err(|error| findings.add("id", format!("{error}"), "for example \"okta\" or \"entra-id\"")).ok();
+        let mut findings = Findings::below(path);
+        let id = check::id(&settings.id, &mut findings);
         for (key, value) in [("name", &settings.name), ("client_id", &settings.client_id), ("username_claim", &settings.username_claim)] {
             if value.trim().is_empty() || value.chars().any(char::is_control) {
                 findings.add(key, "it is empty or has control characters in it", "write what the provider shows");
@@ -108,8 +89,8 @@ impl Checked {
         let issuer = issuer(settings, reach, &mut findings);
         let algorithms = algorithms(settings, &mut findings);
         let proof = proof(settings, base, &mut findings);
-        let authority = authority(settings, base, &mut findings);
-        let email_domains = email_domains(settings, &mut findings);
+        let authority = check::authority(settings.ca_file.as_deref(), base, &mut findings);
+        let email_domains = check::email_domains(&settings.email_domains, &mut findings);
         words(settings, &mut findings);
         match (id, issuer, proof, findings.list) {
             (Some(id), Some(issuer), Some(proof), list) if list.is_empty() => Ok(Self {
@@ -258,29 +239,6 @@ fn proof(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) 
             key.map(ClientProof::Key)
         }
     }
-}
-
-fn authority(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) -> Option<Vec<u8>> {
-    let file = base.join(settings.ca_file.as_ref()?);
-    let unreadable = |error: std::io::Error| format!("the file {} cannot be read: {error}", file.display());
-    let read = read_file(&file, LARGEST_FILE).map_err(unreadable);
-    read.map_err(|message| findings.add("ca_file", message, "check the path and who may read it")).ok()
-}
-
-fn email_domains(settings: &ProviderSettings, findings: &mut Findings<'_>) -> Vec<String> {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    for (index, domain) in settings.email_domains.iter().enumerate() {
-        if domain.len() > 253 || !domain.contains('.') || !domain.split('.').all(is_label) {
-            let hint = "write the part after the @, for example \"example.org\"; international names in their xn-- form";
-            findings.add(&format!("email_domains[{index}]"), format!("`{domain}` is not a domain"), hint);
-        }
-    }
-    settings.email_domains.iter().map(|domain| domain.to_ascii_lowercase()).collect()
 }
 
 fn words(settings: &ProviderSettings, findings: &mut Findings<'_>) {

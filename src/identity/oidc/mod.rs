@@ -3,33 +3,35 @@
 //! One [`Provider`] for each configured one. [`Provider::begin`] makes the URL that the browser is sent to; [`Provider::complete`] turns
 //! the answer into an [`Identity`]. Whose browser it is, and that a state serves once, is the gateway's to see to.
 
-mod cache;
 mod checked;
 mod exchange;
 mod issuer;
+mod logout;
 mod metadata;
 mod person;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use url::Url;
 
-use self::cache::{Cache, PACE};
 use self::checked::Checked;
 use self::exchange::Tokens;
 use self::metadata::Metadata;
 pub(super) use self::person::groups as groups_of;
-pub(super) use self::words::presentable as is_presentable;
+use super::cache::{Cache, PACE};
+use super::health::{Health, ProviderHealth};
 use super::http::Http;
 use super::jwt::{Expected, KeySet, Signed, Unverified};
+use super::words;
 use super::{Claims, Identity, LoginSecrets, PendingLogin, ProviderId, ProviderSettings, Rejected};
 use crate::clock::Moment;
 use crate::settings::Problem;
+
+pub use logout::LogoutToken;
 
 /// A code longer than this, in bytes, is nobody's.
 const MAX_CODE: usize = 4096;
@@ -47,7 +49,7 @@ struct Inner {
     http: Http,
     metadata: Cache<Metadata>,
     keys: Cache<KeySet>,
-    health: Mutex<ProviderHealth>,
+    health: Health,
 }
 
 impl fmt::Debug for Provider {
@@ -98,23 +100,6 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// How a provider did lately, as far as sign-ins showed it. Asking costs no request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProviderHealth {
-    /// When it last answered as it should.
-    pub answered: Option<Moment>,
-    /// What last went wrong, and when; gone when it answers again.
-    pub failure: Option<(Moment, String)>,
-}
-
-impl ProviderHealth {
-    /// Whether it did not answer when it was last asked.
-    #[must_use]
-    pub const fn is_down(&self) -> bool {
-        self.failure.is_some()
-    }
-}
-
 impl Provider {
     /// A provider by its settings. Checks everything that can be checked without asking it, and reads the secrets.
     ///
@@ -133,7 +118,7 @@ impl Provider {
                 "name a PEM file with certificates, or install the system's ca-certificates",
             )]
         })?;
-        Ok(Self(Arc::new(Inner { checked, http, metadata: Cache::new(PACE), keys: Cache::new(PACE), health: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { checked, http, metadata: Cache::new(PACE), keys: Cache::new(PACE), health: Health::default() })))
     }
 
     /// The provider's short name.
@@ -178,7 +163,7 @@ impl Provider {
         if pending.left(now).is_none() {
             return Err(Rejected::Stale);
         }
-        let LoginSecrets::Oidc { nonce, verifier } = &pending.secrets;
+        let LoginSecrets::Oidc { nonce, verifier } = &pending.secrets else { return Err(Rejected::OtherProvider) };
         let code = self.unverified_code(callback)?;
         let metadata = self.metadata(now).await?;
         if metadata.names_itself && callback.iss.is_none() {
@@ -187,7 +172,9 @@ impl Provider {
         let redeemed = exchange::redeem(&self.0.http, &self.0.checked, &metadata, code, verifier, now).await;
         let mut tokens = self.noting(redeemed, now)?;
         let token = tokens.id_token.take().ok_or(Rejected::Malformed("the provider sent none: is `openid` among the client's scopes?"))?;
-        let mut claims = self.accepted_claims(token.expose(), &metadata, now).await?;
+        // RFC 8725 section 3.11: an explicit type says what the token is, and none of those is an ID token.
+        let is_id_token = |kind: Option<&str>| kind.is_none_or(|kind| !kind.to_ascii_lowercase().ends_with("+jwt"));
+        let mut claims = self.accepted_claims(token.expose(), &metadata, is_id_token, now).await?;
         let authentication = person::authentication(&self.0.checked, &claims, nonce, now)?;
         if self.0.checked.userinfo {
             let userinfo = self.userinfo(&metadata, &tokens, &claims).await;
@@ -203,9 +190,9 @@ impl Provider {
             return None;
         }
         let mut url = self.metadata(now).await.ok()?.end_session.clone()?;
-        let token = identity.token().expose();
+        let token = identity.token().map(super::UpstreamToken::expose).unwrap_or_default();
         let mut query = url.query_pairs_mut();
-        if token.len() <= MAX_HINT_TOKEN {
+        if (1..=MAX_HINT_TOKEN).contains(&token.len()) {
             query.append_pair("id_token_hint", token);
         }
         query.append_pair("client_id", &self.0.checked.client_id).append_pair("post_logout_redirect_uri", post_logout.as_str());
@@ -213,10 +200,16 @@ impl Provider {
         Some(url)
     }
 
+    /// Whether a text is the provider's issuer, or one of its tenants'.
+    #[must_use]
+    pub fn is_named_by(&self, issuer: &str) -> bool {
+        self.0.checked.issuer.is_named_by(issuer)
+    }
+
     /// How the provider did lately.
     #[must_use]
     pub fn health(&self) -> ProviderHealth {
-        self.0.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.health.read()
     }
 
     /// Whether people are sent here by the domain of their e-mail address.
@@ -262,12 +255,17 @@ impl Provider {
         self.fetched(fetch.await, now)
     }
 
-    /// The claims of an ID token that is genuine, from this provider, for us, and valid now. An unknown key id is worth one look
+    /// The claims of a token of the right kind that is genuine, from this provider, for us, and valid now. An unknown key id is worth one look
     /// whether the provider has new keys.
-    async fn accepted_claims(&self, token: &str, metadata: &Metadata, now: Moment) -> Result<Claims, Rejected> {
+    async fn accepted_claims(
+        &self,
+        token: &str,
+        metadata: &Metadata,
+        is_kind: impl Fn(Option<&str>) -> bool,
+        now: Moment,
+    ) -> Result<Claims, Rejected> {
         let unverified = Unverified::parse(token)?;
-        // RFC 8725 section 3.11: an explicit type says what the token is, and none of those is an ID token.
-        if unverified.unverified_type().is_some_and(|kind| kind.to_ascii_lowercase().ends_with("+jwt")) {
+        if !is_kind(unverified.unverified_type()) {
             return Err(Rejected::Malformed("it is a token of another type"));
         }
         let algorithms = &self.0.checked.algorithms;
@@ -302,24 +300,15 @@ impl Provider {
     }
 
     fn fetched<T>(&self, result: Result<T, String>, now: Moment) -> Result<T, String> {
-        self.note(result.as_ref().err(), now);
-        result.map_err(|failure| words::cut(failure, 500))
+        self.0.health.noting(result, now)
     }
 
     fn noting<T>(&self, result: Result<T, Rejected>, now: Moment) -> Result<T, Rejected> {
         match &result {
-            Err(Rejected::Unavailable(failure)) => self.note(Some(failure), now),
+            Err(Rejected::Unavailable(failure)) => self.0.health.note(Some(failure), now),
             Err(_) => (),
-            Ok(_) => self.note(None, now),
+            Ok(_) => self.0.health.note(None, now),
         }
         result
-    }
-
-    fn note(&self, failure: Option<&String>, now: Moment) {
-        let mut health = self.0.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match failure {
-            Some(failure) => health.failure = Some((now, words::cut(failure.clone(), 500))),
-            None => *health = ProviderHealth { answered: Some(now), failure: None },
-        }
     }
 }

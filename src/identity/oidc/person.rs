@@ -4,15 +4,13 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::checked::Checked;
-use super::words::presentable;
 use crate::clock::Moment;
+use crate::identity::check;
 use crate::identity::claims::{ClaimShape, Claims};
 use crate::identity::jwt::{LEEWAY, date, same_secret};
-use crate::identity::{Authentication, Identity, Rejected, UpstreamToken};
+use crate::identity::words::presentable;
+use crate::identity::{Authentication, Identity, Rejected, Upstream, UpstreamToken};
 
-/// More groups than this, or longer ones, are not from a sound provider: a token of that size would hardly reach us.
-const MOST_GROUPS: usize = 5_000;
-const LONGEST_GROUP: usize = 256;
 /// The longest `sub` (OpenID Connect Core section 2).
 const LONGEST_SUBJECT: usize = 255;
 
@@ -64,7 +62,8 @@ pub(super) fn identity(
         claims.remove("email");
     }
     let username = claims.text(&checked.username_claim).filter(|name| presentable(name)).unwrap_or(&subject).to_owned();
-    Ok(Identity { provider: checked.id.clone(), subject, username, groups, claims, authentication, token })
+    let upstream = Upstream::IdToken(token);
+    Ok(Identity { provider: checked.id.clone(), subject, username, groups, claims, authentication, upstream })
 }
 
 /// `sub`, or for tenants of Entra ID the tenant and object id: there `sub` differs from client to client.
@@ -99,10 +98,7 @@ pub(in crate::identity) fn groups(claim: &str, claims: &Claims) -> Result<Vec<St
         Err(ClaimShape::Absent) => Vec::new(),
         Err(ClaimShape::OtherType) => return Err(Rejected::GroupsMalformed),
     };
-    if groups.len() > MOST_GROUPS || groups.iter().any(|group| group.is_empty() || group.len() > LONGEST_GROUP) {
-        return Err(Rejected::GroupsMalformed);
-    }
-    Ok(groups)
+    if check::sound_groups(&groups) { Ok(groups) } else { Err(Rejected::GroupsMalformed) }
 }
 
 /// Whether the provider left the claim out and points elsewhere: `_claim_names` (OpenID Connect Core 5.6.2, used by Entra ID beyond

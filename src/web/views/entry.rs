@@ -90,6 +90,27 @@ impl Continue<'_> {
     }
 }
 
+/// A stop on the way to where a form goes that nobody filled in: it sends itself, or waits for the button where there is no script.
+#[derive(Debug, Template)]
+#[template(path = "hand_on.html", whitespace = "minimize")]
+pub struct HandOn<'a> {
+    /// What surrounds the page.
+    pub shell: Shell<'a>,
+    /// The name of the place for people.
+    pub destination: Text<'a>,
+    /// Where the form goes: a local path, or an absolute URL as a URL parser wrote it.
+    pub action: Text<'a>,
+    /// Its hidden fields.
+    pub fields: Vec<(&'static str, Text<'a>)>,
+}
+
+impl HandOn<'_> {
+    /// Whether the form may be sent: an address may come from a provider's metadata, and `javascript:` is an address too.
+    fn opens(&self) -> bool {
+        ["https://", "http://", "/"].iter().any(|start| self.action.starts_with(start)) && !self.action.starts_with("//")
+    }
+}
+
 /// The session has ended.
 #[derive(Debug, Template)]
 #[template(path = "signed_out.html", whitespace = "minimize")]

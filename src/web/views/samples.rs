@@ -184,6 +184,24 @@ impl SignIn<'static> {
     }
 }
 
+impl HandOn<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let fields = |value: &'static str| vec![("SAMLResponse", value.into()), ("RelayState", value.into())];
+        let page = |shell, destination: &'static str, action: &'static str, value| Self {
+            shell,
+            destination: destination.into(),
+            action: action.into(),
+            fields: fields(value),
+        };
+        vec![
+            ("hand-on-bounce", page(shell(false), "Rolegate", "/saml/okta/acs", "PHNhbWxwOlJlc3BvbnNlLz4=")),
+            ("hand-on-away", page(shell(false), "Okta", "https://idp.example/sso?a=b&c=d", "PHNhbWxwOlJlc3BvbnNlLz4=")),
+            ("hand-on-hostile", page(hostile_shell(), HOSTILE, "https://idp.example/\"><script>alert(1)</script>", HOSTILE)),
+            ("hand-on-script", page(shell(false), "Okta", "javascript:alert(1)", "x")),
+        ]
+    }
+}
+
 impl Continue<'static> {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
         let url = "https://example.okta.com/oauth2/v1/authorize?client_id=abc&state=x%22y";

@@ -1,4 +1,4 @@
-//! A document of the provider, kept, renewed by one request at a time, and used past its time while the provider is down.
+//! A document of a provider, kept, renewed by one request at a time, and used past its time while the provider is down.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::clock::Moment;
 /// How long a document serves, and how often it may be asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Younger than this it is used without a question.
+    /// Younger than this it is used without a question, if it says nothing of its own.
     pub(super) fresh: TimeDelta,
     /// Up to this age it is used when it cannot be renewed.
     pub(super) keep: TimeDelta,
@@ -19,7 +19,7 @@ pub(super) struct Pace {
     pub(super) between_renewals: TimeDelta,
 }
 
-/// The pace for both documents: an hour fresh, a day kept.
+/// The pace for OpenID Connect's documents: an hour fresh, a day kept.
 pub(super) const PACE: Pace = Pace {
     fresh: TimeDelta::hours(1),
     keep: TimeDelta::hours(24),
@@ -31,6 +31,8 @@ pub(super) const PACE: Pace = Pace {
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     pace: Pace,
+    /// How long a document itself wants to be used without a question, at a moment.
+    own_span: fn(&T, Moment) -> Option<TimeDelta>,
     held: Mutex<Option<Held<T>>>,
     renewing: tokio::sync::Mutex<Attempt>,
 }
@@ -39,11 +41,12 @@ pub(super) struct Cache<T> {
 struct Held<T> {
     document: Arc<T>,
     fetched: Moment,
+    fresh: TimeDelta,
 }
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
-        Self { document: Arc::clone(&self.document), fetched: self.fetched }
+        Self { document: Arc::clone(&self.document), fetched: self.fetched, fresh: self.fresh }
     }
 }
 
@@ -68,7 +71,12 @@ fn within(moment: Option<Moment>, span: TimeDelta, now: Moment) -> bool {
 
 impl<T> Cache<T> {
     pub(super) fn new(pace: Pace) -> Self {
-        Self { pace, held: Mutex::new(None), renewing: tokio::sync::Mutex::default() }
+        Self::with_own_spans(pace, |_, _| None)
+    }
+
+    /// A cache of documents that may say how long they are good.
+    pub(super) fn with_own_spans(pace: Pace, own_span: fn(&T, Moment) -> Option<TimeDelta>) -> Self {
+        Self { pace, own_span, held: Mutex::new(None), renewing: tokio::sync::Mutex::default() }
     }
 
     /// The document as it is held, however old.
@@ -81,7 +89,7 @@ impl<T> Cache<T> {
     /// # Errors
     /// The last attempt's failure, when there is no document that may still be used.
     pub(super) async fn get(&self, now: Moment, fetch: impl Future<Output = Result<T, String>>) -> Result<Arc<T>, String> {
-        if let Some(document) = self.younger_than(self.pace.fresh, now) {
+        if let Some(document) = self.fresh(now) {
             return Ok(document);
         }
         let old = self.younger_than(self.pace.keep, now);
@@ -91,7 +99,7 @@ impl<T> Cache<T> {
             (Err(_), Some(old)) => return Ok(old),
             (Err(_), None) => self.renewing.lock().await,
         };
-        if let Some(document) = self.younger_than(self.pace.fresh, now) {
+        if let Some(document) = self.fresh(now) {
             return Ok(document);
         }
         if !attempt.failed_within(self.pace.after_failure, now) {
@@ -120,7 +128,9 @@ impl<T> Cache<T> {
         match fetch.await {
             Ok(document) => {
                 attempt.failure = None;
-                *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Held { document: Arc::new(document), fetched: now });
+                let fresh = (self.own_span)(&document, now).unwrap_or(self.pace.fresh);
+                let held = Held { document: Arc::new(document), fetched: now, fresh };
+                *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
             }
             Err(failure) => attempt.failure = Some(failure),
         }
@@ -128,6 +138,10 @@ impl<T> Cache<T> {
 
     fn held(&self) -> Option<Held<T>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fresh(&self, now: Moment) -> Option<Arc<T>> {
+        self.held().filter(|held| now - held.fetched < held.fresh).map(|held| held.document)
     }
 
     fn younger_than(&self, age: TimeDelta, now: Moment) -> Option<Arc<T>> {

@@ -1,0 +1,69 @@
+//! What OpenID Connect providers tell when their own session with somebody has ended.
+
+use super::{Caller, Failure, Gateway, Trouble};
+use crate::audit::{Event, Kind, Outcome};
+use crate::identity::{ProviderId, Rejected, oidc, sid_handle};
+use crate::store::{Purpose, StoreUnavailable};
+
+impl Gateway {
+    /// Takes a logout token (OpenID Connect Back-Channel Logout 1.0): ends the session that it names, or all of the person's. Each token
+    /// serves once. Says how many sessions were alive.
+    ///
+    /// # Errors
+    /// [`Trouble::SignOutRefused`] for a token that is not believed, [`Trouble::Store`], [`Trouble::Audit`].
+    pub async fn take_logout_token(&self, id: &str, token: &str, caller: &Caller) -> Result<usize, Failure> {
+        let provider = self.oidc_provider(id)?;
+        let refuse = |rejected: &Rejected| Failure::logged(Trouble::SignOutRefused(provider.name().to_owned()), rejected);
+        let token = provider.read_logout_token(token, self.now()).await.map_err(|rejected| refuse(&rejected))?;
+        let first = self.vault.claim_once(Purpose::Used, &token.mark, token.remember).await;
+        if !first.map_err(|error| Failure::logged(Trouble::Store, &error))? {
+            return Err(refuse(&Rejected::Replayed));
+        }
+        let closed = match (&token.sid, &token.sub) {
+            (Some(sid), _) => self.vault.close_named(&[sid_handle(provider.id(), sid)]).await,
+            (None, sub) => self.vault.close_all(&format!("{}+{}", provider.id(), sub.as_deref().unwrap_or_default())).await,
+        };
+        self.ended(provider.id(), closed, caller).await
+    }
+
+    /// Takes a notice of OpenID Connect Front-Channel Logout 1.0. Nobody signs it, so it ends nothing but the session whose `sid` the
+    /// provider chose, which is as hard to guess as that is; a notice that ends none is not recorded.
+    ///
+    /// # Errors
+    /// [`Trouble::SignOutRefused`] for another issuer, [`Trouble::Store`], [`Trouble::Audit`].
+    pub async fn take_logout_notice(&self, id: &str, issuer: &str, sid: &str, caller: &Caller) -> Result<usize, Failure> {
+        let provider = self.oidc_provider(id)?;
+        if sid.is_empty() || !provider.is_named_by(issuer) {
+            return Err(Failure::logged(Trouble::SignOutRefused(provider.name().to_owned()), &Rejected::Issuer));
+        }
+        match self.vault.close_named(&[sid_handle(provider.id(), sid)]).await {
+            Ok(0) => Ok(0),
+            closed => self.ended(provider.id(), closed, caller).await,
+        }
+    }
+
+    fn oidc_provider(&self, id: &str) -> Result<&oidc::Provider, Failure> {
+        self.known(id)?.as_oidc().ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"this provider does not speak OpenID Connect"))
+    }
+
+    /// Records that a provider ended sessions, or that this failed.
+    pub(super) async fn ended(
+        &self,
+        provider: &ProviderId,
+        closed: Result<usize, StoreUnavailable>,
+        caller: &Caller,
+    ) -> Result<usize, Failure> {
+        let event = self.event(Kind::SignOut, Outcome::Ok, caller).at_provider(provider);
+        match closed {
+            Ok(sessions) => {
+                self.record(&event.because(format!("the provider ended its session: {sessions} of ours were alive"))).await?;
+                Ok(sessions)
+            }
+            Err(error) => {
+                let failure = Failure::logged_under(event.incident.clone(), Trouble::Store, &error);
+                self.record(&Event { outcome: Outcome::Failed, ..event.because(error) }).await?;
+                Err(failure)
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What providers post and send by SAML: responses that sign people in, and messages that sign them out.
+
+use super::sign_in::{local, refusal};
+use super::{Caller, Failure, Gateway, LocalPath, Returning, SignedIn, Trouble};
+use crate::identity::saml::{Accepted, Asked, LogoutAnswer, LogoutDemand, Posted, Travelled};
+use crate::identity::{Departure, LoginSecrets, PendingLogin, Provider, Rejected, saml, saml_handle};
+use crate::saml::Refused;
+use crate::store::Purpose;
+
+/// What became of a logout message.
+#[derive(Debug)]
+pub enum LogoutTaken {
+    /// The provider wanted sessions ended, and they are; so many were alive. The browser carries the answer back, if the provider takes one.
+    Ended {
+        /// How many sessions ended.
+        sessions: usize,
+        /// How the browser leaves.
+        answer: Option<Departure>,
+    },
+    /// The same for a message that the provider sent itself: the answer's body.
+    EndedBehind {
+        /// A SOAP envelope.
+        answer: String,
+    },
+    /// The provider answers our own request: whether it ended everything.
+    Answered {
+        /// Whether it did.
+        everywhere: bool,
+    },
+}
+
+impl Gateway {
+    /// A provider that speaks SAML.
+    ///
+    /// # Errors
+    /// [`Trouble::UnknownProvider`].
+    pub fn saml_provider(&self, id: &str) -> Result<&saml::Provider, Failure> {
+        self.known(id)?.as_saml().ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"this provider does not speak SAML"))
+    }
+
+    /// Finishes a login with a posted response: one that answers a request of this browser, or, where the provider may start sign-ins, one
+    /// that answers none. Each assertion opens one session.
+    ///
+    /// # Errors
+    /// As [`Gateway::complete`].
+    pub async fn complete_saml(
+        &self,
+        provider: &str,
+        posted: &Posted,
+        returning: Returning<'_>,
+        caller: &Caller,
+    ) -> Result<SignedIn, Failure> {
+        let saml = self.saml_provider(provider)?;
+        let provider = self.known(provider)?;
+        let Some((state, pending)) = self.pending(&posted.relay_state, returning.tickets) else {
+            return self.complete_unasked(provider, saml, posted, returning, caller).await;
+        };
+        let verified = match self.use_up(provider, &state, &pending, returning.browser).await? {
+            Ok(()) => self.answered(saml, posted, &pending).await?,
+            Err(rejected) => Err(rejected),
+        };
+        match verified {
+            Ok(accepted) => {
+                let Accepted { identity, session_end, .. } = accepted;
+                self.welcome(identity, local(&pending), session_end, returning.session, caller).await
+            }
+            Err(rejected) => Err(self.refuse(provider, rejected, caller).await?),
+        }
+    }
+
+    /// The outer error is the store's; the inner one is the response's.
+    async fn answered(
+        &self,
+        saml: &saml::Provider,
+        posted: &Posted,
+        pending: &PendingLogin,
+    ) -> Result<Result<Accepted, Rejected>, Failure> {
+        let LoginSecrets::Saml { request } = &pending.secrets else { return Ok(Err(Rejected::OtherProvider)) };
+        let asked = Asked { request, at: pending.begun };
+        match saml.complete(posted, Some(asked), self.now()).await {
+            Ok(accepted) => self.claim(accepted).await,
+            Err(rejected) => Ok(Err(rejected)),
+        }
+    }
+
+    /// A response that nobody asked for. What is refused of them is logged and counted, and only recorded where somebody must have had a
+    /// genuine assertion, or our verifiers disagree: anybody can post any number of others.
+    async fn complete_unasked(
+        &self,
+        provider: &Provider,
+        saml: &saml::Provider,
+        posted: &Posted,
+        returning: Returning<'_>,
+        caller: &Caller,
+    ) -> Result<SignedIn, Failure> {
+        if !saml.may_start() {
+            return Err(self.unasked(provider, &Rejected::UnknownState));
+        }
+        let verified = match saml.complete(posted, None, self.now()).await {
+            Ok(accepted) => self.claim(accepted).await?,
+            Err(rejected) => Err(rejected),
+        };
+        match verified {
+            Ok(Accepted { identity, session_end, .. }) => {
+                let place = self.own_place(&posted.relay_state).unwrap_or_else(LocalPath::home);
+                self.welcome(identity, place, session_end, returning.session, caller).await
+            }
+            Err(rejected @ (Rejected::AssertionUsed | Rejected::Saml(Refused::Disagreement))) => {
+                Err(self.refuse(provider, rejected, caller).await?)
+            }
+            Err(rejected) => Err(self.unasked(provider, &rejected)),
+        }
+    }
+
+    /// Uses an assertion up: of any number of posts of it, on all replicas, one goes on.
+    async fn claim(&self, accepted: Accepted) -> Result<Result<Accepted, Rejected>, Failure> {
+        let first = self.vault.claim_once(Purpose::Used, &accepted.assertion, accepted.remember).await;
+        let first = first.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        Ok(if first { Ok(accepted) } else { Err(Rejected::AssertionUsed) })
+    }
+
+    /// Takes a logout message. One that is not believed ends nothing.
+    ///
+    /// # Errors
+    /// [`Trouble::SignOutRefused`], [`Trouble::ProviderUnavailable`], [`Trouble::Store`], [`Trouble::Audit`].
+    pub async fn take_logout(&self, id: &str, travelled: Travelled<'_>, caller: &Caller) -> Result<LogoutTaken, Failure> {
+        let saml = self.saml_provider(id)?;
+        let behind = matches!(travelled, Travelled::Envelope(_));
+        let answer = saml.read_logout(travelled, self.now()).await.map_err(|rejected| match rejected {
+            Rejected::Unavailable(_) => self.known(id).map_or_else(|failure| failure, |provider| refusal(provider, &rejected)),
+            _ => Failure::logged(Trouble::SignOutRefused(saml.name().to_owned()), &rejected),
+        })?;
+        let demand = match answer {
+            LogoutAnswer::Done { everywhere } => return Ok(LogoutTaken::Answered { everywhere }),
+            LogoutAnswer::Demand(demand) => demand,
+        };
+        let sessions = self.end_demanded(saml, &demand, caller).await?;
+        if behind {
+            let answer = saml.answer_envelope(&demand, true, self.now());
+            let answer = answer.ok_or_else(|| Failure::logged(Trouble::Signing, &"the logout response cannot be written"))?;
+            return Ok(LogoutTaken::EndedBehind { answer });
+        }
+        Ok(LogoutTaken::Ended { sessions, answer: saml.answer_logout(&demand, true, self.now()).await })
+    }
+
+    /// Ends exactly the sessions that a demand names, and records it.
+    async fn end_demanded(&self, saml: &saml::Provider, demand: &LogoutDemand, caller: &Caller) -> Result<usize, Failure> {
+        let name = &demand.name.value;
+        let handles: Vec<String> = if demand.session_indexes.is_empty() {
+            vec![saml_handle(saml.id(), name, None)]
+        } else {
+            demand.session_indexes.iter().map(|index| saml_handle(saml.id(), name, Some(index))).collect()
+        };
+        self.ended(saml.id(), self.vault.close_named(&handles).await, caller).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Messages that end sessions: forged ones end nothing, genuine ones end exactly what they name.
+
+use rolegate::clock::Clock;
+use rolegate::saml::redirect::{MessageKind, write_url};
+use rolegate::saml::sign::SamlSigner;
+use rolegate::saml::write::messages::{Envelope, LogoutRequest, LogoutResponse, LogoutStatus, NameId};
+
+use crate::idp::{Idp, PERSISTENT};
+use crate::world::{Answer, Browser, KEY, World};
+
+/// A logout request as a provider writes it.
+fn request(world: &World, idp: &Idp, name: &str, indexes: &[&str], signer: Option<&SamlSigner>) -> String {
+    let destination = format!("{}/saml/corp/slo", world.base);
+    let now = world.clock.now();
+    let name_id = NameId { value: name, format: Some(PERSISTENT), name_qualifier: None, sp_name_qualifier: None };
+    let envelope = Envelope { id: "_logout", issuer: &idp.entity_id, destination: &destination, issued: now };
+    LogoutRequest { envelope, expires: now + chrono::TimeDelta::minutes(5), name_id, session_indexes: indexes }.write(signer).unwrap()
+}
+
+async fn by_redirect(world: &World, xml: &str, signer: Option<&SamlSigner>) -> Answer {
+    let url = write_url(&format!("{}/saml/corp/slo", world.base), MessageKind::Request, xml, Some("their-state"), signer).unwrap();
+    Browser::new(world).get(&url).await
+}
+
+async fn by_post(world: &World, xml: &str) -> Answer {
+    let encoded = data_encoding::BASE64.encode(xml.as_bytes());
+    Browser::new(world).post("/saml/corp/slo", &[("SAMLRequest", &encoded), ("RelayState", "their-state")]).await
+}
+
+async fn by_soap(world: &World, xml: &str) -> Answer {
+    let envelope = format!("<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>{xml}</s:Body></s:Envelope>");
+    Browser::new(world).post_xml("/saml/corp/slo", envelope).await
+}
+
+#[actix_web::test]
+async fn s26_a_forged_logout_request_ends_nothing() {
+    let world = World::new(KEY).await;
+    let mut ana = Browser::signed_in(&world, "ana", "s1").await;
+    let (corp, other) = (&world.corp, &world.other);
+    let unsigned = request(&world, corp, "ana", &[], None);
+    let foreign = request(&world, corp, "ana", &[], Some(other.signer()));
+    let foreign_issuer = request(&world, other, "ana", &[], Some(corp.signer()));
+    let answers = [
+        by_redirect(&world, &unsigned, None).await,
+        by_redirect(&world, &unsigned, Some(other.signer())).await,
+        by_redirect(&world, &request(&world, other, "ana", &[], None), Some(corp.signer())).await,
+        by_post(&world, &unsigned).await,
+        by_post(&world, &foreign).await,
+        by_post(&world, &foreign_issuer).await,
+    ];
+    for answer in answers {
+        assert!(answer.status == 400 && answer.body.contains("sign-out message was refused"), "{} {}", answer.status, answer.body);
+    }
+    for forged in [&unsigned, &foreign, &foreign_issuer] {
+        let answer = by_soap(&world, forged).await;
+        assert!(answer.status == 500 && answer.body.contains("Fault"), "{}", answer.body);
+    }
+    // One that was genuine an hour ago.
+    let old = request(&world, corp, "ana", &[], Some(corp.signer()));
+    world.advance(3600);
+    assert_eq!(by_post(&world, &old).await.status, 400);
+    assert!(ana.is_signed_in().await);
+    // Where logout messages are off, nobody's counts.
+    let off = World::new(&format!("{KEY}single_logout = false")).await;
+    let mut ana = Browser::signed_in(&off, "ana", "s1").await;
+    assert_eq!(by_post(&off, &request(&off, &off.corp, "ana", &[], Some(off.corp.signer()))).await.status, 400);
+    assert!(ana.is_signed_in().await);
+}
+
+#[actix_web::test]
+async fn s26_a_genuine_request_ends_exactly_the_sessions_that_it_names() {
+    let world = World::new(KEY).await;
+    let corp = world.corp.signer();
+    let mut sessions = Vec::new();
+    for (name, index) in [("ana", "s1"), ("ana", "s2"), ("ana", "s3"), ("bob", "s1"), ("bob", "s4")] {
+        sessions.push(Browser::signed_in(&world, name, index).await);
+    }
+    let alive = async |sessions: &mut Vec<Browser>| {
+        let mut list = Vec::new();
+        for session in sessions {
+            list.push(session.is_signed_in().await);
+        }
+        list
+    };
+    let answer = by_redirect(&world, &request(&world, &world.corp, "ana", &["s1"], None), Some(corp)).await;
+    assert!(answer.status == 303 && answer.location.starts_with("https://corp.example/saml/slo?SAMLResponse="), "{}", answer.location);
+    assert!(answer.location.contains("RelayState=their-state") && answer.location.contains("&Signature="), "{}", answer.location);
+    assert_eq!(alive(&mut sessions).await, [false, true, true, true, true], "bob's index of the same name is bob's");
+
+    let answer = by_post(&world, &request(&world, &world.corp, "ana", &["s2", "unknown"], Some(corp))).await;
+    assert!(answer.status == 303 || answer.body.contains("data-onward"), "{}", answer.body);
+    assert_eq!(alive(&mut sessions).await, [false, false, true, true, true]);
+
+    let answer = by_soap(&world, &request(&world, &world.corp, "bob", &["s4"], Some(corp))).await;
+    assert!(answer.status == 200 && answer.body.contains("status:Success") && answer.body.contains("Envelope"), "{}", answer.body);
+    assert_eq!(alive(&mut sessions).await, [false, false, true, true, false]);
+
+    // Without an index, all of the person's.
+    sessions.push(Browser::signed_in(&world, "ana", "s5").await);
+    by_post(&world, &request(&world, &world.corp, "ana", &[], Some(corp))).await;
+    assert_eq!(alive(&mut sessions).await, [false, false, false, true, false, false]);
+}
+
+#[actix_web::test]
+async fn signing_out_at_the_provider_goes_round_and_its_answer_must_be_ours() {
+    let world = World::new(KEY).await;
+    let mut ana = Browser::signed_in(&world, "ana", "s1").await;
+    let portal = ana.get("/").await;
+    assert!(portal.body.contains("value=\"provider\""), "{}", portal.body);
+    let csrf = portal.body.split_once("name=\"csrf\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let page = ana.logout(&csrf, "provider").await;
+    let url = page.body.split_once("url=https://corp.example/saml/slo?").map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+    let query = url.unwrap_or_else(|| panic!("{}", page.body)).replace("&#38;", "&");
+    assert!(query.contains("SAMLRequest=") && query.contains("Signature="), "{query}");
+    assert!(!ana.is_signed_in().await, "ours ended at once");
+    let state = query.split_once("RelayState=").unwrap().1.split('&').next().unwrap().to_owned();
+    let xml = crate::world::inflated(query.split_once("SAMLRequest=").unwrap().1.split('&').next().unwrap());
+    let id = xml.split_once(" ID=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    assert!(xml.contains("<samlp:SessionIndex>s1</samlp:SessionIndex>") && xml.contains(">ana</saml:NameID>"), "{xml}");
+
+    let destination = format!("{}/saml/corp/slo", world.base);
+    let answer = |id: &str, status| {
+        let envelope = Envelope { id: "_answer", issuer: &world.corp.entity_id, destination: &destination, issued: world.clock.now() };
+        let xml = LogoutResponse { envelope, in_response_to: id, status }.write(None).unwrap();
+        write_url(&destination, MessageKind::Response, &xml, Some(&state), Some(world.corp.signer())).unwrap()
+    };
+    let page = ana.get(&answer(&id, LogoutStatus::Success)).await;
+    assert!(page.status == 200 && page.body.contains("You are signed out") && !page.body.contains("still be signed in"), "{}", page.body);
+    let page = ana.get(&answer(&id, LogoutStatus::Partial)).await;
+    assert!(page.status == 200 && page.body.contains("still be signed in"), "{}", page.body);
+    assert_eq!(ana.get(&answer("_another", LogoutStatus::Success)).await.status, 400);
+}
