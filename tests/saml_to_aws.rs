@@ -215,7 +215,10 @@ async fn only_the_page_that_leads_to_aws_may_lead_there_and_nobody_keeps_it() {
     let csrf = portal.hidden("csrf").unwrap();
     let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("csrf", csrf.as_str()), ("role", &role())]).finish();
-    let request = client.post(format!("{}/console", gateway.url())).header("origin", gateway.url()).header("cookie", ana.cookie_header(gateway.url()));
+    let request = client
+        .post(format!("{}/console", gateway.url()))
+        .header("origin", gateway.url())
+        .header("cookie", ana.cookie_header(gateway.url()));
     let answer = request.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["cache-control"], "no-store");
