@@ -55,7 +55,15 @@ impl Case {
     #[track_caller]
     fn is_ana(&self, page: &Page) {
         let good = page.status.is_success() && page.body.contains("PlatformAdmin") && page.body.contains("ana@example.org");
-        assert!(good, "{} {}\n{}\n--- the gateway ---\n{}\n--- the provider ---\n{}", page.status, page.url, page.body, self.log(), self.idp.output());
+        assert!(
+            good,
+            "{} {}\n{}\n--- the gateway ---\n{}\n--- the provider ---\n{}",
+            page.status,
+            page.url,
+            page.body,
+            self.log(),
+            self.idp.output()
+        );
     }
 
     /// What the gateway said, but for libraries' own details.

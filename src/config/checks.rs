@@ -19,7 +19,11 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
     file.audit.check("audit", base, problems);
     check_secret_names(file, problems);
     if file.provider.is_empty() && file.saml_provider.is_empty() {
-        problems.push(Problem::new("provider", "there is no identity provider", "add a [[provider]] or a [[saml_provider]]: nobody can sign in without one"));
+        problems.push(Problem::new(
+            "provider",
+            "there is no identity provider",
+            "add a [[provider]] or a [[saml_provider]]: nobody can sign in without one",
+        ));
     }
     let saml_ids = at("saml_provider", "id", file.saml_provider.iter().map(|provider| provider.id.as_str()));
     let ids = at("provider", "id", file.provider.iter().map(|provider| provider.id.as_str())).chain(saml_ids);

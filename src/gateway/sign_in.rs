@@ -186,13 +186,7 @@ impl Gateway {
         }
     }
 
-    async fn open(
-        &self,
-        identity: Identity,
-        return_to: LocalPath,
-        ends_by: Option<Moment>,
-        caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
+    async fn open(&self, identity: Identity, return_to: LocalPath, ends_by: Option<Moment>, caller: &Caller) -> Result<SignedIn, Failure> {
         let created: Moment = self.now();
         let latest = created + self.limits.absolute.0;
         let expires = ends_by.map_or(latest, |end| end.min(latest));
@@ -261,7 +255,9 @@ impl Gateway {
 pub(super) fn refusal(provider: &Provider, rejected: &Rejected) -> Failure {
     let name = provider.name().to_owned();
     let trouble = match rejected {
-        Rejected::UnknownState | Rejected::Replayed | Rejected::AssertionUsed | Rejected::OtherBrowser | Rejected::Stale => Trouble::SignInExpired,
+        Rejected::UnknownState | Rejected::Replayed | Rejected::AssertionUsed | Rejected::OtherBrowser | Rejected::Stale => {
+            Trouble::SignInExpired
+        }
         Rejected::Unavailable(_) => Trouble::ProviderUnavailable(name),
         _ => Trouble::SignInRefused(name, rejected.clone()),
     };

@@ -212,8 +212,10 @@ fn trouble(trouble: &Trouble) -> Words {
         Trouble::SignInRefused(name, rejected) => refused(name, rejected),
         Trouble::SignOutRefused(name) => Words {
             title: "The sign-out message was refused",
-            happened: format!("A sign-out message that should be from {name} could not be verified, or is too old. No session was ended by it.")
-                .into(),
+            happened: format!(
+                "A sign-out message that should be from {name} could not be verified, or is too old. No session was ended by it."
+            )
+            .into(),
             mender: Mender::Administrator,
             next: "To end your session here, sign out on the start page.",
             action: HOME,

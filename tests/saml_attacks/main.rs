@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a step that fails is a test that fails")]
 
+#[path = "../support/forging_idp.rs"]
+#[allow(dead_code, reason = "of the forging provider only its tokens are needed here")]
+mod forging_idp;
 mod idp;
 mod logout;
 #[path = "../support/mod.rs"]
@@ -325,7 +328,11 @@ async fn entra_ids_overage_is_refused_and_explained() {
 
 #[actix_web::test]
 async fn o16_who_starts_a_sign_in_from_outside_chooses_among_what_is_configured() {
-    let world = World::with("", "[[provider]]\nid = \"op\"\nname = \"OP\"\nissuer = \"https://op.example\"\nclient_id = \"x\"\nclient_auth = \"none\"\n").await;
+    let world = World::with(
+        "",
+        "[[provider]]\nid = \"op\"\nname = \"OP\"\nissuer = \"https://op.example\"\nclient_id = \"x\"\nclient_auth = \"none\"\n",
+    )
+    .await;
     for iss in ["", "https://evil.example", "https://op.example/", "op"] {
         let answer = Browser::new(&world).get(&format!("/login/initiate?iss={iss}&target_link_uri=/go")).await;
         assert!(answer.status == 404 && answer.body.contains("no such identity provider"), "{iss}: {}", answer.body);

@@ -164,7 +164,11 @@ impl Browser {
         for cookie in answer.headers().get_all("set-cookie") {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
-            if value.is_empty() { self.cookies.remove(name) } else { self.cookies.insert(name.to_owned(), value.to_owned()) };
+            if value.is_empty() {
+                self.cookies.remove(name)
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned())
+            };
         }
         let location = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
         Answer { status: answer.status().as_u16(), location, body: answer.text().await.unwrap() }
@@ -178,7 +182,8 @@ impl Browser {
     /// Posts a form as another site's page does, but with cookies, as after the bounce.
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.client.post(format!("{}{path}", self.base)).header("origin", "https://idp.example").header("sec-fetch-site", "cross-site");
+        let request =
+            self.client.post(format!("{}{path}", self.base)).header("origin", "https://idp.example").header("sec-fetch-site", "cross-site");
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
     }
 
@@ -228,7 +233,8 @@ impl Browser {
 
 /// A message as it stands in a query.
 pub(crate) fn inflated(value: &str) -> String {
-    let (_, value) = url::form_urlencoded::parse(format!("x={value}").as_bytes()).next().map(|(k, v)| (k.into_owned(), v.into_owned())).unwrap();
+    let (_, value) =
+        url::form_urlencoded::parse(format!("x={value}").as_bytes()).next().map(|(k, v)| (k.into_owned(), v.into_owned())).unwrap();
     let mut xml = String::new();
     let deflated = BASE64.decode(value.as_bytes()).unwrap();
     flate2::read::DeflateDecoder::new(deflated.as_slice()).read_to_string(&mut xml).unwrap();

@@ -1,7 +1,13 @@
 //! Hostile SAML documents, each made from a valid sibling when the test runs. Every sibling is accepted, every attack refused for its
 //! named reason, and none of them makes the process print anything.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, reason = "a corpus prints its table and fails loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a corpus prints its table and fails loudly"
+)]
 
 mod alive;
 mod carried;

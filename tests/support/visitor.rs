@@ -78,7 +78,10 @@ impl Visitor {
             let cookies = if foreign { String::new() } else { self.cookies_for(&url) };
             let mut request = self.client.request(method, url.clone()).header(COOKIE, cookies);
             if let Some((from, body)) = form.take() {
-                request = request.header(ORIGIN, from.origin().ascii_serialization()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+                request = request
+                    .header(ORIGIN, from.origin().ascii_serialization())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(body);
             }
             let answer = request.send().await.unwrap_or_else(|error| panic!("{url} does not answer: {error}"));
             for cookie in answer.headers().get_all(SET_COOKIE) {

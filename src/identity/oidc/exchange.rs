@@ -20,9 +20,9 @@ use url::Url;
 
 use super::checked::{Checked, ClientProof};
 use super::metadata::Metadata;
-use crate::identity::words::oauth_error;
 use crate::clock::Moment;
 use crate::identity::http::{Http, HttpError};
+use crate::identity::words::oauth_error;
 use crate::identity::{Rejected, UpstreamToken};
 
 /// How long a client assertion (RFC 7523) is valid.

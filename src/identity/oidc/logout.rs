@@ -36,7 +36,8 @@ impl Provider {
     /// The [`Rejected`] that says why it is not believed: nothing may be ended.
     pub async fn read_logout_token(&self, token: &str, now: Moment) -> Result<LogoutToken, Rejected> {
         let metadata = self.metadata(now).await?;
-        let is_logout = |kind: Option<&str>| kind.is_none_or(|kind| ["jwt", "logout+jwt"].iter().any(|known| kind.eq_ignore_ascii_case(known)));
+        let is_logout =
+            |kind: Option<&str>| kind.is_none_or(|kind| ["jwt", "logout+jwt"].iter().any(|known| kind.eq_ignore_ascii_case(known)));
         let claims = self.accepted_claims(token, &metadata, is_logout, now).await?;
         // An ID token has a nonce: none can be played here.
         if claims.find("nonce").is_some() {

@@ -4,11 +4,11 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::checked::Checked;
-use crate::identity::words::presentable;
 use crate::clock::Moment;
 use crate::identity::check;
 use crate::identity::claims::{ClaimShape, Claims};
 use crate::identity::jwt::{LEEWAY, date, same_secret};
+use crate::identity::words::presentable;
 use crate::identity::{Authentication, Identity, Rejected, Upstream, UpstreamToken};
 
 /// The longest `sub` (OpenID Connect Core section 2).

@@ -72,7 +72,10 @@ fn every_page_is_well_formed_and_free_of_inline_code() {
             for (key, value) in &tag.attributes {
                 assert!(key != "style" && !key.starts_with("on"), "{name}: {tag:?}");
                 let leads_away = tag.get("data-onward").is_some() && value.starts_with("https://");
-                assert!(!["src", "action", "formaction"].contains(&key.as_str()) || value.starts_with('/') || leads_away, "{name}: {tag:?}");
+                assert!(
+                    !["src", "action", "formaction"].contains(&key.as_str()) || value.starts_with('/') || leads_away,
+                    "{name}: {tag:?}"
+                );
             }
         }
         assert_eq!(all("img").iter().filter(|img| img.get("alt").is_none()).count(), 0, "{name}");
