@@ -49,7 +49,7 @@ fn person() -> Identity {
         "groups": groups,
         "claims": { "sub": "00u1a2b3c4d5e6f7g8h9", "email": "ana@example.org", "groups": groups },
         "authentication": { "time": null, "mfa": true, "acr": null, "amr": ["pwd", "mfa"], "sid": null },
-        "token": "e30.e30.e30",
+        "upstream": { "id_token": "e30.e30.e30" },
     }))
 }
 

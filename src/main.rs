@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The configuration has findings.
 const FINDINGS: u8 = 2;
 
-/// A federation gateway for AWS: sign in with your OpenID Connect identity provider, get the IAM roles that rules give you
+/// A federation gateway for AWS: sign in with your OpenID Connect or SAML identity provider, get the IAM roles that rules give you
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Arguments {

@@ -359,7 +359,7 @@ fn the_example_is_right_and_so_is_all_that_it_comments_out() {
     let config = config::load(&path).unwrap();
     assert_eq!(config.base, folder.path());
     assert!(config.warnings.is_empty(), "{}", config.warnings);
-    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 6));
+    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 7));
 
     let uncommented: String = DEMO
         .lines()
@@ -502,8 +502,9 @@ fn the_reference_has_every_key_and_no_other() {
 fn the_reference_tells_the_true_defaults() {
     let rows = rows_of_reference();
     let told = |section: &str, key: &str| rows.iter().find(|row| row.0 == section && row.1 == key).map(|row| row.2.clone()).expect(key);
-    let file = parse(LEAST).unwrap().file;
-    let provider = &file.provider[0];
+    let least = "[[saml_provider]]\nid = \"corp\"\nname = \"Corp\"\nmetadata = { url = \"https://idp.example\" }\n";
+    let file = parse(&format!("{LEAST}{least}")).unwrap().file;
+    let (provider, saml) = (&file.provider[0], &file.saml_provider[0]);
     for (section, key, value) in [
         ("[server]", "listen", file.server.listen.to_string()),
         ("[server]", "request_timeout", file.server.request_timeout.to_string()),
@@ -527,6 +528,18 @@ fn the_reference_tells_the_true_defaults() {
         ("[[provider]]", "userinfo", provider.userinfo.to_string()),
         ("[[provider]]", "private_network", provider.private_network.to_string()),
         ("[provider.mfa]", "amr", format!("{:?}", provider.mfa.amr)),
+        ("[[saml_provider]]", "binding", format!("{:?}", saml.binding).to_lowercase()),
+        ("[[saml_provider]]", "groups_attribute", saml.groups_attribute.clone()),
+        ("[[saml_provider]]", "mfa", format!("{:?}", saml.mfa)),
+        ("[[saml_provider]]", "clock_skew", saml.clock_skew.to_string()),
+        ("[[saml_provider]]", "single_logout", saml.single_logout.to_string()),
+        ("[[saml_provider]]", "idp_initiated", saml.idp_initiated.to_string()),
+        ("[[saml_provider]]", "want_encrypted", saml.want_encrypted.to_string()),
+        ("[[saml_provider]]", "allow_cbc", saml.allow_cbc.to_string()),
+        ("[[saml_provider]]", "force_authn", saml.force_authn.to_string()),
+        ("[[saml_provider]]", "authn_context", format!("{:?}", saml.authn_context)),
+        ("[[saml_provider]]", "email_domains", format!("{:?}", saml.email_domains)),
+        ("[[saml_provider]]", "private_network", saml.private_network.to_string()),
     ] {
         assert_eq!(told(section, key), value, "{section} {key}");
     }
@@ -535,6 +548,8 @@ fn the_reference_tells_the_true_defaults() {
         let required: &[&str] = match section.as_str() {
             "" => &["public_url"],
             "[[provider]]" => &["client_id", "id", "issuer", "name"],
+            "[[saml_provider]]" => &["id", "metadata", "name"],
+            "[[saml_provider.encryption_keys]]" => &["key"],
             "[[account]]" => &["id", "name"],
             "[[rule]]" => &["id"],
             _ => &[],

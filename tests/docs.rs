@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use chrono::TimeDelta;
 use regex::Regex;
@@ -144,7 +144,7 @@ fn whole(part: &str) -> String {
         return part.to_owned();
     }
     let mut text = format!("public_url = 'https://roles.example.org'\n{part}\n");
-    if !has("[[provider]]") {
+    if !has("[[provider]]") && !has("[[saml_provider]]") {
         text.push_str(PROVIDER);
     }
     if !has("[[account]]") {
@@ -160,14 +160,21 @@ static SAML: LazyLock<(SecretString, String)> = LazyLock::new(|| {
     (key, certificate)
 });
 
+fn first_id(text: &str) -> String {
+    text.lines().find_map(|line| line.strip_prefix("id = \"")).map(|rest| rest.trim_end_matches('"').to_owned()).unwrap_or_default()
+}
+
 /// Makes the files that a configuration names, each with what belongs in it.
 fn make_secrets(text: &str, folder: &Path) {
     std::fs::create_dir_all(folder.join("secrets")).expect("the folder can be made");
-    for found in pattern(r#"file = "(secrets/[a-z0-9.-]+)""#).captures_iter(text) {
+    for found in pattern(r#"(?:file|certificate) = "(secrets/[a-z0-9.-]+)""#).captures_iter(text) {
         let content = match &found[1] {
             name if name.contains("saml-certificate") => SAML.1.clone(),
             name if name.contains("saml-key") => SAML.0.expose_secret().to_owned(),
             name if name.contains("seal") => "ab".repeat(32),
+            name if name.ends_with(".key.pem") => saml_pair().0.clone(),
+            name if name.ends_with(".crt.pem") => saml_pair().1.clone(),
+            name if name.ends_with("-metadata.xml") => saml_metadata(),
             name if name.contains(".pem") => {
                 let made = keys::generate(SigningAlgorithm::Es256).expect("a key can be made");
                 made.expose_secret().to_owned()
@@ -178,6 +185,28 @@ fn make_secrets(text: &str, folder: &Path) {
         std::fs::write(&path, content).expect("the file can be written");
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is the test's own");
     }
+}
+
+/// An RSA key with its certificate, both in PEM, for what SAML signs and decrypts.
+fn saml_pair() -> &'static (String, String) {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let key = keys::generate(SigningAlgorithm::Rs256).expect("a key can be made");
+        let certificate = self_signed(&key, "docs", SystemClock.now(), TimeDelta::days(30)).expect("a certificate can be made");
+        (key.expose_secret().to_owned(), certificate)
+    })
+}
+
+/// The metadata of some identity provider.
+fn saml_metadata() -> String {
+    let certificate = saml_pair().1.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+    format!(
+        "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://idp.example/\"><IDPSSODescriptor \
+         protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><KeyDescriptor use=\"signing\">\
+         <KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data><X509Certificate>{certificate}</X509Certificate></X509Data></KeyInfo>\
+         </KeyDescriptor><SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" Location=\"https://idp.example/\"/>\
+         </IDPSSODescriptor></EntityDescriptor>"
+    )
 }
 
 /// What is wrong with a configuration or a part of one; nothing when it could run.
@@ -207,6 +236,13 @@ fn every_example_of_the_configuration_is_accepted() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(count >= 10, "only {count} examples were found");
+    // Each provider that the page has steps for by SAML has its own configuration.
+    let page = pages().into_iter().find(|page| page.name.ends_with("identity-providers.md")).expect("the page is there");
+    let ids: BTreeSet<_> =
+        page.blocks("toml").filter(|block| block.text.contains("[[saml_provider]]")).map(|block| first_id(&block.text)).collect();
+    for id in ["okta", "entra", "adfs", "google", "keycloak", "shibboleth"] {
+        assert!(ids.contains(id), "{id} has no example: {ids:?}");
+    }
 }
 
 #[test]

@@ -118,7 +118,7 @@ async fn o15_the_providers_own_sign_out_ends_the_session_here_behind_the_browser
     assert_eq!(home.url.path(), "/login", "{}\n{}\n{}", page.body, gateway.output(), provider.output());
     assert_eq!(elsewhere.open(&format!("{}/", gateway.url())).await.url.path(), "/", "another session of hers lives on");
 
-    // The same announcement a second time, or a forged one, is refused.
+    // A forged announcement is refused.
     let answer = reqwest::Client::new()
         .post(&announce)
         .header("content-type", "application/x-www-form-urlencoded")

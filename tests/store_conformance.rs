@@ -273,7 +273,7 @@ fn session() -> rolegate::store::Session {
             "groups": ["canary-group"],
             "claims": { "sub": "canary-subject", "department": "canary-claim" },
             "authentication": { "time": null, "mfa": true, "acr": null, "amr": ["canary-amr"], "sid": "canary-sid" },
-            "token": "eyJ.canary-token.sig"
+            "upstream": { "id_token": "eyJ.canary-token.sig" }
         },
         "created": "2026-01-01T08:00:00Z",
         "expires": "2026-01-01T16:00:00Z"

@@ -173,7 +173,7 @@ fn an_issuance_tells_what_joins_it_with_cloudtrail_and_no_secret() {
     };
     let proof = Proof::new("hush-proof".into(), "jti-1".into());
     let identity: Identity = serde_json::from_value(json!({
-        "provider": "okta", "subject": "ana", "username": "ana@example.org", "groups": [], "claims": {}, "token": "hush-upstream",
+        "provider": "okta", "subject": "ana", "username": "ana@example.org", "groups": [], "claims": {}, "upstream": { "id_token": "hush-upstream" },
         "authentication": { "time": null, "mfa": false, "acr": null, "amr": [], "sid": null }
     }))
     .unwrap();

@@ -136,7 +136,7 @@ impl Gateway {
         };
         let sessions = self.end_demanded(saml, &demand, caller).await?;
         if behind {
-            let answer = saml.answer_envelope(&demand, true, self.now());
+            let answer = saml.answer_envelope(&demand, true, self.now()).await;
             let answer = answer.ok_or_else(|| Failure::logged(Trouble::Signing, &"the logout response cannot be written"))?;
             return Ok(LogoutTaken::EndedBehind { answer });
         }

@@ -18,12 +18,22 @@ pub enum Provider {
 }
 
 /// How a browser leaves for a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Departure {
     /// By opening an address.
     Visit(Url),
     /// By sending a form.
     Post(PostForm),
+}
+
+// The query holds the state, which only the browser may know.
+impl fmt::Debug for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Visit(url) => write!(f, "Visit({}{})", url.origin().ascii_serialization(), url.path()),
+            Self::Post(form) => form.fmt(f),
+        }
+    }
 }
 
 /// A form that a browser sends to a provider.
@@ -37,7 +47,7 @@ pub struct PostForm {
 
 impl fmt::Debug for PostForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostForm").field("action", &self.action.as_str()).finish_non_exhaustive()
+        f.debug_struct("PostForm").field("action", &self.action.path()).finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ fn session(subject: &str) -> Session {
         "groups": ["aws-admins"],
         "claims": { "sub": subject, "groups": ["aws-admins"] },
         "authentication": { "time": null, "mfa": true, "acr": null, "amr": ["pwd", "otp"], "sid": null },
-        "token": "eyJ.canary.sig"
+        "upstream": { "id_token": "eyJ.canary.sig" }
     });
     Session { identity: serde_json::from_value(identity).unwrap(), created: now(), expires: now() + TimeDelta::hours(8) }
 }

@@ -5,6 +5,7 @@ use rolegate::saml::redirect::{MessageKind, write_url};
 use rolegate::saml::sign::SamlSigner;
 use rolegate::saml::write::messages::{Envelope, LogoutRequest, LogoutResponse, LogoutStatus, NameId};
 
+use crate::forging_idp::{ForgingIdp, Signer};
 use crate::idp::{Idp, PERSISTENT};
 use crate::world::{Answer, Browser, KEY, World};
 
@@ -129,4 +130,28 @@ async fn signing_out_at_the_provider_goes_round_and_its_answer_must_be_ours() {
     let page = ana.get(&answer(&id, LogoutStatus::Partial)).await;
     assert!(page.status == 200 && page.body.contains("still be signed in"), "{}", page.body);
     assert_eq!(ana.get(&answer("_another", LogoutStatus::Success)).await.status, 400);
+}
+
+#[actix_web::test]
+async fn o15_a_logout_token_serves_once() {
+    let signer = Signer::rsa("rsa-1");
+    let op = ForgingIdp::start(&[&signer]);
+    let section =
+        format!("[[provider]]\nid = \"op\"\nname = \"OP\"\nissuer = \"{}\"\nclient_id = \"us\"\nclient_auth = \"none\"\n", op.base);
+    let world = World::with("", &section).await;
+    let now = world.clock.now().timestamp();
+    let claims = |jti: &str| {
+        let events = serde_json::json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+        serde_json::json!({ "iss": op.base, "aud": "us", "iat": now, "exp": now + 120, "jti": jti, "sid": "s", "events": events })
+    };
+    let token = signer.sign(&claims("one"));
+    let mut provider = Browser::new(&world);
+    for (token, status) in [(&token, 200), (&token, 400), (&signer.sign(&claims("two")), 200)] {
+        let answer = provider.post("/logout/backchannel/op", &[("logout_token", token)]).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    // Nor where no such provider is, or one that speaks otherwise.
+    for id in ["nobody", "corp"] {
+        assert_eq!(provider.post(&format!("/logout/backchannel/{id}"), &[("logout_token", &token)]).await.status, 404);
+    }
 }

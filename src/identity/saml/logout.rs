@@ -188,10 +188,13 @@ impl Provider {
     }
 
     /// The answer to a demand that came in an envelope, in one of its own.
-    #[must_use]
-    pub fn answer_envelope(&self, demand: &LogoutDemand, ended: bool, now: Moment) -> Option<String> {
+    pub async fn answer_envelope(&self, demand: &LogoutDemand, ended: bool, now: Moment) -> Option<String> {
         let id = new_id().ok()?;
-        let response = self.response(&id, "", demand, ended, now).write(self.0.checked.signer.as_ref()).ok()?;
+        // It goes back on the connection that the request came on, whatever address it names.
+        let loaded = self.loaded(now).await.ok()?;
+        let endpoint = loaded.description.logout_by(demand.binding);
+        let destination = endpoint.map_or(loaded.description.entity_id.as_str(), |endpoint| endpoint.location.as_str());
+        let response = self.response(&id, destination, demand, ended, now).write(self.0.checked.signer.as_ref()).ok()?;
         Some(format!("<soap:Envelope xmlns:soap=\"{SOAP}\"><soap:Body>{response}</soap:Body></soap:Envelope>"))
     }
 

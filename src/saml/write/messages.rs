@@ -13,7 +13,7 @@ pub struct Envelope<'a> {
     pub id: &'a str,
     /// Our entity ID.
     pub issuer: &'a str,
-    /// The URL that it is sent to; empty in the answer to an envelope, which goes back on the connection that it came on.
+    /// The URL that it is sent to.
     pub destination: &'a str,
     /// When it is made.
     pub issued: Moment,
@@ -25,7 +25,7 @@ impl<'a> Envelope<'a> {
             .attribute("ID", self.id)
             .attribute("Version", "2.0")
             .attribute("IssueInstant", instant(self.issued))
-            .optional("Destination", Some(self.destination).filter(|destination| !destination.is_empty()))
+            .attribute("Destination", self.destination)
             .child(Element::new(Ns::Saml, "Issuer").text(self.issuer))
     }
 
