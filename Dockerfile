@@ -8,7 +8,9 @@
 # Where this was written no image can be built: it was checked by reading only.
 
 FROM rust:1.95.0-slim-bookworm AS build
-# The image brings what the cryptography library needs: a C compiler and libc's headers.
+# The image brings a C compiler and libc's headers; xmlsec verifies XML signatures, and libclang reads its headers.
+RUN apt-get update && apt-get install -y --no-install-recommends libxmlsec1-dev libxml2-dev libssl-dev pkg-config libclang-dev \
+    && rm -rf /var/lib/apt/lists/*
 # The toolchain file asks for clippy and rustfmt too, which a build does without.
 ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
@@ -17,8 +19,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked --bin rolegate && cp target/release/rolegate /rolegate
 
 FROM debian:bookworm-slim
-# The certificate authorities that identity providers and AWS are checked against.
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+# The certificate authorities that identity providers and AWS are checked against, and the libraries behind XML signatures.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libxmlsec1-openssl && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/rolegate --shell /usr/sbin/nologin rolegate \
     && install -d -o rolegate -g rolegate -m 0700 /var/lib/rolegate
 COPY --from=build /rolegate /usr/local/bin/rolegate

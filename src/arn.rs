@@ -3,12 +3,16 @@
 //! Every AWS host name follows from a [`Partition`], and the partition follows from the role's ARN: nothing else in the crate may
 //! spell an AWS host. Limits are those of the IAM and STS service models (role name 1–64 characters, ARN 20–2048).
 
+mod saml_provider;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use saml_provider::SamlProviderArn;
 
 /// A separate AWS cloud with accounts, hosts and an ARN prefix of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +76,17 @@ impl Partition {
             Self::AwsCn => "signin.amazonaws.cn",
             Self::AwsUsGov => "signin.amazonaws-us-gov.com",
             Self::AwsEusc => "eusc-de-east-1.signin.amazonaws-eusc.eu",
+        }
+    }
+
+    /// The sign-in endpoint that takes SAML responses: a region's own, or the partition's, which is that of its default region.
+    #[must_use]
+    pub fn saml_endpoint(self, region: Option<&Region>) -> String {
+        let host = self.signin_host();
+        let default = format!("{}.", self.default_region());
+        match region.filter(|region| region.as_str() != self.default_region()) {
+            None => format!("https://{host}/saml"),
+            Some(region) => format!("https://{region}.{}/saml", host.strip_prefix(&default).unwrap_or(host)),
         }
     }
 
@@ -149,6 +164,12 @@ pub enum InvalidArn {
     /// The role's name or path has a character or length that IAM does not allow.
     #[error("a role name has 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ - (a path before it ends each part with /)")]
     RoleName,
+    /// Not six fields of the form `arn:partition:iam::account:saml-provider/name`.
+    #[error("not of the form arn:PARTITION:iam::ACCOUNT:saml-provider/NAME")]
+    NotASamlProvider,
+    /// The SAML provider's name has a character or length that IAM does not allow.
+    #[error("a SAML provider's name has 1 to 128 characters of A-Z a-z 0-9 . _ -")]
+    SamlProviderName,
     /// The region is not of the form `xx-name-1`.
     #[error("a region looks like eu-central-1")]
     Region,
@@ -388,6 +409,20 @@ mod tests {
         }
         let eusc: Region = "eusc-de-east-1".parse().unwrap();
         assert_eq!(Partition::AwsEusc.sts_endpoint(&eusc), "https://sts.eusc-de-east-1.amazonaws.eu");
+    }
+
+    #[test]
+    fn the_saml_endpoint_follows_from_partition_and_region() {
+        let endpoint =
+            |partition: Partition, region: Option<&str>| partition.saml_endpoint(region.map(|name| name.parse().unwrap()).as_ref());
+        assert_eq!(endpoint(Partition::Aws, None), "https://signin.aws.amazon.com/saml");
+        assert_eq!(endpoint(Partition::Aws, Some("eu-central-1")), "https://eu-central-1.signin.aws.amazon.com/saml");
+        assert_eq!(endpoint(Partition::Aws, Some("us-east-1")), "https://signin.aws.amazon.com/saml");
+        assert_eq!(endpoint(Partition::AwsCn, None), "https://signin.amazonaws.cn/saml");
+        assert_eq!(endpoint(Partition::AwsUsGov, Some("us-gov-east-1")), "https://us-gov-east-1.signin.amazonaws-us-gov.com/saml");
+        for region in [None, Some("eusc-de-east-1")] {
+            assert_eq!(endpoint(Partition::AwsEusc, region), "https://eusc-de-east-1.signin.amazonaws-eusc.eu/saml");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rolegate::arn::RoleArn;
 use rolegate::clock::SystemClock;
 use rolegate::config::{self, Config};
-use rolegate::sandbox::{PEOPLE, Sandbox, SandboxRole, SandboxSettings, TrustedIssuer};
+use rolegate::sandbox::{PEOPLE, SamlPartner, SamlTrust, Sandbox, SandboxRole, SandboxSettings, TrustedIssuer, TrustedSamlProvider};
 use rolegate::startup::{self, RunError};
 use tempfile::TempDir;
 use url::Url;
@@ -36,7 +36,8 @@ pub(crate) async fn run() -> Result<(), RunError> {
     let sandbox = Sandbox::start(settings(&config, &issuer)?, idp, aws, Arc::new(SystemClock)).await?;
     let audit = folder.path().join(&config.file.audit.file);
     let url = config.file.public_url.clone();
-    let greeting = move || greet(&url, &audit.display().to_string());
+    let apps = format!("{issuer}/apps");
+    let greeting = move || greet(&url, &apps, &audit.display().to_string());
     startup::run(&config, gateway, Some(BANNER.to_owned()), |_| greeting(), crate::stop_signal()).await?;
     sandbox.stop().await;
     folder.close()?;
@@ -48,11 +49,19 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
     let gateway = Url::parse(&file.public_url).map_err(std::io::Error::other)?;
     let mut signed_out = gateway.clone();
     signed_out.set_path("/signed-out");
+    let console = file.aws.signin_endpoint.as_deref().unwrap_or_default().trim_end_matches('/');
+    let name = file.trust.saml.as_ref().map(|saml| saml.provider_name.clone()).unwrap_or_default();
+    let trust = SamlTrust {
+        provider: name.clone(),
+        audiences: vec![format!("{console}/saml")],
+        issuer: Some(format!("{}/saml/idp", file.public_url)),
+    };
+    let metadata = gateway.join("/saml/idp/metadata").map_err(std::io::Error::other)?;
     let mut roles = Vec::new();
     for account in &file.account {
         for (name, hours) in ROLES {
             let arn = format!("arn:{}:iam::{}:role/{name}", account.partition, account.id).parse::<RoleArn>();
-            let role = SandboxRole::pinned(arn.map_err(std::io::Error::other)?, config.issuer());
+            let role = SandboxRole::pinned(arn.map_err(std::io::Error::other)?, config.issuer()).trusting_saml(trust.clone());
             roles.push(SandboxRole { max_session: Duration::from_secs(hours * 3600), ..role });
         }
     }
@@ -60,11 +69,24 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
         redirect_uris: file.provider.iter().map(|provider| startup::redirect_uri(&gateway, &provider.id).to_string()).collect(),
         post_logout_uris: vec![signed_out.to_string()],
         client_secret: None,
+        saml_partners: file.saml_provider.iter().map(|provider| partner(&gateway, &provider.id)).collect(),
         issuers: vec![TrustedIssuer { issuer: config.issuer().to_owned(), audiences: vec![file.trust.audience.clone()] }],
+        saml_providers: vec![TrustedSamlProvider::published(&name, metadata)],
         roles,
         gateway,
     })
     .inspect(|_| tracing::debug!(issuer, "the sandbox is the identity provider"))
+}
+
+/// The gateway as the sandbox's identity provider knows it, by the addresses that the gateway has for a SAML provider.
+fn partner(gateway: &Url, id: &str) -> SamlPartner {
+    let entity_id = format!("{}/saml/{id}", gateway.as_str().trim_end_matches('/'));
+    SamlPartner {
+        name: "Rolegate".into(),
+        consumer: format!("{entity_id}/acs"),
+        entity_id,
+        deep_link: Some(("Rolegate: Production".into(), "/go?account=Production".into())),
+    }
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
@@ -81,12 +103,13 @@ fn loopback_port(url: &str) -> Result<SocketAddr, RunError> {
 }
 
 #[expect(clippy::print_stdout, reason = "the one thing that the person who typed the command wants to know")]
-fn greet(url: &str, audit: &str) {
+fn greet(url: &str, apps: &str, audit: &str) {
     println!("\nOpen {url} in a browser. Nothing behind it is real: a sandbox plays the identity provider and AWS.\n");
     println!("Sign in as");
     for person in PEOPLE {
         println!("  {:<8}{}", person.name, person.role);
     }
+    println!("\nSign-in can start at the identity provider too, by a tile: {apps}");
     println!("\nThe configuration is {NAME} in the repository; the audit trail is {audit}, until it stops.");
     println!("Stop with Ctrl-C.\n");
 }

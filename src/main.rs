@@ -1,5 +1,6 @@
 //! Arguments to command to exit code; nothing else.
 
+mod commands;
 mod demo;
 
 use std::io::Write;
@@ -44,22 +45,41 @@ enum Command {
     },
     /// Try everything on this machine, with a make-believe identity provider and a make-believe AWS
     Demo,
+    /// Run the rules' own tests, the [[test]] sections of a configuration
+    Test {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+        /// Run them again whenever the file changes
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Say which roles a person gets, and why; or what is missing for a role (exit code 1)
+    Explain(commands::explain::Arguments),
+    /// Say who gains and who loses which role when one configuration replaces another
+    Diff(commands::diff::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
-    /// Print metadata that others want of Rolegate
-    Metadata {
-        #[command(subcommand)]
-        command: MetadataCommand,
-    },
     /// Work with the keys that sign for AWS
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Print the metadata that others are to know Rolegate by
+    Metadata {
+        #[command(subcommand)]
+        command: MetadataCommand,
+    },
 }
 
 #[derive(Subcommand)]
 enum MetadataCommand {
+    /// As SAML identity provider: what IAM's SAML provider is made from
+    Idp {
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
     /// Print Rolegate's metadata as service provider, for a SAML identity provider's administrator
     Sp {
         /// The provider's id in the configuration
@@ -86,7 +106,11 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Check { config } => check(&config),
         Command::Serve { config } => start(serve(&config)),
+        Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
         Command::Demo => start(demo::run()),
+        Command::Test { config, watch } => answer(commands::test::run(&config, watch)),
+        Command::Explain(arguments) => answer(commands::explain::run(&arguments)),
+        Command::Diff(arguments) => answer(commands::diff::run(&arguments)),
         Command::Schema => print(&config::schema()),
         Command::Metadata { command: MetadataCommand::Sp { provider, config } } => sp_metadata(&config, &provider),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {
@@ -110,6 +134,15 @@ fn fail(text: &str, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+fn answer(outcome: Result<(), commands::Stopped>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(commands::Stopped::Unusable(text)) => fail(&text, FINDINGS),
+        Err(commands::Stopped::No(text)) if text.is_empty() => ExitCode::FAILURE,
+        Err(commands::Stopped::No(text)) => fail(&text, 1),
+    }
+}
+
 fn check(path: &std::path::Path) -> ExitCode {
     let checked = config::load_with(path, startup::problems);
     match checked {
@@ -127,6 +160,14 @@ fn check(path: &std::path::Path) -> ExitCode {
                 file.rule.len()
             ))
         }
+    }
+}
+
+fn idp_metadata(path: &std::path::Path) -> ExitCode {
+    let made = config::load_with(path, startup::problems).and_then(|config| startup::idp_metadata(&config));
+    match made {
+        Ok(metadata) => print(&metadata),
+        Err(findings) => fail(&findings.to_string(), FINDINGS),
     }
 }
 
@@ -152,7 +193,7 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
 
 async fn serve(path: &std::path::Path) -> Result<(), RunError> {
     let config = config::load_with(path, startup::problems)?;
-    for warning in config.warnings.iter() {
+    for warning in &config.warnings {
         tracing::warn!(line = warning.line, hint = warning.hint, "{}", warning.message);
     }
     let listener = startup::listen(&config)?;

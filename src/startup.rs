@@ -9,18 +9,18 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwap;
 use url::Url;
 
-use crate::access::Policy;
+use crate::access::{Policy, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{Config, Findings};
 use crate::gateway::Gateway;
-use crate::identity::{self, Provider, ProviderId, oidc};
+use crate::identity::{self, Provider, ProviderId, Reading, oidc};
 use crate::saml;
 use crate::settings::Problem;
-use crate::trust::Issuer;
 use crate::trust::keys::KeyRing;
+use crate::trust::{Issuer, SamlIssuer, SamlPlace};
 use crate::web::{ServerOptions, Site, SiteSettings, serve};
 
 /// What is made from the configuration alone, before anything is opened or asked.
@@ -36,21 +36,23 @@ struct Parts {
 /// Makes every part that the configuration describes, opens nothing, and tells what is wrong: what a check does beyond reading the file.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
-    parts(config).err().unwrap_or_default()
+    parts(config, SystemClock.now()).err().unwrap_or_default()
 }
 
-fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
+fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let file = &config.file;
     let mut problems = Vec::new();
     let public_url = keep(
         Url::parse(&file.public_url).map_err(|error| vec![Problem::new("public_url", error.to_string(), "write an absolute URL")]),
         &mut problems,
     );
-    let ids = file.provider.iter().map(|provider| &provider.id).chain(file.saml_provider.iter().map(|provider| &provider.id));
-    let ids: Vec<ProviderId> = ids.filter_map(|id| id.parse().ok()).collect();
-    let policy = keep(Policy::compile(&file.account, &file.rule, &file.naming, &ids), &mut problems);
+    let policy = keep(policy(config), &mut problems);
     let keys = keep(KeyRing::load(&file.trust, &config.base, "trust"), &mut problems);
-    let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys));
+    let saml = file.trust.saml.as_ref().and_then(|settings| {
+        let place = SamlPlace { public_url: &file.public_url, signin_endpoint: file.aws.signin_endpoint.as_deref() };
+        keep(SamlIssuer::load(settings, &place, &config.base, "trust.saml", now), &mut problems)
+    });
+    let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys).with_saml(saml));
     let sts = keep(Sts::new(&file.aws), &mut problems);
     let mut providers = Vec::new();
     let mut console = None;
@@ -75,6 +77,43 @@ fn parts(config: &Config) -> Result<Parts, Vec<Problem>> {
     }
 }
 
+/// The metadata for IAM, without a server.
+///
+/// # Errors
+/// Every finding; and one for a key that is made at each start, because IAM would know it and nobody would sign with it.
+pub fn idp_metadata(config: &Config) -> Result<String, Findings> {
+    let issuer = parts(config, SystemClock.now()).map_err(|problems| config.locate(problems))?.issuer;
+    match issuer.saml() {
+        Some(saml) if !saml.is_ephemeral() => Ok(saml.metadata().to_owned()),
+        found => {
+            let path = if found.is_some() { "trust.saml" } else { "trust" };
+            let hint = "give [trust.saml] a signing_key and a certificate: docs/getting-started-aws.md tells how they are made";
+            Err(config.locate(vec![Problem::new(path, "there is no SAML key that would still sign tomorrow", hint)]))
+        }
+    }
+}
+
+/// Compiles the rules, and runs their own tests.
+///
+/// # Errors
+/// Every problem, each with its place.
+pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
+    let file = &config.file;
+    let providers = readings(config);
+    let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
+    let policy = Policy::compile(&file.account, &file.rule, &file.naming, &ids)?;
+    let failed = run_tests(&policy, &providers, &file.test);
+    if failed.is_empty() { Ok(policy) } else { Err(failed) }
+}
+
+/// The providers by their ids, with where each has a person's groups and name.
+#[must_use]
+pub fn readings(config: &Config) -> Vec<(ProviderId, Reading)> {
+    let oidc = config.file.provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
+    let saml = config.file.saml_provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
+    oidc.chain(saml).filter_map(|(id, reading)| Some((id.parse().ok()?, reading))).collect()
+}
+
 fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
     made.map_err(|mut found| problems.append(&mut found)).ok()
 }
@@ -92,7 +131,7 @@ pub fn redirect_uri(public_url: &Url, provider: &str) -> Url {
 /// # Errors
 /// Every finding about the configuration, and why the metadata cannot be written.
 pub fn sp_metadata(config: &Config, provider: &str) -> Result<Option<String>, Findings> {
-    let parts = parts(config).map_err(|problems| config.locate(problems))?;
+    let parts = parts(config, SystemClock.now()).map_err(|problems| config.locate(problems))?;
     let found = parts.providers.iter().filter_map(Provider::as_saml).find(|known| known.id().as_str() == provider);
     let written = found.map(identity::saml::Provider::sp_metadata).transpose();
     written.map_err(|error| config.locate(vec![Problem::new("saml_provider", error.to_string(), "change what it is about")]))
@@ -103,7 +142,7 @@ pub fn sp_metadata(config: &Config, provider: &str) -> Result<Option<String>, Fi
 /// # Errors
 /// Every finding, when something cannot be made or opened.
 pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, Findings> {
-    let parts = parts(config).map_err(|problems| config.locate(problems))?;
+    let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
     let audit_path = config.base.join(&config.file.audit.file);
     let audit = AuditLog::open(&audit_path).map_err(|error| {
@@ -185,6 +224,9 @@ pub async fn run(
     let gateway = gateway(config, Arc::new(SystemClock)).await?;
     if gateway.issuer.is_ephemeral() {
         tracing::warn!("the signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
+    }
+    if gateway.issuer.saml().is_some_and(SamlIssuer::is_ephemeral) {
+        tracing::warn!("the SAML signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
     }
     let audit = gateway.audit.clone();
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();

@@ -88,6 +88,13 @@
     tick();
   }
 
+  // The way to AWS is taken by itself once. Who comes back chooses, and an old proof is gone.
+  const auto = document.querySelector("form[data-auto]");
+  if (auto) {
+    if (performance.getEntriesByType("navigation")[0]?.type === "navigate") auto.requestSubmit();
+    addEventListener("pagehide", () => auto.remove());
+  }
+
   // Secrets leave the document with its reader: the back button must not bring them back.
   addEventListener("pagehide", () => all("[data-secret]").forEach((node) => node.replaceChildren()));
   addEventListener("pageshow", (event) => {

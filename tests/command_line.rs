@@ -26,7 +26,7 @@ fn check_accepts_a_good_file_by_its_bare_name() {
     let folder = demo_with(&[]);
     let checked = rolegate(folder.path(), &["check", "--config", "rolegate.toml"]);
     assert!(checked.status.success(), "{checked:?}");
-    assert!(String::from_utf8(checked.stdout).unwrap().contains("good: 1 provider(s), 3 account(s)"));
+    assert!(String::from_utf8(checked.stdout).unwrap().contains("good: 2 provider(s), 3 account(s)"));
 }
 
 #[test]

@@ -517,6 +517,7 @@ fn the_reference_tells_the_true_defaults() {
         ("[session]", "idle", file.session.idle.to_string()),
         ("[session]", "absolute", file.session.absolute.to_string()),
         ("[trust]", "audience", file.trust.audience.clone()),
+        ("[trust.saml]", "provider_name", rolegate::trust::SamlTrustSettings::default().provider_name),
         ("[aws]", "deadline", file.aws.deadline.to_string()),
         ("[naming]", "session_name", file.naming.session_name.clone()),
         ("[naming]", "source_identity", file.naming.source_identity.clone()),

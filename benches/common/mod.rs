@@ -45,6 +45,11 @@ impl Drop for Redis {
 impl Scene {
     /// Somebody with nine roles in three accounts, as the demonstration's rules give them, with the store in memory or in Redis.
     pub(crate) fn new(in_redis: bool) -> Self {
+        Self::with(in_redis, "")
+    }
+
+    /// The same with more tables in the configuration.
+    pub(crate) fn with(in_redis: bool, more: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listen = || TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let (gateway, idp, aws) = (listen(), listen(), listen());
@@ -52,6 +57,7 @@ impl Scene {
         let (base, idp_url) = (origin(&gateway), origin(&idp));
         let mut text = include_str!("../../demo/rolegate.toml").replace("http://127.0.0.1:8700", &base);
         text = text.replace("http://127.0.0.1:8701", &idp_url).replace("http://127.0.0.1:8702", &origin(&aws));
+        text.push_str(more);
         let folder = tempfile::tempdir().unwrap().keep();
         let redis = in_redis.then(|| {
             let port = listen().local_addr().unwrap().port();
@@ -72,7 +78,9 @@ impl Scene {
             redirect_uris: vec![format!("{base}/callback/sandbox")],
             post_logout_uris: Vec::new(),
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: Vec::new(),
+            saml_providers: Vec::new(),
             roles: Vec::new(),
         };
         let (site, session) = runtime.block_on(async {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Account;
 use super::settings::AccountSettings;
 use super::template::{Captures, Template};
-use crate::arn::{AccountId, RoleArn};
+use crate::arn::{AccountId, RoleArn, SamlProviderArn};
 use crate::settings::Problem;
 
 /// The known accounts: what is not in here cannot be reached.
@@ -71,10 +71,18 @@ impl Accounts {
                 ));
                 continue;
             }
+            let saml_provider = own_saml_provider(account, id, &at, problems);
             accounts.by_id.insert(id, accounts.all.len());
             accounts.by_name.insert(name.to_owned(), accounts.all.len());
             let tags = account.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-            accounts.all.push(Arc::new(Account { id, name: name.to_owned(), partition: account.partition, tags }));
+            accounts.all.push(Arc::new(Account {
+                id,
+                name: name.to_owned(),
+                partition: account.partition,
+                tags,
+                saml_provider,
+                saml_acs_id: account.saml_acs_id.clone(),
+            }));
         }
         accounts
     }
@@ -91,6 +99,28 @@ impl Accounts {
         }
         self.find(selector).map(|account| vec![Arc::clone(account)]).ok_or_else(|| format!("there is no account `{selector}`"))
     }
+}
+
+/// The account's own SAML provider: a role must not be paired with one of another account or partition.
+fn own_saml_provider(account: &AccountSettings, id: AccountId, at: &str, problems: &mut Vec<Problem>) -> Option<SamlProviderArn> {
+    let acs_id_fits = |id: &String| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    if account.saml_acs_id.as_ref().is_some_and(|id| !acs_id_fits(id)) {
+        problems.push(Problem::new(
+            format!("{at}.saml_acs_id"),
+            "this is not the id of a SAML provider's sign-in address",
+            "write what stands behind /saml/acs/ in the address that IAM shows for the provider",
+        ));
+    }
+    let text = account.saml_provider.as_deref()?;
+    let parsed = if text.starts_with("arn:") { text.parse() } else { SamlProviderArn::new(account.partition, id, text) };
+    let message = match parsed {
+        Ok(provider) if provider.account() == id && provider.partition() == account.partition => return Some(provider),
+        Ok(_) => format!("`{text}` is the SAML provider of another account or partition"),
+        Err(error) => format!("`{text}` is not a SAML provider: {error}"),
+    };
+    let hint = "write its name in IAM, or its whole ARN: arn:aws:iam::ACCOUNT:saml-provider/NAME";
+    problems.push(Problem::new(format!("{at}.saml_provider"), message, hint));
+    None
 }
 
 /// The roles that one role text names in the selected accounts. A whole ARN names its account itself, and it must be a known one.

@@ -9,12 +9,13 @@ use regex::bytes::Regex;
 
 use super::accounts::{AccountSelector, roles_named, selected};
 use super::compile::Policy;
+use super::condition::Facts;
 use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
-use super::settings::{Carry, Operation};
+use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
-    Account, AssumeRequest, Context, Denied, Entitlement, Entitlements, Evidence, Names, SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish,
-    encode_name,
+    Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
+    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, encode_name,
 };
 use crate::arn::{RoleArn, is_name_byte};
 use crate::identity::Identity;
@@ -23,47 +24,69 @@ use crate::identity::Identity;
 const LONGEST_GROUP: usize = 256;
 
 /// A rule that matched, and by what.
-struct Match<'a> {
-    rule: &'a Rule,
+pub(super) struct Match<'a> {
+    pub(super) rule: &'a Rule,
     group: Option<&'a str>,
     /// None when a capture has characters that AWS's names do not have: an allow then grants nothing, a deny takes everything.
-    captures: Option<Vec<(&'a str, &'a str)>>,
+    pub(super) captures: Option<Vec<(&'a str, &'a str)>>,
 }
 
 impl Policy {
     /// Every role that the person may have now, with its limits and its reasons. Deny wins over every allow; the order of rules does
     /// not matter; no match means no role.
     #[must_use]
-    pub fn entitlements(&self, who: &Identity, _context: &Context) -> Entitlements {
-        let matches = self.matches(who);
-        let mut granted = BTreeMap::new();
+    pub fn entitlements(&self, who: &Identity, context: &Context) -> Entitlements {
+        let who = &Person::from(who);
+        let (roles, faults) = self.decide(who, context);
+        let name = |template: &Template| template.fill(who, &[]).map(|text| encode_name(&text));
+        Entitlements {
+            roles,
+            names: Names { session_name: name(&self.session_name), source_identity: name(&self.source_identity), subject: who.key() },
+            policy: Arc::clone(&self.digest),
+            faults,
+        }
+    }
+
+    /// The roles that somebody would have, who need not exist: for tests, explanations and comparisons. Nothing can be asked for with it.
+    #[must_use]
+    pub fn granted(&self, who: &Person<'_>, context: &Context) -> Vec<Entitlement> {
+        self.decide(who, context).0
+    }
+
+    fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Vec<Fault>) {
+        let (matches, facts) = (self.matches(who), Facts::of(who, context));
+        let (mut granted, mut faults) = (BTreeMap::new(), Faults::default());
         for matched in &matches {
-            if let (Body::Allow { roles, terms }, Some(captures)) = (&matched.rule.body, &matched.captures) {
-                self.grant(who, matched, captures, roles, terms, &mut granted);
+            let in_time = matched.rule.until.is_none_or(|until| context.now < until);
+            if let (true, Body::Allow { roles, terms }, Some(captures)) = (in_time, &matched.rule.body, &matched.captures) {
+                let asked = Asked { who, facts: &facts, matched, captures, terms };
+                self.grant(&asked, roles, &mut granted, &mut faults);
             }
         }
         for matched in &matches {
             if let Body::Deny { accounts, roles } = &matched.rule.body {
                 let scope = Scope::of(self, matched, accounts.as_deref(), roles.as_deref());
-                granted.retain(|role, _| !scope.covers(role));
+                granted.retain(|role, draft: &mut Draft| {
+                    if scope.covers(role) {
+                        let taken = matched.rule.purposes(&facts, Some((role, &draft.entitlement.account)));
+                        let taken = taken.unwrap_or_else(|why| faults.note(matched.rule, why, Purposes::ALL));
+                        draft.entitlement.purposes = draft.entitlement.purposes.without(taken);
+                    }
+                    !draft.entitlement.purposes.is_empty()
+                });
             }
         }
         let mut roles: Vec<_> = granted.into_values().map(Draft::finish).collect();
         roles.sort_by(|a, b| (&a.account.name, &a.role).cmp(&(&b.account.name, &b.role)));
-        let name = |template: &Template| template.fill(who, &[]).map(|text| encode_name(&text));
-        Entitlements {
-            roles,
-            names: Names { session_name: name(&self.session_name), source_identity: name(&self.source_identity), subject: who.person() },
-            policy: Arc::clone(&self.digest),
-        }
+        (roles, faults.0)
     }
 
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns are matched as one set.
-    fn matches<'a>(&'a self, who: &'a Identity) -> Vec<Match<'a>> {
+    pub(super) fn matches<'a>(&'a self, who: &Person<'a>) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
         let mut add = |index: usize, group, captures| {
             if let Some(rule) = self.rules.get(index)
-                && (rule.providers.is_empty() || rule.providers.contains(who.provider()))
+                && (rule.providers.is_empty() || rule.providers.contains(who.provider))
             {
                 matches.push(Match { rule, group, captures });
             }
@@ -71,7 +94,7 @@ impl Policy {
         for index in &self.everyone {
             add(*index, None, Some(Vec::new()));
         }
-        for group in who.groups() {
+        for group in who.groups {
             for index in self.exact.get(group.as_str()).into_iter().flatten() {
                 add(*index, Some(group.as_str()), Some(Vec::new()));
             }
@@ -83,20 +106,27 @@ impl Policy {
         matches
     }
 
-    fn grant(
-        &self,
-        who: &Identity,
-        matched: &Match<'_>,
-        captures: &Captures<'_>,
-        roles: &Roles,
-        terms: &Terms,
-        granted: &mut BTreeMap<RoleArn, Draft>,
-    ) {
-        let mut add = |role: RoleArn, account: &Arc<Account>| match granted.entry(role) {
-            Entry::Occupied(mut entry) => entry.get_mut().combine(who, matched, captures, terms),
-            Entry::Vacant(entry) => {
-                let draft = Draft::new(entry.key(), account);
-                entry.insert(draft).combine(who, matched, captures, terms);
+    fn grant(&self, asked: &Asked<'_>, roles: &Roles, granted: &mut BTreeMap<RoleArn, Draft>, faults: &mut Faults) {
+        let rule = asked.matched.rule;
+        let mut purposes = |role: Option<(&RoleArn, &Account)>| {
+            rule.purposes(asked.facts, role).unwrap_or_else(|why| faults.note(rule, why, Purposes::NONE))
+        };
+        // Most conditions are about the person alone: one answer serves all of the rule's roles.
+        let once = if rule.is_about_role() { None } else { Some(purposes(None)) };
+        if once.is_some_and(Purposes::is_empty) {
+            return;
+        }
+        let mut add = |role: RoleArn, account: &Arc<Account>| {
+            let purposes = once.unwrap_or_else(|| purposes(Some((&role, account))));
+            if purposes.is_empty() {
+                return;
+            }
+            match granted.entry(role) {
+                Entry::Occupied(mut entry) => entry.get_mut().combine(asked, purposes),
+                Entry::Vacant(entry) => {
+                    let draft = Draft::new(entry.key(), account);
+                    entry.insert(draft).combine(asked, purposes);
+                }
             }
         };
         match roles {
@@ -106,14 +136,37 @@ impl Policy {
                 }
             }
             Roles::Captured { accounts, roles } => {
-                for role in roles.iter().filter_map(|role| role.fill_captures(captures)) {
+                for role in roles.iter().filter_map(|role| role.fill_captures(asked.captures)) {
                     // What a capture builds may be no role of a known account: then it grants nothing.
-                    for (role, account) in roles_named(&self.accounts, accounts, &role, captures).into_iter().flatten() {
+                    for (role, account) in roles_named(&self.accounts, accounts, &role, asked.captures).into_iter().flatten() {
                         add(role, &account);
                     }
                 }
             }
         }
+    }
+}
+
+/// An allowing rule that matched, and all that it needs to say what it gives.
+struct Asked<'a> {
+    who: &'a Person<'a>,
+    facts: &'a Facts<'a>,
+    matched: &'a Match<'a>,
+    captures: &'a Captures<'a>,
+    terms: &'a Terms,
+}
+
+/// Conditions that could not be evaluated, each once.
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn note(&mut self, rule: &Rule, why: ConditionFailed, instead: Purposes) -> Purposes {
+        let fault = Fault { rule: Arc::clone(&rule.id), why };
+        if !self.0.contains(&fault) {
+            self.0.push(fault);
+        }
+        instead
     }
 }
 
@@ -143,13 +196,18 @@ fn deny_accounts<'a>(policy: &'a Policy, selectors: &'a [AccountSelector], captu
 }
 
 /// What a matched deny rule takes away. None is everything: a deny that cannot be evaluated must not let through.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     accounts: Option<Vec<&'a Arc<Account>>>,
     roles: Option<Vec<String>>,
 }
 
 impl<'a> Scope<'a> {
-    fn of(policy: &'a Policy, matched: &Match<'a>, accounts: Option<&'a [AccountSelector]>, roles: Option<&'a [Template]>) -> Self {
+    pub(super) fn of(
+        policy: &'a Policy,
+        matched: &Match<'a>,
+        accounts: Option<&'a [AccountSelector]>,
+        roles: Option<&'a [Template]>,
+    ) -> Self {
         let Some(captures) = matched.captures.as_deref() else {
             return Self { accounts: None, roles: None };
         };
@@ -159,7 +217,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn covers(&self, role: &RoleArn) -> bool {
+    pub(super) fn covers(&self, role: &RoleArn) -> bool {
         let in_accounts = self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|account| account.id == role.account()));
         let in_roles = self
             .roles
@@ -175,6 +233,7 @@ struct Draft {
     entitlement: Entitlement,
     max_session: Option<Duration>,
     operation: Option<Operation>,
+    console: Option<ConsoleWay>,
     carry_tags: Option<Carry>,
     carry_source_identity: Option<Carry>,
     problems: Vec<(Carry, Denied)>,
@@ -186,8 +245,10 @@ impl Draft {
             entitlement: Entitlement {
                 role: role.clone(),
                 account: Arc::clone(account),
+                purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
                 operation: Operation::default(),
+                console: ConsoleWay::default(),
                 tags: Vec::new(),
                 carry_tags: Carry::default(),
                 carry_source_identity: Carry::default(),
@@ -196,13 +257,16 @@ impl Draft {
             },
             max_session: None,
             operation: None,
+            console: None,
             carry_tags: None,
             carry_source_identity: None,
             problems: Vec::new(),
         }
     }
 
-    fn combine(&mut self, who: &Identity, matched: &Match<'_>, captures: &Captures<'_>, terms: &Terms) {
+    fn combine(&mut self, asked: &Asked<'_>, purposes: Purposes) {
+        let Asked { who, matched, captures, terms, .. } = asked;
+        self.entitlement.purposes = self.entitlement.purposes.with(purposes);
         let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned) };
         if self.entitlement.evidence.contains(&evidence) {
             return;
@@ -214,6 +278,10 @@ impl Draft {
         match (self.operation, terms.operation) {
             (Some(one), Some(other)) if one != other => self.contradiction("operation"),
             (_, other) => self.operation = self.operation.or(other),
+        }
+        match (self.console, terms.console) {
+            (Some(one), Some(other)) if one != other => self.contradiction("console"),
+            (_, other) => self.console = self.console.or(other),
         }
         let carry = terms.carry_tags.unwrap_or_default();
         for (key, template, transitive) in &terms.tags {
@@ -242,6 +310,8 @@ impl Draft {
         let mut entitlement = self.entitlement;
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
+        let usual = if entitlement.operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
+        entitlement.console = self.console.unwrap_or(usual);
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
@@ -275,6 +345,12 @@ impl Entitlements {
         &self.roles
     }
 
+    /// Conditions that could not be evaluated for this person.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
     /// The digest of the policy that was asked.
     #[must_use]
     pub fn policy(&self) -> &str {
@@ -289,6 +365,9 @@ impl Entitlements {
         let entitlement = self.roles.iter().find(|entitlement| entitlement.role.as_str() == wish.role).ok_or(Denied::NotGranted)?;
         if let Some(obstacle) = &entitlement.obstacle {
             return Err(obstacle.clone());
+        }
+        if !entitlement.purposes.has(wish.purpose) {
+            return Err(Denied::Purpose(wish.purpose));
         }
         let longest = entitlement.max_session;
         let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));
@@ -305,6 +384,7 @@ impl Entitlements {
             role: entitlement.role.clone(),
             account: Arc::clone(&entitlement.account),
             operation: entitlement.operation,
+            console: entitlement.console,
             duration,
             purpose: wish.purpose,
             session_name: self.names.session_name.clone()?,

@@ -6,25 +6,36 @@
 
 mod accounts;
 mod compile;
+mod condition;
 mod decide;
+mod explain;
 mod naming;
+mod person;
+mod purposes;
 mod rule;
 mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use compile::Policy;
+pub use condition::Failed as ConditionFailed;
+pub use explain::{Explanation, Grant, Miss, Missing};
 pub use naming::encode_name;
-pub use settings::{AccountSettings, Carry, Effect, NamingSettings, Operation, RuleSettings};
+pub use person::Person;
+pub use purposes::Purposes;
+pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
+pub use trial::{TestSettings, run_tests};
 
-use crate::arn::{AccountId, Partition, RoleArn};
+use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
 use crate::clock::Moment;
 
 /// The longest session that STS grants to a federated role (12 hours).
@@ -45,10 +56,16 @@ pub struct Account {
     pub partition: Partition,
     /// Labels for rules and pages, by key.
     pub tags: Vec<(String, String)>,
+    /// IAM's SAML provider in it, where it has a name of its own.
+    #[serde(skip)]
+    pub saml_provider: Option<SamlProviderArn>,
+    /// The id in the SAML provider's own sign-in address.
+    #[serde(skip)]
+    pub saml_acs_id: Option<String>,
 }
 
 /// What a role is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To enter the console in a browser.
@@ -75,6 +92,17 @@ pub struct Entitlements {
     pub(crate) names: Names,
     /// The digest of the policy that was asked.
     pub(crate) policy: Arc<str>,
+    /// Conditions that could not be evaluated for this person.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// A condition that could not be evaluated for somebody: an allow gave nothing, a deny took all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// Why, without any claim's value.
+    pub why: ConditionFailed,
 }
 
 /// How a person is named in AWS sessions, or why they cannot be.
@@ -92,10 +120,14 @@ pub struct Entitlement {
     pub role: RoleArn,
     /// The account it lives in.
     pub account: Arc<Account>,
+    /// What it may be taken for.
+    pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
     /// How AWS is asked for it.
     pub operation: Operation,
+    /// How one gets into the console with it.
+    pub console: ConsoleWay,
     /// Session tags, values filled in, ordered by key.
     pub tags: Vec<SessionTag>,
     /// Whether the tags travel into the AWS session.
@@ -145,6 +177,9 @@ pub enum Denied {
     /// No rule grants this role to this person.
     #[error("no rule grants this role")]
     NotGranted,
+    /// The rules give this role for other purposes only.
+    #[error("the rules do not give this role for that purpose")]
+    Purpose(Purpose),
     /// The wanted length is outside 15 minutes and what the rules allow.
     #[error("the session may last from 15 minutes to {0:?}")]
     Duration(Duration),
@@ -165,6 +200,7 @@ pub struct AssumeRequest {
     role: RoleArn,
     account: Arc<Account>,
     operation: Operation,
+    console: ConsoleWay,
     duration: Duration,
     purpose: Purpose,
     session_name: String,
@@ -193,6 +229,12 @@ impl AssumeRequest {
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
+    }
+
+    /// How one gets into the console.
+    #[must_use]
+    pub const fn console(&self) -> ConsoleWay {
+        self.console
     }
 
     /// How long the AWS session is to last.
@@ -263,11 +305,19 @@ impl AssumeRequest {
     /// A request that no rule granted, for the tests of what comes after a decision.
     pub(crate) fn for_tests(role: &str, duration: Duration) -> Self {
         let role: RoleArn = role.parse().unwrap();
-        let account = Account { id: role.account(), name: "Test".into(), partition: role.partition(), tags: Vec::new() };
+        let account = Account {
+            id: role.account(),
+            name: "Test".into(),
+            partition: role.partition(),
+            tags: Vec::new(),
+            saml_provider: None,
+            saml_acs_id: None,
+        };
         Self {
             role,
             account: Arc::new(account),
             operation: Operation::WebIdentity,
+            console: ConsoleWay::Federation,
             duration,
             purpose: Purpose::Credentials,
             session_name: "ana@example.org".into(),
@@ -282,5 +332,19 @@ impl AssumeRequest {
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {
         self.operation = operation;
+    }
+
+    pub(crate) fn set_account_for_tests(&mut self, change: impl FnOnce(&mut Account)) {
+        change(Arc::make_mut(&mut self.account));
+    }
+
+    pub(crate) fn set_tags_for_tests(&mut self, tags: Vec<SessionTag>) {
+        self.tags = tags;
+    }
+
+    pub(crate) fn set_names_for_tests(&mut self, session_name: &str, subject: &str, source_identity: Option<&str>) {
+        self.session_name = session_name.to_owned();
+        self.subject = subject.to_owned();
+        self.source_identity = source_identity.map(|name| (name.to_owned(), Carry::Required));
     }
 }

@@ -7,10 +7,13 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::accounts::{AccountSelector, Accounts, roles_named};
-use super::settings::{Carry, Effect, Operation, RuleSettings};
+use super::condition::Condition;
+use super::purposes::Purposes;
+use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
+use crate::clock::Moment;
 use crate::identity::ProviderId;
 use crate::settings::Problem;
 
@@ -25,6 +28,14 @@ pub(super) const MOST_TAGS: usize = 50;
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) providers: Vec<ProviderId>,
+    /// The author's matchers, for explanations; decisions use the policy's index.
+    pub(super) groups: Vec<Arc<str>>,
+    pub(super) pattern: Option<Arc<str>>,
+    pub(super) everyone: bool,
+    pub(super) condition: Option<Condition>,
+    pub(super) purposes: Purposes,
+    /// From when on an allowing rule gives nothing any more.
+    pub(super) until: Option<Moment>,
     pub(super) body: Body,
 }
 
@@ -47,6 +58,7 @@ pub(super) enum Roles {
 pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
     pub(super) operation: Option<Operation>,
+    pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Vec<(String, Template, bool)>,
     pub(super) carry_tags: Option<Carry>,
     pub(super) carry_source_identity: Option<Carry>,
@@ -86,7 +98,28 @@ impl RuleCompiler<'_> {
             Effect::Allow => self.allow(pattern.as_ref()),
             Effect::Deny => self.deny(pattern.as_ref()),
         };
-        (pattern, Rule { id: settings.id.as_str().into(), providers, body })
+        let rule = Rule {
+            id: settings.id.as_str().into(),
+            providers,
+            groups: settings.groups.iter().map(|group| group.as_str().into()).collect(),
+            pattern: settings.group_pattern.as_deref().map(Into::into),
+            everyone: settings.everyone,
+            condition: self.condition(),
+            purposes: Purposes::listed(&settings.purposes),
+            until: settings.until,
+            body,
+        };
+        (pattern, rule)
+    }
+
+    fn condition(&mut self) -> Option<Condition> {
+        let parsed = Condition::parse(self.settings.when.as_deref()?);
+        parsed
+            .map_err(|refused| {
+                let message = format!("column {} of the condition: {}", refused.column, refused.message);
+                self.problem("when", message, "docs/rules.md lists every word that a condition may use");
+            })
+            .ok()
     }
 
     fn providers(&mut self, known: &[ProviderId]) -> Vec<ProviderId> {
@@ -177,11 +210,15 @@ impl RuleCompiler<'_> {
         let settings = self.settings;
         let has_terms = settings.max_session.is_some()
             || settings.operation.is_some()
+            || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `tags` and `carry_…` out of it");
+            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `console`, `tags` and `carry_…` out of it");
+        }
+        if settings.until.is_some() {
+            self.problem("until", "a deny rule does not run out", "take it out, and take the rule out when its time has come");
         }
         let accounts = self.selectors(pattern);
         let roles = self.role_templates(pattern);
@@ -240,9 +277,25 @@ impl RuleCompiler<'_> {
             self.problem(
                 "operation",
                 "a forwarded token is the provider's own: it carries no tags and no source identity of ours",
-                "take them out of the rule, or use operation = \"web_identity\"",
+                "take them out of the rule, or use operation = \"web_identity\" or \"saml\"",
             );
         }
+        if settings.console == Some(ConsoleWay::Post) && settings.operation != Some(Operation::Saml) {
+            self.problem("console", "only a SAML response can be posted to AWS's sign-in page", "add operation = \"saml\" to the rule");
+        }
+        let tags = self.tags(pattern);
+        Terms {
+            max_session,
+            operation: settings.operation,
+            console: settings.console,
+            tags,
+            carry_tags: settings.carry_tags,
+            carry_source_identity: settings.carry_source_identity,
+        }
+    }
+
+    fn tags(&mut self, pattern: Option<&Regex>) -> Vec<(String, Template, bool)> {
+        let settings = self.settings;
         let mut lower_keys = BTreeSet::new();
         let mut tags = Vec::new();
         for (key, value) in &settings.tags {
@@ -274,13 +327,7 @@ impl RuleCompiler<'_> {
                 self.problem(&format!("transitive_tags[{index}]"), format!("`{key}` is no key of `tags`"), "name a tag of this rule");
             }
         }
-        Terms {
-            max_session,
-            operation: settings.operation,
-            tags,
-            carry_tags: settings.carry_tags,
-            carry_source_identity: settings.carry_source_identity,
-        }
+        tags
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Purpose;
 use crate::arn::Partition;
+use crate::clock::Moment;
 use crate::settings::Span;
 
 /// An AWS account that rules may grant roles in. An account that is not listed cannot be reached, whatever a rule says.
@@ -22,6 +24,13 @@ pub struct AccountSettings {
     /// Labels that rules select by (`tag:env=prod`) and that the portal shows.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// IAM's SAML provider in this account, by name or as a whole ARN, where it is not called as `trust.saml.provider_name` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saml_provider: Option<String>,
+    /// The id that AWS gave to the SAML provider of this account for its own sign-in address (`…/saml/acs/ID`), which an account that
+    /// demands encrypted assertions must use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saml_acs_id: Option<String>,
 }
 
 /// Whether a rule gives or takes.
@@ -44,13 +53,15 @@ pub enum Operation {
     WebIdentity,
     /// `AssumeRoleWithWebIdentity` with the person's own ID token, passed on as it came.
     ForwardedWebIdentity,
+    /// `AssumeRoleWithSAML` with a response that Rolegate mints. Needs `[trust.saml]`.
+    Saml,
 }
 
 impl Operation {
     /// Whether the proof is written by Rolegate, so that session tags and a source identity can be in it.
     #[must_use]
     pub const fn carries_attributes(self) -> bool {
-        matches!(self, Self::WebIdentity)
+        matches!(self, Self::WebIdentity | Self::Saml)
     }
 
     /// The name under which STS and CloudTrail know the call.
@@ -58,8 +69,20 @@ impl Operation {
     pub const fn sts_name(self) -> &'static str {
         match self {
             Self::WebIdentity | Self::ForwardedWebIdentity => "AssumeRoleWithWebIdentity",
+            Self::Saml => "AssumeRoleWithSAML",
         }
     }
+}
+
+/// How people get into the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsoleWay {
+    /// Rolegate takes credentials from STS and trades them for a sign-in address. The only way for an operation other than `saml`.
+    #[default]
+    Federation,
+    /// The browser posts the SAML response to AWS's sign-in page; STS is not called. The usual way for the operation `saml`.
+    Post,
 }
 
 /// Whether something travels into the AWS session.
@@ -96,6 +119,16 @@ pub struct RuleSettings {
     /// Providers whose people the rule is about; without it, those of all.
     #[serde(default)]
     pub providers: Vec<String>,
+    /// A condition in CEL beside the groups: `auth.mfa && request.ip.within("10.0.0.0/8")`. One that cannot be evaluated for somebody lets an
+    /// allow not hold, and a deny hold.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// What the roles may be taken for (`"console"`, `"credentials"`); both without it. A deny takes them for these alone.
+    #[serde(default)]
+    pub purposes: Vec<Purpose>,
+    /// From when on the rule gives nothing any more, as `2026-12-31T00:00:00Z`.
+    #[serde(default)]
+    pub until: Option<Moment>,
     /// Accounts by id, by name, by tag (`tag:env=prod`), by capture (`${account}`), or all (`*`). Not needed where `roles` are whole ARNs.
     #[serde(default)]
     pub accounts: Vec<String>,
@@ -108,6 +141,9 @@ pub struct RuleSettings {
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,
+    /// How people get into the console. Without it, `post` for the operation `saml` and `federation` for every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<ConsoleWay>,
     /// Session tags: AWS tag key to value, with `${claims.NAME}`, `${username}`, `${subject}`, `${provider}` or captures in it.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::Denied;
-use crate::identity::Identity;
+use super::{Denied, Person};
 
 /// A text with placeholders, parsed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +94,7 @@ impl Template {
     /// # Errors
     /// [`Denied::MissingClaim`] when the sign-in brought no such claim, or one that is not a single value: a list joined to one text
     /// could be mistaken for another.
-    pub(super) fn fill(&self, who: &Identity, captures: &Captures<'_>) -> Result<String, Denied> {
+    pub(super) fn fill(&self, who: &Person<'_>, captures: &Captures<'_>) -> Result<String, Denied> {
         let mut filled = String::new();
         for part in &self.0 {
             match part {
@@ -103,15 +102,15 @@ impl Template {
                 Part::Placeholder(Placeholder::Capture(name)) => {
                     filled.push_str(find_capture(captures, name).ok_or_else(|| Denied::MissingClaim(name.clone()))?);
                 }
-                Part::Placeholder(Placeholder::Claim(name)) => match who.claims().find(name) {
+                Part::Placeholder(Placeholder::Claim(name)) => match who.claims.find(name) {
                     Some(Value::String(text)) => filled.push_str(text),
                     Some(Value::Number(number)) => filled.push_str(&number.to_string()),
                     Some(Value::Bool(flag)) => filled.push_str(if *flag { "true" } else { "false" }),
                     _ => return Err(Denied::MissingClaim(name.clone())),
                 },
-                Part::Placeholder(Placeholder::Username) => filled.push_str(who.username()),
-                Part::Placeholder(Placeholder::Subject) => filled.push_str(who.subject()),
-                Part::Placeholder(Placeholder::Provider) => filled.push_str(who.provider().as_str()),
+                Part::Placeholder(Placeholder::Username) => filled.push_str(who.username),
+                Part::Placeholder(Placeholder::Subject) => filled.push_str(who.subject),
+                Part::Placeholder(Placeholder::Provider) => filled.push_str(who.provider.as_str()),
             }
         }
         Ok(filled)

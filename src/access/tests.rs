@@ -254,6 +254,48 @@ fn rules_that_contradict_each_other_are_an_obstacle_not_a_choice() {
 }
 
 #[test]
+fn the_way_into_the_console_follows_from_the_operation_unless_a_rule_says_otherwise() {
+    let way = |keys: &str| {
+        let entitled = entitled(&format!("{ADMINS}\n{keys}"), &["aws-admins"]);
+        entitled.choose(&wish("arn:aws:iam::111122223333:role/Admin")).map(|request| (request.operation(), request.console()))
+    };
+    assert_eq!(way(""), Ok((Operation::WebIdentity, ConsoleWay::Federation)));
+    assert_eq!(way("operation = 'saml'"), Ok((Operation::Saml, ConsoleWay::Post)));
+    assert_eq!(way("operation = 'saml'\nconsole = 'federation'"), Ok((Operation::Saml, ConsoleWay::Federation)));
+    let second = ADMINS.replace("id = \"admins\"", "id = \"more\"");
+    let other = |keys: &str| way(&format!("operation = 'saml'\nconsole = 'federation'\n{second}\n{keys}"));
+    assert_eq!(other(""), Ok((Operation::Saml, ConsoleWay::Federation)));
+    assert_eq!(other("operation = 'saml'\nconsole = 'post'"), Err(Denied::Contradiction("console".into())));
+    assert_eq!(other("operation = 'web_identity'"), Err(Denied::Contradiction("operation".into())));
+    refused(&format!("{ADMINS}\nconsole = 'post'"), "rule[0].console", "only a SAML response");
+    refused("[[rule]]\nid = 'd'\neffect = 'deny'\neveryone = true\nconsole = 'post'", "rule[0]", "grants no session");
+}
+
+#[test]
+fn an_account_has_its_own_saml_provider_in_its_own_account_and_partition() {
+    let compiled = |keys: &str| {
+        let text = format!("[[account]]\nid = '111122223333'\nname = 'Production'\n{keys}");
+        let file: File = toml::from_str(&text).unwrap();
+        Policy::compile(&file.account, &[], &file.naming, &[])
+    };
+    for text in ["Other", "arn:aws:iam::111122223333:saml-provider/Other"] {
+        let policy = compiled(&format!("saml_provider = '{text}'\nsaml_acs_id = 'SAMLX1'")).unwrap();
+        let account = policy.account("Production").unwrap();
+        assert_eq!(account.saml_provider.as_ref().unwrap().as_str(), "arn:aws:iam::111122223333:saml-provider/Other");
+        assert_eq!(account.saml_acs_id.as_deref(), Some("SAMLX1"));
+    }
+    for (keys, path) in [
+        ("saml_provider = 'a/b'", "account[0].saml_provider"),
+        ("saml_provider = 'arn:aws:iam::444455556666:saml-provider/Other'", "account[0].saml_provider"),
+        ("saml_provider = 'arn:aws-cn:iam::111122223333:saml-provider/Other'", "account[0].saml_provider"),
+        ("saml_acs_id = 'a/../b'", "account[0].saml_acs_id"),
+        ("saml_acs_id = ''", "account[0].saml_acs_id"),
+    ] {
+        assert_eq!(compiled(keys).unwrap_err()[0].path, path, "{keys}");
+    }
+}
+
+#[test]
 fn what_is_sent_only_where_allowed_can_be_left_out() {
     let dev = wish("arn:aws:iam::444455556666:role/Dev");
     let strict = entitled(TAGGED, &["g"]).choose(&dev).unwrap();
@@ -292,4 +334,106 @@ fn a_rule_that_cannot_mean_anything_is_refused_with_its_place() {
     }
     refused(&format!("{CONVENTION}groups = [\"x\"]"), "rule[0].roles[0]", "empty when the rule matches without");
     refused("[naming]\nsession_name = \"everyone\"", "naming.session_name", "does not name a person");
+}
+
+/// The roles that somebody with a second factor, or without one, has at an address and a time.
+fn under(rules: &str, groups: &[&str], mfa: bool, ip: &str, now: &str) -> Vec<Entitlement> {
+    let mut who = Identity::for_tests("u1", groups);
+    who.authentication.mfa = mfa;
+    let now = DateTime::parse_from_rfc3339(now).unwrap().to_utc();
+    compile(rules).unwrap().entitlements(&who, &Context { now, ip: Some(ip.parse().unwrap()) }).roles
+}
+
+const NOON: &str = "2026-07-15T12:00:00Z";
+
+#[test]
+fn a_condition_narrows_a_rule() {
+    let rules = format!("{ADMINS}when = 'auth.mfa && request.ip.within(\"10.0.0.0/8\")'");
+    assert_eq!(under(&rules, &["aws-admins"], true, "10.1.1.1", NOON).len(), 3);
+    assert_eq!(under(&rules, &["aws-admins"], false, "10.1.1.1", NOON).len(), 0);
+    assert_eq!(under(&rules, &["aws-admins"], true, "11.1.1.1", NOON).len(), 0);
+    assert_eq!(under(&rules, &["others"], true, "10.1.1.1", NOON).len(), 0, "a condition replaces no group");
+}
+
+#[test]
+fn a_condition_can_be_about_each_account() {
+    let rules = format!("{ADMINS}when = 'auth.mfa || account.tags.env != \"prod\"'");
+    let names = |mfa| under(&rules, &["aws-admins"], mfa, "10.1.1.1", NOON).into_iter().map(|e| e.account.name.clone()).collect::<Vec<_>>();
+    // Gov has no tag `env`: what cannot be evaluated gives nothing, though a second factor settles it before the tag is asked for.
+    assert_eq!(names(false), ["Staging"]);
+    assert_eq!(names(true), ["Gov", "Production", "Staging"]);
+}
+
+#[test]
+fn a06_a_condition_that_fails_gives_nothing_and_takes_all() {
+    let allow = format!("{ADMINS}when = 'claims.level > 3'");
+    let entitled = entitled(&allow, &["aws-admins"]);
+    assert!(entitled.roles().is_empty());
+    assert_eq!(entitled.faults().len(), 1, "each fault once, however many roles");
+    assert_eq!(entitled.faults()[0].why.to_string(), "there is no `level`");
+    let deny = "[[rule]]\nid = \"d\"\neffect = \"deny\"\neveryone = true\naccounts = [\"Production\"]\n";
+    let left = |when: &str| under(&format!("{ADMINS}{deny}when = '{when}'"), &["aws-admins"], false, "10.1.1.1", NOON).len();
+    assert_eq!(left("claims.level > 3"), 2, "a deny that cannot be evaluated takes");
+    assert_eq!(left("false"), 3);
+    assert_eq!(left("!auth.mfa"), 2);
+}
+
+#[test]
+fn a_rule_gives_for_its_purposes_and_a_deny_takes_for_its_own() {
+    let of = |rules: &str| {
+        let roles = under(rules, &["aws-admins"], false, "10.1.1.1", NOON);
+        let purposes = roles[0].purposes;
+        (purposes.has(Purpose::Console), purposes.has(Purpose::Credentials))
+    };
+    assert_eq!(of(ADMINS), (true, true));
+    let console = format!("{ADMINS}purposes = [\"console\"]");
+    assert_eq!(of(&console), (true, false));
+    assert_eq!(of(&format!("{ADMINS}when = 'request.purpose == \"credentials\"'")), (false, true));
+    let deny = "[[rule]]\nid = \"d\"\neffect = \"deny\"\neveryone = true\npurposes = [\"console\"]\n";
+    assert_eq!(of(&format!("{ADMINS}{deny}")), (false, true));
+    assert!(under(&format!("{console}\n{deny}"), &["aws-admins"], false, "10.1.1.1", NOON).is_empty(), "nothing is left of it");
+    let role = "arn:aws:iam::111122223333:role/Admin";
+    let wish = |purpose| Wish { role: role.into(), duration: None, purpose };
+    let entitled = entitled(&console, &["aws-admins"]);
+    assert!(entitled.choose(&wish(Purpose::Console)).is_ok());
+    assert_eq!(entitled.choose(&wish(Purpose::Credentials)).unwrap_err(), Denied::Purpose(Purpose::Credentials));
+}
+
+#[test]
+fn a_rule_runs_out_and_a_deny_does_not() {
+    let rules = format!("{ADMINS}until = \"2026-07-15T12:00:00Z\"");
+    assert_eq!(under(&rules, &["aws-admins"], false, "10.1.1.1", "2026-07-15T11:59:59Z").len(), 3);
+    assert_eq!(under(&rules, &["aws-admins"], false, "10.1.1.1", NOON).len(), 0);
+    refused(
+        "[[rule]]\nid = \"d\"\neffect = \"deny\"\neveryone = true\nuntil = \"2026-07-15T12:00:00Z\"",
+        "rule[0].until",
+        "does not run out",
+    );
+}
+
+#[test]
+fn a_bad_condition_is_a_problem_with_its_column() {
+    refused(&format!("{ADMINS}when = 'auth.mfa && auth.agee < duration(\"1h\")'"), "rule[0].when", "column 17 of the condition");
+}
+
+#[test]
+fn an_explanation_agrees_with_the_decision() {
+    let rules = format!("{ADMINS}when = 'auth.mfa'\nuntil = \"2026-07-15T12:00:00Z\"");
+    let policy = compile(&rules).unwrap();
+    let role = policy.role_named("Staging/Admin").unwrap();
+    for (group, mfa, now, missing) in [
+        ("aws-admins", true, "2026-07-15T11:00:00Z", 0),
+        ("aws-admins", false, "2026-07-15T11:00:00Z", 1),
+        ("others", true, "2026-07-15T11:00:00Z", 1),
+        ("others", false, NOON, 3),
+    ] {
+        let mut who = Identity::for_tests("u1", &[group]);
+        who.authentication.mfa = mfa;
+        let context = Context { now: DateTime::parse_from_rfc3339(now).unwrap().to_utc(), ip: None };
+        let explanation = policy.explain(&Person::from(&who), &context, &role);
+        let granted = policy.granted(&Person::from(&who), &context).iter().any(|entitlement| entitlement.role == role);
+        assert_eq!(explanation.granted.is_some(), granted);
+        assert_eq!(granted, missing == 0);
+        assert_eq!(explanation.missed.iter().map(|miss| miss.missing.len()).sum::<usize>(), missing, "{explanation:?}");
+    }
 }

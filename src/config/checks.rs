@@ -8,7 +8,9 @@ use url::Url;
 
 use super::places::Place;
 use super::{ConfigFile, urls};
+use crate::access::Operation;
 use crate::settings::{Problem, SecretRef};
+use crate::trust::SamlTrustSettings;
 
 /// Adds everything that is wrong with a file whose form is right, and brings its public URL into the normal form.
 pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems: &mut Vec<Problem>) {
@@ -32,6 +34,20 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
     check_unique("account name", at("account", "name", file.account.iter().map(|account| account.name.as_str())), places, problems);
     check_unique("rule id", at("rule", "id", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
+    check_saml_rules(file, problems);
+}
+
+/// A rule must not ask for what nobody can sign.
+fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
+    for (index, rule) in file.rule.iter().enumerate() {
+        if rule.operation == Some(Operation::Saml) && file.trust.saml.is_none() {
+            problems.push(Problem::new(
+                format!("rule[{index}].operation"),
+                "SAML towards AWS is not configured",
+                "add a [trust.saml] table: docs/getting-started-aws.md tells what IAM needs",
+            ));
+        }
+    }
 }
 
 /// What is allowed, but deserves a second look.
@@ -117,6 +133,8 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
     secrets.extend(file.trust.signing_key.iter().map(|secret| ("trust.signing_key".to_owned(), secret)));
     secrets.extend(file.trust.next_key.iter().map(|secret| ("trust.next_key".to_owned(), secret)));
     secrets.extend(file.trust.retiring_keys.iter().enumerate().map(|(index, secret)| (format!("trust.retiring_keys[{index}]"), secret)));
+    let saml = file.trust.saml.iter().flat_map(SamlTrustSettings::references);
+    secrets.extend(saml.map(|(key, secret)| (format!("trust.saml.{key}"), secret)));
     secrets
 }
 

@@ -21,7 +21,7 @@ pub use findings::{Finding, Findings, Severity};
 pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
 
-use crate::access::{AccountSettings, NamingSettings, RuleSettings};
+use crate::access::{AccountSettings, NamingSettings, RuleSettings, TestSettings};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::identity::{ProviderSettings, SamlProviderSettings};
@@ -73,6 +73,9 @@ pub struct ConfigFile {
     /// The rules: who gets which roles.
     #[serde(default)]
     pub rule: Vec<RuleSettings>,
+    /// Tests of the rules: a person, and the roles that they must have.
+    #[serde(default)]
+    pub test: Vec<TestSettings>,
 }
 
 /// A configuration without a known error, which still knows the lines that it came from.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Failure, Gateway, Trouble};
-use crate::access::{AssumeRequest, Denied, Operation, Purpose, Wish};
+use crate::access::{AssumeRequest, ConsoleWay, Denied, Operation, Purpose, Wish};
 use crate::audit::{Event, Kind, Outcome};
-use crate::aws::console::ConsoleUrl;
+use crate::aws::console::{ConsoleUrl, Destination};
 use crate::aws::sts::{self, StsError};
 use crate::aws::{Credentials, SealableCredentials};
 use crate::store::{HandoverId, Session, SessionId};
-use crate::trust::SigningFailed;
+use crate::trust::{SignInPost, SigningFailed};
 
 /// Credentials that were issued, recorded, and may be handed over.
 #[derive(Debug)]
@@ -25,9 +25,31 @@ pub struct Issued {
 
 /// The way into the console.
 #[derive(Debug)]
-pub struct ConsoleEntry {
+pub enum ConsoleEntry {
     /// The sign-in URL: valid for minutes and secret, for the redirect alone.
-    pub url: ConsoleUrl,
+    Redirect(ConsoleUrl),
+    /// A SAML response that the browser posts to AWS's sign-in page.
+    Post(Box<ConsolePost>),
+}
+
+/// What the browser posts to AWS's sign-in page.
+#[derive(Debug)]
+pub struct ConsolePost {
+    /// The response, where it goes, and where the next try would go.
+    pub post: SignInPost,
+    /// Where in the console it leads.
+    pub destination: Destination,
+    /// What it was made for.
+    pub request: AssumeRequest,
+}
+
+/// Where somebody wants to enter the console, and by which door.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Entrance<'a> {
+    /// A page of the console; none for the front page.
+    pub destination: Option<&'a str>,
+    /// Which of AWS's sign-in pages: 0 for the preferred one, 1 for the next. It counts only where the browser posts.
+    pub attempt: usize,
 }
 
 /// Credentials on their short way from the click to the page.
@@ -118,15 +140,27 @@ impl Gateway {
 
     async fn ask(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let event = event.asked(request);
+        let (event, answer) = self.ask_once(session, request, event).await;
+        match answer {
+            // It was on its way for minutes, or the clocks differ a little: a fresh one may still pass.
+            Err(Ended::Sts(StsError::ExpiredToken(_), _)) if request.operation().carries_attributes() => {
+                self.ask_once(session, request, event).await
+            }
+            answer => (event, answer),
+        }
+    }
+
+    async fn ask_once(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let proof = match self.issuer.prove(request, &session.identity, self.now()) {
             Ok(proof) => proof,
             Err(failed) => return (event, Err(Ended::Signing(failed))),
         };
-        let answer = self.sts.assume_role_with_web_identity(request, &proof).await;
+        let answer = self.sts.assume(request, &proof).await;
         (event.proven_by(&proof), answer.map_err(|error| Ended::Sts(error, request.operation())))
     }
 
-    /// Issues credentials and turns them into a console sign-in URL.
+    /// Leads into the console: by a sign-in URL for credentials that are issued now, or by a SAML response that the browser posts, as the
+    /// rules say.
     ///
     /// # Errors
     /// As [`Gateway::assume`], and [`Trouble::BadDestination`] before anything is issued.
@@ -135,24 +169,58 @@ impl Gateway {
         session: &Session,
         role: String,
         duration: Option<Duration>,
-        destination: Option<&str>,
+        entrance: Entrance<'_>,
         caller: &Caller,
     ) -> Result<ConsoleEntry, Failure> {
         let partition = role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
         let wish = Wish { role, duration, purpose: Purpose::Console };
-        let destination = match self.console.destination(partition, destination) {
+        let destination = match self.console.destination(partition, entrance.destination) {
             Ok(destination) => destination,
             Err(error) => {
-                let event = Event { outcome: Outcome::Refused, ..self.wish_event(session, &wish, caller).because(&error) };
-                self.record(&event).await?;
-                return Err(Failure::logged_under(event.incident, Trouble::BadDestination, &error));
+                let event = self.wish_event(session, &wish, caller);
+                let failure = Failure::logged_under(event.incident.clone(), Trouble::BadDestination, &error);
+                self.record(&Event { outcome: Outcome::Refused, ..event.because(error) }).await?;
+                return Err(failure);
             }
         };
+        // What the rules refuse goes on to be refused, and recorded, as any other wish.
+        let posted = self.entitlements(session, caller).choose(&wish).ok().filter(|request| request.console() == ConsoleWay::Post);
+        if let Some(request) = posted {
+            return self.post_into_console(session, &wish, request, entrance.attempt, destination, caller).await;
+        }
         let (issued, event) = self.issue(session, &wish, caller).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
         match self.console.sign_in_url(&issued.credentials, &destination, None).await {
-            Ok(url) => Ok(ConsoleEntry { url }),
+            Ok(url) => Ok(ConsoleEntry::Redirect(url)),
             Err(error) => Err(self.undelivered(event, Trouble::Aws(error.explain()), error).await),
+        }
+    }
+
+    /// Mints the response for the browser. It is an issuance, and recorded as one: who holds it gets a session, and STS is not asked by us.
+    async fn post_into_console(
+        &self,
+        session: &Session,
+        wish: &Wish,
+        request: AssumeRequest,
+        attempt: usize,
+        destination: Destination,
+        caller: &Caller,
+    ) -> Result<ConsoleEntry, Failure> {
+        // AWS answers the browser, so nobody could try once more without them: what is only sent where it may be stays out.
+        let request = request.without_optional_attributes().unwrap_or(request);
+        let event = self.wish_event(session, wish, caller).asked(&request);
+        match self.issuer.sign_in(&request, &session.identity, attempt, self.now()) {
+            Ok(post) => {
+                self.record(&event.proven_by(&post.proof)).await?;
+                Ok(ConsoleEntry::Post(Box::new(ConsolePost { post, destination, request })))
+            }
+            Err(failed) => {
+                let ended = Ended::Signing(failed);
+                let event = event.because(&ended);
+                let (failure, outcome) = ended.into_failure();
+                self.record(&Event { outcome, incident: failure.incident.clone(), ..event }).await?;
+                Err(failure)
+            }
         }
     }
 
@@ -198,6 +266,7 @@ impl Ended {
         let trouble = match &self {
             Self::Denied(denied) => Trouble::Denied(denied.clone()),
             Self::Signing(SigningFailed::UpstreamExpired) => Trouble::SignInAgain,
+            Self::Signing(SigningFailed::TooLarge) => Trouble::Aws(sts::RESPONSE_TOO_LARGE),
             Self::Signing(_) => Trouble::Signing,
             Self::Sts(error, operation) => Trouble::Aws(error.explain(*operation)),
         };

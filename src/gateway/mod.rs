@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 use url::Url;
 
 pub use failure::{Failure, Trouble};
-pub use issue::{ConsoleEntry, Issued, LaidDown};
+pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
 pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
@@ -146,6 +146,11 @@ impl Gateway {
     /// The roles that the session's person may have now, by the policy in force.
     #[must_use]
     pub fn entitlements(&self, session: &Session, caller: &Caller) -> Entitlements {
-        self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip })
+        let entitlements = self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip });
+        for fault in entitlements.faults() {
+            // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
+            tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");
+        }
+        entitlements
     }
 }

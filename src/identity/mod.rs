@@ -15,6 +15,7 @@ mod provider;
 mod rejected;
 pub mod saml;
 mod settings;
+mod supposed;
 mod upstream;
 mod words;
 
@@ -31,6 +32,7 @@ pub use provider::{Begun, Departure, PostForm, Provider};
 pub use rejected::Rejected;
 pub use saml::SamlProviderSettings;
 pub use settings::{ClientAuth, MfaSettings, ProviderSettings};
+pub use supposed::{Reading, Supposed};
 pub use upstream::{SamlName, Upstream, UpstreamToken, saml_handle, sid_handle};
 
 use crate::clock::Moment;

@@ -11,7 +11,7 @@ pub(super) fn oauth_error(code: &str) -> String {
 }
 
 /// A text that can stand for a person: not empty, of bearable length, without control characters.
-pub(super) fn presentable(text: &str) -> bool {
+pub(in crate::identity) fn presentable(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
 }
 

@@ -10,8 +10,7 @@ use std::fmt;
 
 use super::xml::{Document, Element, Limits, is_ncname};
 use super::{DS_NS, Refused, SAML_NS, SAMLP_NS};
-pub use message::message;
-pub(super) use message::{in_soap, metadata, unsigned_message};
+pub(super) use message::{in_soap, message, metadata, unsigned_message};
 pub use signature::{Digest, Signature};
 
 /// What a signature covers.
@@ -47,6 +46,12 @@ impl Screened<'_> {
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+
+    /// Whether there is a signature over this. That it is a good one is not said.
+    #[must_use]
+    pub fn has_signature(&self, over: Over) -> bool {
+        self.signatures.iter().any(|signature| signature.over == over)
     }
 }
 

@@ -11,8 +11,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use url::{Url, form_urlencoded};
 
-/// Bodies above this are refused: room for the longest token and policy that STS takes.
-pub(super) const BODY_LIMIT: usize = 64 * 1024;
+/// Bodies above this are refused: room for the longest SAML response that STS takes, every character escaped.
+pub(super) const BODY_LIMIT: usize = 320 * 1024;
 
 /// Parameters of a query or a posted form, each at most once.
 pub(super) struct Params(HashMap<String, String>);
@@ -80,11 +80,20 @@ impl Problem<'_> {
 /// A page under a policy that allows no script, nothing foreign and no frame. Browsers hold redirects after a form post to `form-action`
 /// too, so a form that ends in a redirect must name the redirect's target.
 pub(super) fn page(status: StatusCode, template: &impl Template, form_targets: &[String]) -> HttpResponse {
+    dress(status, template, form_targets, "")
+}
+
+/// A page that may run the sandbox's own script.
+pub(super) fn page_with_script(template: &impl Template, form_targets: &[String]) -> HttpResponse {
+    dress(StatusCode::OK, template, form_targets, "script-src 'self'; ")
+}
+
+fn dress(status: StatusCode, template: &impl Template, form_targets: &[String], script: &str) -> HttpResponse {
     let Ok(body) = template.render() else {
         return HttpResponse::InternalServerError().finish();
     };
     let policy = format!(
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' {}",
+        "default-src 'none'; style-src 'self'; {script}base-uri 'none'; frame-ancestors 'none'; form-action 'self' {}",
         form_targets.join(" ")
     );
     HttpResponse::build(status)
@@ -139,6 +148,11 @@ pub(super) async fn guard(
     headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("same-origin"));
     headers.insert(header::HeaderName::from_static("x-sandbox"), header::HeaderValue::from_static("nothing here is real"));
     Ok(response)
+}
+
+/// The one script, of the one page that has any.
+pub(super) async fn script() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(include_str!("../../static/sandbox.js"))
 }
 
 /// The one stylesheet of all sandbox pages.

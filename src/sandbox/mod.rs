@@ -21,7 +21,10 @@ use actix_web::{App, HttpServer, middleware, web};
 use url::Url;
 
 pub use people::{PEOPLE, Person};
-pub use settings::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SandboxRole, SandboxSettings, TrustedIssuer};
+pub use settings::{
+    CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SamlMetadata, SamlPartner, SamlTrust, SandboxRole, SandboxSettings, TrustedIssuer,
+    TrustedSamlProvider,
+};
 pub use sts::{Issued, SessionTag};
 
 use crate::clock::Clock;
@@ -55,8 +58,8 @@ impl Sandbox {
         }
         let (idp_origin, aws_origin) = (loopback_origin(&idp)?, loopback_origin(&aws)?);
         let signer = tokio::task::spawn_blocking(Signer::generate).await.map_err(io::Error::other)?.map_err(io::Error::other)?;
-        let provider = web::Data::new(Idp::new(&settings, &idp_origin, Arc::clone(&clock), signer));
-        let ledger = Arc::new(Sts::new(&settings, Arc::clone(&clock)).map_err(io::Error::other)?);
+        let provider = web::Data::new(Idp::new(&settings, &idp_origin, Arc::clone(&clock), signer).map_err(io::Error::other)?);
+        let ledger = Arc::new(Sts::new(&settings, Arc::clone(&clock))?);
         let console = web::Data::new(SignIn::new(&settings.gateway, &aws_origin, clock));
         let sts = web::Data::from(Arc::clone(&ledger));
         let servers = [
@@ -103,6 +106,7 @@ fn serve(listener: TcpListener, origin: &Url, routes: impl Fn(&mut web::ServiceC
             .app_data(names.clone())
             .app_data(web::PayloadConfig::new(http::BODY_LIMIT))
             .route("/sandbox.css", web::get().to(http::stylesheet))
+            .route("/sandbox.js", web::get().to(http::script))
             .configure(routes.clone())
     };
     Ok(HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
@@ -131,7 +135,9 @@ mod tests {
             redirect_uris: Vec::new(),
             post_logout_uris: Vec::new(),
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: vec![TrustedIssuer { issuer: "http://127.0.0.1:8700".into(), audiences: vec!["sts.amazonaws.com".into()] }],
+            saml_providers: Vec::new(),
             roles: vec![SandboxRole::pinned("arn:aws:iam::111122223333:role/Developer".parse().unwrap(), "http://127.0.0.1:8700")],
         }
     }

@@ -23,10 +23,68 @@ pub struct SandboxSettings {
     pub post_logout_uris: Vec<String>,
     /// The secret of [`CONFIDENTIAL_CLIENT`]; without one that client does not exist.
     pub client_secret: Option<SecretString>,
+    /// Service providers that sign people in by SAML.
+    pub saml_partners: Vec<SamlPartner>,
     /// IAM's OIDC identity providers, the same ones in every account.
     pub issuers: Vec<TrustedIssuer>,
+    /// IAM's SAML providers, the same ones in every account.
+    pub saml_providers: Vec<TrustedSamlProvider>,
     /// IAM's roles.
     pub roles: Vec<SandboxRole>,
+}
+
+/// A service provider as the sandbox's identity provider knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SamlPartner {
+    /// Its name on the app tile.
+    pub name: String,
+    /// Its entity ID.
+    pub entity_id: String,
+    /// Its assertion consumer service: the one address that responses go to.
+    pub consumer: String,
+    /// A second tile: its title, and the local path that goes along as `RelayState`.
+    pub deep_link: Option<(String, String)>,
+}
+
+/// A SAML provider as IAM knows it.
+#[derive(Debug, Clone)]
+pub struct TrustedSamlProvider {
+    /// Its name: the end of its ARN.
+    pub name: String,
+    /// The identity provider's metadata.
+    pub metadata: SamlMetadata,
+    /// The private key for encrypted assertions (PKCS#8 PEM, RSA). IAM's `AddPrivateKey`.
+    pub decryption_key: Option<SecretString>,
+    /// Whether assertions in the clear are refused. IAM's `AssertionEncryptionMode` `Required`.
+    pub requires_encryption: bool,
+}
+
+impl TrustedSamlProvider {
+    /// A provider by the metadata that a gateway publishes.
+    #[must_use]
+    pub fn published(name: &str, metadata: Url) -> Self {
+        Self { name: name.to_owned(), metadata: SamlMetadata::At(metadata), decryption_key: None, requires_encryption: false }
+    }
+}
+
+/// Where metadata comes from.
+#[derive(Debug, Clone)]
+pub enum SamlMetadata {
+    /// Fetched, over http from loopback, and again after a minute. Real IAM is given a document and keeps it.
+    At(Url),
+    /// The document, as IAM is given it.
+    Document(String),
+}
+
+/// What a role's trust policy says about SAML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SamlTrust {
+    /// The name of the provider that is the principal.
+    pub provider: String,
+    /// The values of `saml:aud` that are accepted: Recipients of responses. Without one the policy has no such condition.
+    pub audiences: Vec<String>,
+    /// The value of `saml:iss` that is accepted. Without one the policy has no such condition.
+    pub issuer: Option<String>,
 }
 
 /// An OIDC identity provider as IAM knows it.
@@ -53,6 +111,8 @@ pub struct SandboxRole {
     pub allows_source_identity: bool,
     /// Whether the trust policy demands `sts:RoleAuthorizedByIdp`: the token must name the role.
     pub requires_pinning: bool,
+    /// Whose SAML responses the trust policy accepts.
+    pub saml: Option<SamlTrust>,
 }
 
 impl SandboxRole {
@@ -67,7 +127,14 @@ impl SandboxRole {
             allows_tags: true,
             allows_source_identity: true,
             requires_pinning: true,
+            saml: None,
         }
+    }
+
+    /// The same role, which trusts SAML responses too.
+    #[must_use]
+    pub fn trusting_saml(self, trust: SamlTrust) -> Self {
+        Self { saml: Some(trust), ..self }
     }
 }
 
@@ -81,6 +148,17 @@ impl SandboxSettings {
             }
             if let Some(unknown) = role.issuers.iter().find(|name| !self.issuers.iter().any(|known| known.issuer == **name)) {
                 return Some(format!("{}: its trust policy names {unknown}, which IAM does not know", role.arn));
+            }
+        }
+        let unknown = self.roles.iter().find(|role| {
+            role.saml.as_ref().is_some_and(|trust| !self.saml_providers.iter().any(|provider| provider.name == trust.provider))
+        });
+        if let Some(role) = unknown {
+            return Some(format!("{}: its trust policy names a SAML provider that IAM does not know", role.arn));
+        }
+        for provider in &self.saml_providers {
+            if matches!(&provider.metadata, SamlMetadata::At(url) if !is_loopback(url)) {
+                return Some(format!("{}: the sandbox fetches metadata over loopback http only", provider.name));
             }
         }
         let remote = self.issuers.iter().find(|known| !known.issuer.parse().is_ok_and(|url| is_loopback(&url)));

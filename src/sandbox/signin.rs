@@ -1,4 +1,4 @@
-//! The make-believe federation endpoint and console: `getSigninToken`, `login`, and a page that shows what AWS would know.
+//! The make-believe sign-in and console: `getSigninToken`, `login`, the endpoint for SAML responses, and a page that shows what AWS would know.
 
 use std::sync::Arc;
 
@@ -91,17 +91,48 @@ impl SignIn {
             return self.problem("This sign-in URL is no longer good", message);
         };
         let life = entry.length.unwrap_or(entry.session.expires - now);
-        let name = self.sessions.put(now, life, Visit { session: entry.session, expires: now + life });
+        self.admit(entry.session, life, &destination)
+    }
+
+    /// Opens a console session and goes to a page of the console.
+    fn admit(&self, session: Arc<AssumedRole>, life: TimeDelta, destination: &Url) -> HttpResponse {
+        let now = self.clock.now();
+        let name = self.sessions.put(now, life, Visit { session, expires: now + life });
         let mut response = HttpResponse::Found();
         response.insert_header((header::LOCATION, destination.as_str())).insert_header((header::CACHE_CONTROL, "no-store"));
         response.cookie(http::cookie(COOKIE, name)).finish()
+    }
+
+    /// What `POST /saml` does: the response is checked as STS checks it, and must be for this very address.
+    async fn enter_by_saml(&self, sts: &Sts, path: &str, params: &Params) -> HttpResponse {
+        const TITLE: &str = "Your request included an invalid SAML response";
+        let home = self.origin.join("/console/").ok();
+        let destination = match params.filled("RelayState") {
+            None => home,
+            Some(text) => self.destination(text),
+        };
+        let Some(destination) = destination else {
+            return self.problem(TITLE, "The RelayState does not lead into this sandbox's own console.");
+        };
+        let Some(response) = params.get("SAMLResponse").filter(|text| text.len() <= 100_000) else {
+            return self.problem(TITLE, "There is no SAMLResponse, or it is longer than 100000 characters.");
+        };
+        let address = format!("{}{path}", self.origin.origin().ascii_serialization());
+        match sts.enter_by_saml(response, &address).await {
+            Ok(session) => {
+                let life = session.expires - self.clock.now();
+                self.admit(session, life, &destination)
+            }
+            Err(error) => self.problem(TITLE, &format!("{}: {}", error.code, error.message)),
+        }
     }
 
     /// The destination, if it is an address of the console: this origin, and not the federation endpoint itself.
     fn destination(&self, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok()?;
         let within = url.origin() == self.origin.origin() && url.username().is_empty() && url.password().is_none();
-        (within && url.path() != "/federation").then_some(url)
+        let is_endpoint = url.path() == "/federation" || url.path().split('/').any(|part| part == "saml");
+        (within && !is_endpoint).then_some(url)
     }
 }
 
@@ -112,6 +143,11 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/", web::get().to(home))
         .route("/federation", web::get().to(by_query))
         .route("/federation", web::post().to(by_form))
+        // AWS has a host for each region; here the region is the beginning of the path.
+        .route("/saml", web::post().to(by_saml))
+        .route("/saml/acs/{id}", web::post().to(by_saml))
+        .route("/{region}/saml", web::post().to(by_saml))
+        .route("/{region}/saml/acs/{id}", web::post().to(by_saml))
         .route("/console/sign-out", web::post().to(sign_out))
         .default_service(web::get().to(console));
 }
@@ -126,6 +162,13 @@ async fn by_query(signin: web::Data<SignIn>, sts: web::Data<Sts>, request: HttpR
 async fn by_form(signin: web::Data<SignIn>, sts: web::Data<Sts>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     match Params::of_form(&request, &body) {
         Ok(params) => federation(&signin, &sts, &params),
+        Err(error) => signin.problem("This request cannot be read", &error.to_string()),
+    }
+}
+
+async fn by_saml(signin: web::Data<SignIn>, sts: web::Data<Sts>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    match Params::of_form(&request, &body) {
+        Ok(params) => signin.enter_by_saml(&sts, request.path(), &params).await,
         Err(error) => signin.problem("This request cannot be read", &error.to_string()),
     }
 }

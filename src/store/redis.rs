@@ -1,9 +1,10 @@
 //! A store in Redis 6.2 or later (GETDEL, GETEX), shared by any number of instances.
 
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates};
@@ -52,10 +53,25 @@ pub struct RedisSettings {
 }
 
 /// A store in Redis. Reconnects by itself, and fails rather than waits.
+///
+/// Each thread has a connection of its own, whose driver runs on the thread's own runtime: a worker that shared one with others would
+/// wake another thread for each command, and be woken by it, which costs more than the command.
 pub struct RedisStore {
     client: Client,
-    manager: ArcSwap<ConnectionManager>,
+    number: u64,
+    generation: AtomicU64,
     rebuilt: Mutex<Instant>,
+}
+
+/// A thread's connection to the store of a number, of a generation.
+struct Own {
+    store: u64,
+    generation: u64,
+    manager: ConnectionManager,
+}
+
+thread_local! {
+    static OWN: RefCell<Vec<Own>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether doing a command twice does the same as doing it once.
@@ -71,15 +87,18 @@ impl RedisStore {
     /// # Errors
     /// The settings cannot be those of a Redis: the URL or the certificate does not parse.
     pub fn new(settings: &RedisSettings) -> Result<Self, StoreUnavailable> {
+        static STORES: AtomicU64 = AtomicU64::new(0);
         let client = client(settings).map_err(|error| unavailable(&error))?;
-        let manager = manager(&client).map_err(|error| unavailable(&error))?;
-        Ok(Self { client, manager: ArcSwap::from_pointee(manager), rebuilt: Mutex::new(Instant::now()) })
+        let number = STORES.fetch_add(1, Ordering::Relaxed);
+        let store = Self { client, number, generation: AtomicU64::new(0), rebuilt: Mutex::new(Instant::now()) };
+        store.connection().map_err(|error| unavailable(&error))?;
+        Ok(store)
     }
 
     async fn run<T: FromRedisValue + Send>(&self, commands: &Pipeline, twice: Twice) -> Result<T, StoreUnavailable> {
         let attempts = async {
-            match commands.query_async(&mut self.connection()).await {
-                Err(error) if worth_a_second_attempt(&error, twice) => commands.query_async(&mut self.connection()).await,
+            match commands.query_async(&mut self.connection()?).await {
+                Err(error) if worth_a_second_attempt(&error, twice) => commands.query_async(&mut self.connection()?).await,
                 first => first,
             }
         };
@@ -93,23 +112,30 @@ impl RedisStore {
         }
     }
 
-    fn connection(&self) -> ConnectionManager {
-        self.manager.load().as_ref().clone()
+    /// This thread's connection, made when it is first wanted.
+    fn connection(&self) -> Result<ConnectionManager, RedisError> {
+        let generation = self.generation.load(Ordering::Relaxed);
+        OWN.with_borrow_mut(|own| {
+            if let Some(known) = own.iter().find(|own| own.store == self.number && own.generation == generation) {
+                return Ok(known.manager.clone());
+            }
+            let manager = manager(&self.client)?;
+            own.retain(|own| own.store != self.number);
+            own.push(Own { store: self.number, generation, manager: manager.clone() });
+            Ok(manager)
+        })
     }
 
     /// The manager reconnects after I/O errors only; one whose handshake was refused (a password not set yet, a server still loading)
-    /// would fail forever. So after a refusal a new one takes its place.
+    /// would fail forever. So after a refusal new ones take the place of all.
     fn rebuild_after(&self, error: &RedisError) {
         if error.is_io_error() {
             return;
         }
         let mut rebuilt = self.rebuilt.lock().unwrap_or_else(PoisonError::into_inner);
-        if rebuilt.elapsed() < REBUILD_PAUSE {
-            return;
-        }
-        *rebuilt = Instant::now();
-        if let Ok(new) = manager(&self.client) {
-            self.manager.store(new.into());
+        if rebuilt.elapsed() >= REBUILD_PAUSE {
+            *rebuilt = Instant::now();
+            self.generation.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

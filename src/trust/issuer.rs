@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Proof;
 use super::keys::KeyRing;
+use super::saml::{SamlIssuer, SignInPost};
 use crate::access::{AssumeRequest, Operation};
 use crate::clock::Moment;
 use crate::identity::Identity;
@@ -32,6 +33,15 @@ pub enum SigningFailed {
     /// The person's own token is too old to be forwarded: they must sign in again.
     #[error("the person's own token has expired or is about to")]
     UpstreamExpired,
+    /// A rule wants a SAML response, and `[trust.saml]` is missing.
+    #[error("SAML is not configured")]
+    NoSaml,
+    /// The person's own response does not offer the role.
+    #[error("the person's own SAML response does not offer this role")]
+    NotOffered,
+    /// The SAML response is longer than STS takes.
+    #[error("the SAML response has more than 100000 characters, and STS takes no longer one")]
+    TooLarge,
 }
 
 /// Mints the tokens that AWS accepts, and tells the world with which keys.
@@ -43,6 +53,7 @@ pub struct Issuer {
     header: String,
     discovery: String,
     key_set: String,
+    saml: Option<SamlIssuer>,
 }
 
 /// The claims of a minted token, named as STS reads them.
@@ -91,7 +102,20 @@ impl Issuer {
             discovery: discovery.to_string(),
             key_set: key_set.to_string(),
             keys,
+            saml: None,
         }
+    }
+
+    /// The same issuer, which can speak SAML too.
+    #[must_use]
+    pub fn with_saml(self, saml: Option<SamlIssuer>) -> Self {
+        Self { saml, ..self }
+    }
+
+    /// The SAML side, if it is configured.
+    #[must_use]
+    pub const fn saml(&self) -> Option<&SamlIssuer> {
+        self.saml.as_ref()
     }
 
     /// The issuer's URL.
@@ -118,7 +142,7 @@ impl Issuer {
         self.keys.ephemeral
     }
 
-    /// Makes the proof that a request needs: a minted token, or the person's own one as it came.
+    /// Makes the proof that a request needs: a minted token or SAML response, or the person's own token as it came.
     ///
     /// # Errors
     /// [`SigningFailed`], and nothing is handed out.
@@ -126,6 +150,18 @@ impl Issuer {
         match request.operation() {
             Operation::WebIdentity => self.mint(request, now),
             Operation::ForwardedWebIdentity => forward(who, now),
+            Operation::Saml => self.saml.as_ref().ok_or(SigningFailed::NoSaml)?.prove(request, who, now),
+        }
+    }
+
+    /// Makes the SAML response that the browser posts to AWS's sign-in page. `attempt` 0 is the preferred endpoint, 1 the next one, and so on.
+    ///
+    /// # Errors
+    /// [`SigningFailed`], also for a request whose operation is not SAML.
+    pub fn sign_in(&self, request: &AssumeRequest, who: &Identity, attempt: usize, now: Moment) -> Result<SignInPost, SigningFailed> {
+        match (request.operation(), &self.saml) {
+            (Operation::Saml, Some(saml)) => saml.sign_in(request, who, attempt, now),
+            _ => Err(SigningFailed::NoSaml),
         }
     }
 

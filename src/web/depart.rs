@@ -28,7 +28,7 @@ pub(super) fn depart(visitor: &Visitor, name: &str, departure: &Departure, way: 
             let fields = fields.iter().map(|(name, value)| (*name, value.as_str().into())).collect();
             let mut response = html(&HandOn { shell, destination: name.into(), action: action.as_str().into(), fields });
             // The provider may send the browser on to other hosts of its own, and browsers hold those redirects to this page's policy too.
-            let policy = policy(&format!("{} https:", action.origin().ascii_serialization()));
+            let policy = policy(&[action.origin().ascii_serialization(), "https:".to_owned()]);
             if let Ok(policy) = HeaderValue::from_str(&policy) {
                 response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
             }

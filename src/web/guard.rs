@@ -3,23 +3,31 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use askama::Template;
 
+use super::connection::Connection;
 use super::site::Site;
 use super::trouble::{PageError, page};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
+/// The longest method that the log repeats: the registered ones are shorter.
+const LONGEST_METHOD: usize = 20;
+/// The most of a path that the log repeats, in bytes.
+const LONGEST_PLACE: usize = 200;
+/// From this length on a word in a path may be an id that is a secret, or a part of one. They have 43 characters.
+const SHORTEST_ID: usize = 16;
 
 /// The middleware.
 pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
-    let method = request.method().clone();
-    let path = request.path().to_owned();
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.asked();
+    }
     let answered = if comes_from_us(&site, &request) {
         next.call(request).await?.map_into_boxed_body()
     } else {
@@ -28,10 +36,39 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
     };
     let mut response = with_page(&site, answered);
     set_headers(&site, &mut response);
-    // Neither the query nor a handover's id belongs in a log.
-    let place = if path.starts_with("/credentials/") { "/credentials/…" } else { path.as_str() };
-    tracing::info!(%method, path = place, status = response.status().as_u16(), "answered");
+    match response.request().conn_data::<Connection>() {
+        Some(connection) => connection.answered(response.status().is_client_error()),
+        // Nobody watches this one, so it ends here.
+        None => response.response_mut().head_mut().set_connection_type(ConnectionType::Close),
+    }
+    log(&response);
     Ok(response)
+}
+
+fn log(response: &ServiceResponse<BoxBody>) {
+    let request = response.request();
+    // Anybody may make up a method, of any length.
+    let method = Some(request.method().as_str()).filter(|method| method.len() <= LONGEST_METHOD).unwrap_or("…");
+    let place = request.match_pattern().unwrap_or_else(|| unknown_place(request.path()));
+    tracing::info!(method, path = place, status = response.status().as_u16(), "answered");
+}
+
+/// A path that is none of ours, as it may stand in the log: short, and with nothing that could be an id, in whatever spelling of an address
+/// it came. The query never gets here.
+fn unknown_place(path: &str) -> String {
+    let may_be_of_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%' | '=');
+    let mut place = String::new();
+    for piece in path.split_inclusive(|c| !may_be_of_id(c)) {
+        let word = piece.trim_end_matches(|c| !may_be_of_id(c));
+        let end = piece.get(word.len()..).unwrap_or_default();
+        place.extend([if word.len() < SHORTEST_ID { word } else { "…" }, end]);
+        if place.len() > LONGEST_PLACE {
+            place.truncate(place.floor_char_boundary(LONGEST_PLACE));
+            place.push('…');
+            break;
+        }
+    }
+    place
 }
 
 /// Limits the time from a request's head to its answer. It stands behind the routing, where a second handle on the request may exist.
@@ -47,7 +84,8 @@ pub(super) async fn limit<B: MessageBody + 'static>(request: ServiceRequest, nex
 /// Whether a request that changes something comes from a page of ours. Browsers say so in `Sec-Fetch-Site`; older ones in `Origin`; who says
 /// neither is no browser, and only a browser can be tricked.
 fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    // No route takes another method: `routes` answers those with 405, and has nothing to be tricked into.
+    if *request.method() != Method::POST {
         return true;
     }
     if is_for_others(request.path()) {
@@ -104,6 +142,7 @@ fn set_headers(site: &Site, response: &mut ServiceResponse<BoxBody>) {
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    // The one page whose form leads to AWS says where to.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
         && let Ok(policy) = HeaderValue::from_str(&site.content_security_policy)
     {
@@ -118,5 +157,30 @@ fn set_headers(site: &Site, response: &mut ServiceResponse<BoxBody>) {
     // What does not say that it may be kept is not kept: every page here is about one person.
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c1_a_place_in_the_log_holds_no_id_and_is_short() {
+        let id = "q3Zr_-k".repeat(6) + "A";
+        for (path, place) in [
+            ("/wp-login.php".to_owned(), "/wp-login.php"),
+            (format!("//credentials/{id}"), "//credentials/…"),
+            (format!("/Credentials/{id}/"), "/Credentials/…/"),
+            (format!("/credentials%2F{id}"), "/…"),
+            (format!("/credentials;{id}.html?"), "/credentials;….html?"),
+            (id.replace('q', "%2571").replace("Zr", "%255A%2572"), "…"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(unknown_place(&path), place, "{path}");
+        }
+        for long in ["/é".repeat(30_000), "/a".repeat(30_000), "/".to_owned() + &"é".repeat(30_000)] {
+            let place = unknown_place(&long);
+            assert!(place.len() <= LONGEST_PLACE + '…'.len_utf8() && place.ends_with('…'), "{place}");
+        }
     }
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_DISPOSITION, REFERRER_POLICY};
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
 use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::trouble::{PageError, html, redirect};
-use super::views::{Credentials, CredentialsGone, Format as FormatView, Value};
+use super::views::{ConsolePost as ConsolePostPage, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::access::{Account, Purpose, Wish};
 use crate::arn::{Region, RoleArn};
 use crate::aws::formats::{Format, profile_name};
+use crate::gateway::{ConsoleEntry, ConsolePost, Entrance};
 use crate::store::HandoverId;
 
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
@@ -26,9 +27,10 @@ pub(super) struct ConsoleForm {
     role: String,
     duration: Option<u64>,
     destination: Option<String>,
+    attempt: Option<usize>,
 }
 
-/// `POST /console`: into the console, by a redirect that carries the secret URL.
+/// `POST /console`: into the console, by a redirect that carries the secret URL, or by a page whose form goes to AWS's sign-in page.
 pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> Result<HttpResponse, PageError> {
     to_the_end(async move {
         let me = visitor.signed_in().await?;
@@ -37,10 +39,41 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         let gateway = &me.visitor.site.gateway;
         let duration = form.duration.map(Duration::from_secs);
         let destination = form.destination.as_deref().filter(|text| !text.is_empty());
-        let entry = gateway.enter_console(&me.session, form.role, duration, destination, &me.visitor.caller).await?;
-        Ok(HttpResponse::Found().insert_header(("Location", entry.url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
+        let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default() };
+        match gateway.enter_console(&me.session, form.role, duration, entrance, &me.visitor.caller).await? {
+            ConsoleEntry::Redirect(url) => {
+                let mut response = HttpResponse::Found();
+                Ok(response.insert_header(("Location", url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
+            }
+            ConsoleEntry::Post(entry) => post_to_aws(&me, &entry, destination),
+        }
     })
     .await
+}
+
+/// The page that leads to AWS's sign-in page. Nothing of it is kept: what is not said to be kept never is.
+fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&str>) -> Result<HttpResponse, PageError> {
+    let (request, endpoint, next) = (&entry.request, &entry.post.endpoint, &entry.post.next);
+    let region = endpoint.region.as_ref().map(Region::as_str);
+    let next_region = next.endpoint.region.as_ref().map(Region::as_str).filter(|next| Some(*next) != region);
+    let policy = me.visitor.site.policy_towards(request.role().partition(), &endpoint.url);
+    let policy = HeaderValue::try_from(policy).map_err(|error| PageError::broken(&error))?;
+    let mut response = html(&ConsolePostPage {
+        shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
+        account: request.account().name.as_str().into(),
+        role: request.role().path_and_name().into(),
+        role_arn: request.role().as_str().into(),
+        duration: request.duration().as_secs(),
+        destination: destination.map(Into::into),
+        endpoint: endpoint.url.as_str().into(),
+        region: region.map(Into::into),
+        response: entry.post.proof.expose().into(),
+        relay_state: entry.destination.as_str().into(),
+        next_attempt: next.attempt,
+        next_region: next_region.map(Into::into),
+    });
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
 }
 
 #[derive(Deserialize)]
@@ -102,7 +135,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         values: values.into_iter().map(|(label, text)| Value { label: label.into(), text: text.into() }).collect(),
     };
     let mut response = html(&page);
-    response.headers_mut().insert(REFERRER_POLICY, actix_web::http::header::HeaderValue::from_static("no-referrer"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(response)
 }
 

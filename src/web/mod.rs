@@ -8,10 +8,12 @@
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
-//! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents |
+//! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
-//! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers.
+//! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
+//! handler is in `unfit`; `connection` ends a connection whose next request does not come.
 
+mod connection;
 mod cookies;
 mod depart;
 mod guard;
@@ -25,6 +27,7 @@ mod saml;
 mod server;
 mod site;
 mod trouble;
+mod unfit;
 mod visitor;
 
 pub mod assets;
@@ -33,38 +36,43 @@ pub mod views;
 use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Resource, Route};
+use actix_web::{HttpResponse, Resource, Route};
 
 pub use server::{Running, ServerOptions, serve};
 pub use site::{Site, SiteSettings};
+
+use trouble::PageError;
+use unfit::Unfit;
 
 /// Every route there is, in one list.
 fn routes(config: &mut ServiceConfig, site: &Site) {
     let issuer_path = site.issuer_path();
     let documents = format!("{issuer_path}/.well-known");
+    let read_only = "GET, HEAD";
     let pages = [
-        page("/", web::get().to(portal::home)),
-        page("/go", web::get().to(portal::go)),
-        page("/login", web::get().to(login::choose)).route(web::post().to(login::by_email)),
-        page("/login/initiate", web::get().to(login::initiate)),
-        page("/login/{provider}", web::get().to(login::begin)),
-        page("/callback/{provider}", web::get().to(login::callback)),
-        of_others("/saml/{provider}/acs", web::post().to(saml::consume)),
-        of_others("/saml/{provider}/slo", web::post().to(saml::slo_post)).route(web::get().to(saml::slo_query)),
-        of_others("/logout/backchannel/{provider}", web::post().to(logout::back_channel)),
-        page("/logout/frontchannel/{provider}", web::get().to(logout::front_channel)),
-        page("/saml/{provider}/metadata", get_or_head().to(saml::metadata)),
-        page("/console", web::post().to(issue::console)),
-        page("/credentials", web::post().to(issue::credentials)),
-        page("/credentials/download", web::post().to(issue::download)),
-        page("/credentials/{handover}", web::get().to(issue::show)),
-        page("/logout", web::post().to(logout::log_out)),
-        page("/signed-out", web::get().to(logout::signed_out)),
-        page("/healthz", get_or_head().to(plain::health)),
-        page("/readyz", get_or_head().to(plain::ready)),
-        page("/static/{file}", get_or_head().to(plain::asset)),
-        page(&format!("{documents}/openid-configuration"), get_or_head().to(plain::discovery)),
-        page(&format!("{documents}/jwks.json"), get_or_head().to(plain::key_set)),
+        page("/", read_only, get_or_head().to(portal::home)),
+        page("/go", read_only, get_or_head().to(portal::go)),
+        page("/login", "GET, HEAD, POST", get_or_head().to(login::choose)).route(web::post().to(login::by_email)),
+        page("/login/initiate", "GET", web::get().to(login::initiate)),
+        page("/login/{provider}", "GET", web::get().to(login::begin)),
+        page("/callback/{provider}", "GET", web::get().to(login::callback)),
+        of_others("/saml/{provider}/acs", "POST", web::post().to(saml::consume)),
+        of_others("/saml/{provider}/slo", "GET, POST", web::post().to(saml::slo_post)).route(web::get().to(saml::slo_query)),
+        of_others("/logout/backchannel/{provider}", "POST", web::post().to(logout::back_channel)),
+        page("/logout/frontchannel/{provider}", "GET", web::get().to(logout::front_channel)),
+        page("/saml/idp/metadata", read_only, get_or_head().to(plain::saml_metadata)),
+        page("/saml/{provider}/metadata", read_only, get_or_head().to(saml::metadata)),
+        page("/console", "POST", web::post().to(issue::console)),
+        page("/credentials", "POST", web::post().to(issue::credentials)),
+        page("/credentials/download", "POST", web::post().to(issue::download)),
+        page("/credentials/{handover}", "GET", web::get().to(issue::show)),
+        page("/logout", "POST", web::post().to(logout::log_out)),
+        page("/signed-out", read_only, get_or_head().to(logout::signed_out)),
+        page("/healthz", read_only, get_or_head().to(plain::health)),
+        page("/readyz", read_only, get_or_head().to(plain::ready)),
+        page("/static/{file}", read_only, get_or_head().to(plain::asset)),
+        page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
+        page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];
     for page in pages {
         config.service(page.wrap(from_fn(guard::limit)));
@@ -72,18 +80,20 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
     config.default_service(web::to(plain::not_found));
 }
 
-/// Monitors and caches ask by HEAD. Pages about people are not asked for so: one of them shows what it shows only once.
+/// Monitors, caches and checkers of links ask by HEAD. Where a GET uses something up, as a login's state or credentials that are shown once,
+/// HEAD is not answered: who asks so gets nothing for it.
 fn get_or_head() -> Route {
     web::route().guard(Any(Get()).or(Head()))
 }
 
 /// An address that other sites and programs post to, as `guard` knows: SAML messages are larger than any form of ours.
-fn of_others(path: &str, route: Route) -> Resource {
-    let form = web::FormConfig::default().limit(saml::LARGEST_FORM).error_handler(|_, _| trouble::PageError::Unreadable.into());
-    page(path, route).app_data(form).app_data(web::PayloadConfig::new(saml::LARGEST_FORM))
+fn of_others(path: &str, allowed: &'static str, route: Route) -> Resource {
+    let form = web::FormConfig::default().limit(saml::LARGEST_FORM).error_handler(|error, _| unfit::unread(&error).into());
+    page(path, allowed, route).app_data(form).app_data(web::PayloadConfig::new(saml::LARGEST_FORM))
 }
 
-/// One address; what it does not answer to is refused with 405.
-fn page(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route)
+/// One address with the methods that it answers to, as its routes have them; every other method is refused with this list.
+fn page(path: &str, allowed: &'static str, route: Route) -> Resource {
+    let refuse = move || async move { Err::<HttpResponse, _>(PageError::Unfit(Unfit::Method(allowed))) };
+    web::resource(path).route(route).default_service(web::to(refuse))
 }

@@ -44,6 +44,15 @@ pub(super) async fn key_set(site: web::Data<Site>) -> HttpResponse {
     document(site.gateway.issuer.key_set())
 }
 
+/// `GET /saml/idp/metadata`: Rolegate as the SAML identity provider that IAM trusts.
+pub(super) async fn saml_metadata(site: web::Data<Site>) -> Result<HttpResponse, PageError> {
+    let saml = site.gateway.issuer.saml().ok_or(PageError::NotFound)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, format!("public, max-age={DOCUMENT_SECONDS}")))
+        .content_type("application/samlmetadata+xml")
+        .body(saml.metadata().to_owned()))
+}
+
 fn document(json: &str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, format!("public, max-age={DOCUMENT_SECONDS}")))

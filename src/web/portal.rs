@@ -52,6 +52,8 @@ fn role(entitlement: &Entitlement) -> Role<'_> {
     Role {
         name: entitlement.role.path_and_name().into(),
         arn: entitlement.role.as_str().into(),
+        console: entitlement.purposes.has(access::Purpose::Console),
+        credentials: entitlement.purposes.has(access::Purpose::Credentials),
         longest: entitlement.max_session,
         obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
     }

@@ -9,9 +9,11 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
+use super::connection::{Connection, KEEP_ALIVE};
 use super::guard::guard;
 use super::site::Site;
 use super::trouble::PageError;
+use super::unfit::unread;
 
 /// How the server takes care of itself.
 #[derive(Debug, Clone)]
@@ -56,17 +58,24 @@ pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &Server
     let address = listener.local_addr()?;
     let site: web::Data<Site> = web::Data::from(site.into());
     let body_limit = site.settings.body_limit;
+    let head = options.request_timeout;
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(site.clone())
-            .app_data(web::FormConfig::default().limit(body_limit).error_handler(|_, _| PageError::Unreadable.into()))
+            .app_data(web::FormConfig::default().limit(body_limit).error_handler(|error, _| unread(&error).into()))
             .app_data(web::QueryConfig::default().error_handler(|_, _| PageError::Unreadable.into()))
             .app_data(web::PathConfig::default().error_handler(|_, _| PageError::NotFound.into()))
             .app_data(web::PayloadConfig::new(body_limit))
             .wrap(from_fn(guard))
             .configure(|config| super::routes(config, &site))
     })
-    .client_request_timeout(options.request_timeout)
+    .client_request_timeout(head)
+    .keep_alive(KEEP_ALIVE)
+    .on_connect(move |wire, data| {
+        if let Some(connection) = Connection::opened(wire, head) {
+            data.insert(connection);
+        }
+    })
     .shutdown_timeout(options.shutdown_grace.as_secs())
     .disable_signals();
     if let Some(workers) = options.workers {

@@ -58,11 +58,19 @@ impl Site {
         partitions.sort_unstable();
         partitions.dedup();
         // Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
-        let form_action = gateway.console.form_action_sources(partitions).join(" ");
-        let content_security_policy = policy(&form_action);
+        let content_security_policy = policy(&gateway.console.form_action_sources(partitions));
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https, sign_in_limit }
+    }
+
+    /// The policy of the page whose form goes to one of AWS's sign-in pages: that page, and where AWS redirects from there.
+    pub(super) fn policy_towards(&self, partition: Partition, endpoint: &str) -> String {
+        let mut sources = self.gateway.console.form_action_sources([partition]);
+        if let Ok(url) = Url::parse(endpoint) {
+            sources.insert(0, url.origin().ascii_serialization());
+        }
+        policy(&sources)
     }
 
     /// The path under which the issuer's documents stand, without a trailing slash.
@@ -113,10 +121,11 @@ impl Site {
     }
 }
 
-/// The content security policy, with where forms may go beside our own pages.
-pub(super) fn policy(form_action: &str) -> String {
+/// The content security policy, where forms may lead to these places beside our own.
+pub(super) fn policy(form_action: &[String]) -> String {
     format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {form_action}; frame-ancestors 'none'; \
-         base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {}; frame-ancestors 'none'; \
+         base-uri 'none'",
+        form_action.join(" ")
     )
 }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{LOCATION, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 use super::site::Site;
+use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
-use crate::access::Denied;
+use crate::access::{self, Denied};
 use crate::aws;
 use crate::gateway::{Failure, LocalPath, Trouble};
 use crate::identity::Rejected;
@@ -27,8 +28,10 @@ pub(super) enum PageError {
     Forged,
     /// There is no such page.
     NotFound,
-    /// The request cannot be read: a field is missing, or it is too large.
+    /// The request cannot be read: a field is missing, there twice, or not what it should be.
     Unreadable,
+    /// The address takes no such request.
+    Unfit(Unfit),
     /// The request took longer than the configuration allows, to arrive or to be answered.
     TooSlow,
 }
@@ -57,6 +60,7 @@ impl fmt::Display for PageError {
             Self::Forged => "forged form",
             Self::NotFound => "not found",
             Self::Unreadable => "unreadable request",
+            Self::Unfit(_) => "unfit request",
             Self::TooSlow => "too slow",
         })
     }
@@ -69,10 +73,11 @@ impl ResponseError for PageError {
             Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Unfit(unfit) => unfit.status(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Failure(failure) => match &failure.trouble {
                 Trouble::UnknownProvider => StatusCode::NOT_FOUND,
-                Trouble::BadDestination | Trouble::SignOutRefused(_) => StatusCode::BAD_REQUEST,
+                Trouble::BadDestination | Trouble::SignOutRefused(_) | Trouble::Denied(Denied::Duration(_)) => StatusCode::BAD_REQUEST,
                 Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
@@ -93,6 +98,9 @@ impl ResponseError for PageError {
                 }
                 response.insert_header((LOCATION, format!("/login?{}", query.finish())));
             }
+            Self::Unfit(Unfit::Method(allowed)) => {
+                response.insert_header((ALLOW, *allowed));
+            }
             Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Audit) => {
                 response.insert_header((RETRY_AFTER, "5"));
             }
@@ -102,10 +110,14 @@ impl ResponseError for PageError {
     }
 }
 
+/// Room for most pages, so that a body is not moved again and again while it grows.
+const USUAL_PAGE: usize = 16 * 1024;
+
 /// A page.
 pub(super) fn html(page: &impl Template) -> HttpResponse {
-    match page.render() {
-        Ok(body) => HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body),
+    let mut body = String::with_capacity(USUAL_PAGE);
+    match page.render_into(&mut body) {
+        Ok(()) => HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body),
         Err(error) => {
             tracing::error!(reason = %error, "a page was not rendered");
             HttpResponse::InternalServerError().finish()
@@ -121,15 +133,16 @@ pub(super) fn redirect(to: &str) -> HttpResponseBuilder {
 }
 
 /// A page's sentences.
-struct Words {
-    title: &'static str,
-    happened: Text<'static>,
-    mender: Mender<'static>,
-    next: &'static str,
-    action: (&'static str, &'static str),
+pub(super) struct Words {
+    pub(super) title: &'static str,
+    pub(super) happened: Text<'static>,
+    pub(super) mender: Mender<'static>,
+    pub(super) next: &'static str,
+    /// Label and local path of the way on.
+    pub(super) action: (&'static str, &'static str),
 }
 
-const HOME: (&str, &str) = ("Back to your roles", "/");
+pub(super) const HOME: (&str, &str) = ("Back to your roles", "/");
 const LOGIN: (&str, &str) = ("Sign in", "/login");
 
 /// The page for an error.
@@ -177,11 +190,13 @@ fn words(error: &PageError) -> Words {
         },
         PageError::Unreadable => Words {
             title: "The request cannot be read",
-            happened: "Something that the page needs is missing from the request, or the request is too large. Nothing was done.".into(),
+            happened: "Something that the page needs is missing from the request, stands there twice, or makes no sense. Nothing was done."
+                .into(),
             mender: Mender::You,
             next: "Go back to your roles and start again from there.",
             action: HOME,
         },
+        PageError::Unfit(unfit) => unfit.words(),
         PageError::TooSlow => Words {
             title: "That took too long",
             happened: "The request did not arrive, or was not answered, within the time that the gateway allows. Nothing was handed over."
@@ -227,10 +242,17 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Start again.",
             action: LOGIN,
         },
+        Trouble::Denied(denied @ Denied::Duration(_)) => Words {
+            title: "This session length cannot be had",
+            happened: format!("{} Nothing was issued.", denial(denied)).into(),
+            mender: Mender::You,
+            next: "Choose one of the lengths that the start page offers for the role.",
+            action: HOME,
+        },
         Trouble::Denied(denied) => Words {
             title: "This role is not yours to take",
             happened: denial(denied).into(),
-            mender: if matches!(denied, Denied::Duration(_)) { Mender::You } else { Mender::Administrator },
+            mender: Mender::Administrator,
             next: "Your roles are on the start page. If one is missing, ask your administrator.",
             action: HOME,
         },
@@ -318,6 +340,8 @@ fn from_aws(explanation: &aws::Explanation) -> Words {
 pub(super) fn denial(denied: &Denied) -> String {
     match denied {
         Denied::NotGranted => "No rule gives you this role.".into(),
+        Denied::Purpose(access::Purpose::Console) => "You may take this role's credentials, and not enter the console with it.".into(),
+        Denied::Purpose(access::Purpose::Credentials) => "You may enter the console with this role, and not take its credentials.".into(),
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
         Denied::MissingClaim(_) | Denied::TagValue(_) => {

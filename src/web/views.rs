@@ -4,6 +4,7 @@
 //! that in them. Every form carries the csrf token of [`Shell`].
 
 mod access;
+mod console_post;
 mod credentials;
 mod entry;
 mod error;
@@ -15,9 +16,10 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 pub use access::{Account, Go, NoRoles, Offer, Portal, Role, Target};
+pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};
@@ -61,9 +63,15 @@ impl At {
     /// The moment for a `datetime` attribute, to the second.
     #[must_use]
     pub fn iso(self) -> impl fmt::Display {
-        self.0.format("%Y-%m-%dT%H:%M:%SZ")
+        fmt::from_fn(move |f| {
+            let (date, time) = (self.0.date_naive(), self.0.time());
+            write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())?;
+            write!(f, "T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
+        })
     }
 }
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl From<DateTime<Utc>> for At {
     fn from(moment: DateTime<Utc>) -> Self {
@@ -73,7 +81,10 @@ impl From<DateTime<Utc>> for At {
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.format("%-d %b %Y, %H:%M UTC").fmt(f)
+        // By hand: a format string is parsed anew for each moment, and every page has some.
+        let (date, time) = (self.0.date_naive(), self.0.time());
+        let month = MONTHS.get(date.month0() as usize).copied().unwrap_or_default();
+        write!(f, "{} {month} {}, {:02}:{:02} UTC", date.day(), date.year(), time.hour(), time.minute())
     }
 }
 

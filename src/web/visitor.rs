@@ -46,8 +46,8 @@ impl FromRequest for Visitor {
         let jar = site.cookies.read(request);
         let session_id = jar.session.as_deref().and_then(SessionId::parse);
         let known = jar.browser.as_deref().and_then(BrowserId::parse);
-        // A form cannot be sent again after a sign-in, and its address shows nothing to who comes by GET.
-        let is_page = request.method() == Method::GET;
+        // A form cannot be sent again after a sign-in, and its address shows nothing to who comes by GET. HEAD is told what GET is.
+        let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
         let asked_for = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string).unwrap_or_default();
         ready(Ok(Self {
             caller: site.caller(request),

@@ -70,8 +70,13 @@ async function signInAndPortal() {
   });
   await walk.step('sign-in at the provider leads to the portal with the roles that the rules give', async () => {
     await page.getByRole('link', { name: PROVIDER }).click();
+    await page.waitForURL((url) => url.origin !== gateway);
+    // The pending login is with the browser now, and gone when the answer has come.
+    const pending = (cookie) => cookie.name.startsWith('rolegate-login-') && cookie.httpOnly;
+    assert.ok((await rememberCookies(page)).some(pending), 'the browser keeps the pending login');
     await signInAtProvider(page, 'ana');
     await heading(page, PORTAL);
+    assert.ok(!(await page.context().cookies(gateway)).some(pending), 'the answer takes the pending login away');
     for (const role of [expected.role, ...expected.alsoShown]) await page.getByText(role, { exact: true }).first().waitFor();
     for (const role of expected.neverShown) assert.equal(await page.getByText(role, { exact: true }).count(), 0, `${role} is not ana's`);
     assert.ok(!page.url().includes('code='), 'the address bar holds no code');

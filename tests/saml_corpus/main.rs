@@ -12,11 +12,13 @@
 mod alive;
 mod carried;
 mod cases;
+mod differential;
 mod encrypted;
 mod keys;
 mod logout;
 mod meaning;
 mod metadata;
+mod mutate;
 mod replay;
 mod sibling;
 mod structure;

@@ -129,6 +129,13 @@ fn s05_s09_s12_signatures_of_odd_structure(good: &str) -> Vec<Case> {
             Refused::SignatureForm,
         ),
         case("S9", "signature value not base64", swap(good, "<ds:SignatureValue>", "<ds:SignatureValue>-"), Refused::Base64),
+        case("S9", "foreign attribute", swap(good, "<ds:SignedInfo>", "<ds:SignedInfo x=\"\">"), Refused::SignatureForm),
+        case(
+            "S9",
+            "foreign attribute of the signature",
+            swap(good, "<ds:SignatureValue>", "<ds:SignatureValue id=\"_v\">"),
+            Refused::SignatureForm,
+        ),
         case("S9", "foreign part", swap(good, "</ds:SignatureValue>", "</ds:SignatureValue><x/>"), Refused::SignatureForm),
         case("S5", "empty Object", object(""), Refused::SignatureObject),
         case("S5", "Object with a manifest", object("<ds:Manifest/>"), Refused::SignatureObject),
@@ -204,7 +211,7 @@ fn s06_key_information_that_points_elsewhere(good: &str) -> Vec<Case> {
         let document = swap(good, "</ds:Signature>", &format!("<ds:KeyInfo>{inside}</ds:KeyInfo></ds:Signature>"));
         Case::new("S6", name, document, Refused::KeyInfo)
     };
-    let two = swap(good, "</ds:Signature>", "<ds:KeyInfo/><ds:KeyInfo/></ds:Signature>");
+    let two = swap(good, "</ds:Signature>", "<ds:KeyInfo><ds:KeyName/></ds:KeyInfo><ds:KeyInfo><ds:KeyName/></ds:KeyInfo></ds:Signature>");
     vec![
         with("RetrievalMethod to the network", "<ds:RetrievalMethod URI=\"http://127.0.0.1:9/key\"/>"),
         with("RetrievalMethod within", "<ds:RetrievalMethod URI=\"#_r1\"/>"),
@@ -212,6 +219,13 @@ fn s06_key_information_that_points_elsewhere(good: &str) -> Vec<Case> {
         with("MgmtData", "<ds:MgmtData>x</ds:MgmtData>"),
         with("encrypted key", "<xenc:EncryptedKey xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\"/>"),
         with("foreign element", "<x/>"),
+        with("certificate that is no base64", "<ds:X509Data><ds:X509Certificate>*</ds:X509Certificate></ds:X509Data>"),
+        with("nothing", ""),
+        with("X509Data with nothing", "<ds:X509Data/>"),
+        with("text", "x"),
+        with("a name in a name", "<ds:KeyName><ds:KeyName/></ds:KeyName>"),
+        with("half a key", "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>AAAA</ds:Modulus></ds:RSAKeyValue></ds:KeyValue>"),
+        with("certificate that is none", "<ds:X509Data><ds:X509Certificate>AAAA</ds:X509Certificate></ds:X509Data>"),
         Case::new("S6", "two KeyInfo", two, Refused::SignatureForm),
     ]
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may stop a test as tests themselves do")]
 
 mod console;
+mod saml;
 mod world;
 
 use chrono::TimeDelta;

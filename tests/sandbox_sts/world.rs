@@ -103,24 +103,30 @@ pub(crate) async fn world() -> World {
 
     let trusted = |issuer: &str| TrustedIssuer { issuer: issuer.to_owned(), audiences: vec![AUDIENCE.to_owned()] };
     let role = |arn: &str, issuer: &str| SandboxRole::pinned(arn.parse().unwrap(), issuer);
+    let aws_listener = listen();
+    let aws = origin(&aws_listener);
+    let saml = |provider: &str| crate::saml::trust(provider, &aws);
+    let encrypted = role("arn:aws:iam::111122223333:role/Encrypted", &issuer).trusting_saml(saml("Encrypting"));
     let plain = SandboxRole {
         max_session: Duration::from_hours(12),
         allows_tags: false,
         allows_source_identity: false,
         requires_pinning: false,
-        ..role(PLAIN, &issuer)
+        ..role(PLAIN, &issuer).trusting_saml(saml("Rolegate"))
     };
     let settings = SandboxSettings {
         gateway: "http://127.0.0.1:8700/".parse().unwrap(),
         redirect_uris: Vec::new(),
         post_logout_uris: Vec::new(),
         client_secret: None,
+        saml_partners: Vec::new(),
         issuers: vec![trusted(&issuer), trusted(&unreachable)],
-        roles: vec![role(DEVELOPER, &issuer), plain, role(FOREIGN, &unreachable)],
+        saml_providers: crate::saml::providers(),
+        roles: vec![role(DEVELOPER, &issuer).trusting_saml(saml("Rolegate")), plain, role(FOREIGN, &unreachable), encrypted],
     };
     let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(NOW, 0).unwrap()));
     let shared: Arc<dyn Clock> = clock.clone();
-    let sandbox = Sandbox::start(settings, listen(), listen(), shared).await.unwrap();
+    let sandbox = Sandbox::start(settings, listen(), aws_listener, shared).await.unwrap();
     let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     World { sandbox, clock, http, issuer, unreachable, published, ec }
 }
@@ -155,6 +161,11 @@ impl Answer {
 }
 
 impl World {
+    /// The origin of STS, sign-in and console.
+    pub(crate) fn aws(&self) -> &str {
+        self.sandbox.sts.as_str().trim_end_matches('/')
+    }
+
     pub(crate) fn claims(&self) -> Value {
         json!({
             "iss": self.issuer, "sub": "okta+ana", "aud": AUDIENCE, "iat": NOW, "nbf": NOW, "exp": NOW + 300, "jti": "j-1",

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use rolegate::clock::SystemClock;
-use rolegate::sandbox::{Sandbox, SandboxRole, SandboxSettings, TrustedIssuer};
+use rolegate::sandbox::{SamlTrust, Sandbox, SandboxRole, SandboxSettings, TrustedIssuer, TrustedSamlProvider};
 
 use super::plan::ROLES;
 
@@ -14,19 +14,30 @@ pub(crate) struct SandboxAws {
 }
 
 impl SandboxAws {
-    /// Starts it with the roles of the plan, which trust the tokens that a gateway at `gateway` mints.
+    /// Starts it with the roles of the plan, which trust the tokens and SAML responses that a gateway at `gateway` mints.
     pub(crate) async fn start(gateway: &str) -> Self {
-        let role = |arn: &String| SandboxRole::pinned(arn.parse().expect("the plan's roles are role ARNs"), gateway);
+        let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let aws = listen();
+        let origin = format!("http://{}", aws.local_addr().expect("it listens"));
+        let trust = SamlTrust {
+            provider: "Rolegate".into(),
+            audiences: ["/saml", "/eu-central-1/saml", "/eu-west-1/saml"].map(|path| format!("{origin}{path}")).into(),
+            issuer: Some(format!("{gateway}/saml/idp")),
+        };
+        let role =
+            |arn: &String| SandboxRole::pinned(arn.parse().expect("the plan's roles are role ARNs"), gateway).trusting_saml(trust.clone());
+        let metadata = format!("{gateway}/saml/idp/metadata").parse().expect("the gateway's URL is one");
         let settings = SandboxSettings {
             gateway: gateway.parse().expect("the gateway's URL is one"),
             redirect_uris: Vec::new(),
             post_logout_uris: Vec::new(),
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: vec![TrustedIssuer { issuer: gateway.to_owned(), audiences: vec!["sts.amazonaws.com".into()] }],
+            saml_providers: vec![TrustedSamlProvider::published("Rolegate", metadata)],
             roles: ROLES.iter().map(|(account, name)| role(&format!("arn:aws:iam::{account}:role/{name}"))).collect(),
         };
-        let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-        let sandbox = Sandbox::start(settings, listen(), listen(), Arc::new(SystemClock)).await.expect("the sandbox starts");
+        let sandbox = Sandbox::start(settings, listen(), aws, Arc::new(SystemClock)).await.expect("the sandbox starts");
         Self { sandbox }
     }
 

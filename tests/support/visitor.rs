@@ -71,6 +71,11 @@ impl Visitor {
         self.cookies.values().cloned().collect()
     }
 
+    /// The cookies as they are sent to pages of the gateway, for a request that a test makes itself.
+    pub(crate) fn cookie_header(&self, url: &str) -> String {
+        self.cookies_for(&url.parse().expect("an address"))
+    }
+
     async fn go(&mut self, mut method: Method, mut url: Url, mut form: Option<(Url, String)>) -> Page {
         for _ in 0..20 {
             // A form of another site comes without cookies: all that matter here are Lax. A port makes no other site.

@@ -15,7 +15,7 @@ async fn w09_a_body_over_the_limit_is_refused_with_a_page() {
     let csrf = ana.csrf().await;
     let large = "x".repeat(70_000);
     let answer = ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf), ("padding", &large)]).await;
-    answer.assert_page(400, "The request cannot be read");
+    answer.assert_page(413, "The request is too large");
     assert_eq!(world.issued(), 0);
 }
 
@@ -93,7 +93,7 @@ async fn odd_requests_have_pages_too() {
     let answer = ana.send(ana.request(Method::DELETE, "/go").header("sec-fetch-site", "same-origin")).await;
     answer.assert_page(405, "<h1");
     let json = ana.request(Method::POST, "/credentials").header("sec-fetch-site", "same-origin").header("content-type", "application/json");
-    ana.send(json.body("{}")).await.assert_page(400, "The request cannot be read");
+    ana.send(json.body("{}")).await.assert_page(415, "not read here");
 }
 
 #[actix_web::test]

@@ -6,7 +6,9 @@
 mod catalogue;
 mod forms;
 mod hygiene;
+mod log;
 mod login;
 mod pages;
+mod requests;
 mod roles;
 mod world;

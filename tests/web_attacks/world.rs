@@ -51,10 +51,12 @@ impl World {
             redirect_uris: ["sandbox", "other"].map(|id| format!("{base}/callback/{id}")).into(),
             post_logout_uris: vec![format!("{base}/signed-out")],
             client_secret: None,
+            saml_partners: Vec::new(),
             issuers: vec![
                 TrustedIssuer { issuer: base.clone(), audiences: vec!["sts.amazonaws.com".into()] },
                 TrustedIssuer { issuer: provider, audiences: vec![PUBLIC_CLIENT.into()] },
             ],
+            saml_providers: Vec::new(),
             roles: [ADMIN, READER].map(role).into_iter().chain([forwarded]).collect(),
         };
         let sandbox = Sandbox::start(settings, idp, aws, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();

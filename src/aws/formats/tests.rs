@@ -105,7 +105,14 @@ fn w8_a_profile_is_one_section_and_nothing_in_it_is_open_to_reading() {
 fn a_profiles_name_is_in_the_alphabet_and_tells_accounts_apart() {
     let role: RoleArn = "arn:aws:iam::111122223333:role/team/Dev+x".parse().unwrap();
     let name = |account: &str| {
-        let account = Account { id: role.account(), name: account.into(), partition: Partition::Aws, tags: Vec::new() };
+        let account = Account {
+            id: role.account(),
+            name: account.into(),
+            partition: Partition::Aws,
+            tags: Vec::new(),
+            saml_provider: None,
+            saml_acs_id: None,
+        };
         profile_name(&account, &role)
     };
     assert_eq!(name("production"), "production-Dev+x");

@@ -5,7 +5,6 @@ use std::fmt;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
-use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
 /// The longest piece of AWS's own words that is kept, in characters.
 const LONGEST_MESSAGE: usize = 400;
@@ -99,7 +98,10 @@ pub(super) fn is_key_fetch_failure(code: &str, message: &str) -> bool {
 }
 
 impl StsError {
-    pub(super) fn new(error: SdkError<AssumeRoleWithWebIdentityError, HttpResponse>, token: &str) -> Self {
+    pub(super) fn new<E>(error: SdkError<E, HttpResponse>, token: &str) -> Self
+    where
+        E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
+    {
         let words = clean(&DisplayErrorContext(&error).to_string(), token);
         match error {
             SdkError::TimeoutError(_) => Self::TimedOut,
@@ -124,6 +126,12 @@ impl StsError {
             // AWS's texts for the two slips that every first set-up makes; the code is the same for all.
             "InvalidIdentityToken" if message.contains("No OpenIDConnect provider found") => Self::NoIdentityProvider(answer),
             "InvalidIdentityToken" if message.contains("Incorrect token audience") => Self::WrongAudience(answer),
+            // The same slips by SAML: no such provider in the account, or one that was made from another's metadata.
+            "InvalidIdentityToken"
+                if ["provider doesn't exist", "Issuer not present in specified provider"].iter().any(|words| message.contains(words)) =>
+            {
+                Self::NoIdentityProvider(answer)
+            }
             "InvalidIdentityToken" => Self::InvalidToken(answer),
             "IDPRejectedClaim" => Self::RejectedClaim(answer),
             "AccessDenied" | "AccessDeniedException" => Self::AccessDenied(answer),
@@ -184,8 +192,9 @@ fn clean(text: &str, token: &str) -> String {
     let without = if token.is_empty() { text.to_owned() } else { text.replace(token, "…") };
     let mut kept = String::new();
     let mut rest = without.as_str();
-    // A piece of a token (AWS may shorten what it echoes) starts as every JWT does.
-    while let Some((before, after)) = rest.split_once("eyJ") {
+    // A piece of a token (AWS may shorten what it echoes) starts as every JWT does, or as every response of ours does in base64.
+    while let Some(at) = [rest.find("eyJ"), rest.find("PHNhbWxw")].into_iter().flatten().min() {
+        let (before, after) = rest.split_at(at);
         kept.push_str(before);
         kept.push('…');
         rest = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '/' | '='));

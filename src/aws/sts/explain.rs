@@ -8,8 +8,12 @@ impl StsError {
     /// The failure in plain words. Whose it is to mend depends on whose token AWS was shown.
     #[must_use]
     pub const fn explain(&self, operation: Operation) -> Explanation {
-        let minted = matches!(operation, Operation::WebIdentity);
+        let minted = matches!(operation, Operation::WebIdentity | Operation::Saml);
+        let saml = matches!(operation, Operation::Saml);
         match self {
+            Self::NoIdentityProvider(_) if saml => NO_SAML_PROVIDER,
+            Self::InvalidToken(_) if saml => INVALID_RESPONSE,
+            Self::AccessDenied(_) if saml => SAML_ACCESS_DENIED,
             Self::ExpiredToken(_) if minted => EXPIRED_MINTED,
             Self::ExpiredToken(_) | Self::RejectedClaim(_) => SIGN_IN_AGAIN,
             Self::NoIdentityProvider(_) => NO_IDENTITY_PROVIDER,
@@ -34,6 +38,30 @@ const EXPIRED_MINTED: Explanation = Explanation::new(
     "AWS found the gateway's token too old, although it was made just now.",
     Mender::GatewayAdministrator,
     "the gateway's clock is wrong, or its requests to AWS take minutes: check time synchronisation and the network path to STS.",
+);
+const NO_SAML_PROVIDER: Explanation = Explanation::new(
+    "The AWS account has no SAML provider for this gateway.",
+    Mender::AccountAdministrator,
+    "create an IAM SAML provider of the configured name in the account, from the metadata that this gateway publishes at /saml/idp/metadata.",
+);
+const INVALID_RESPONSE: Explanation = Explanation::new(
+    "AWS did not accept the gateway's SAML response.",
+    Mender::GatewayAdministrator,
+    "compare the certificates in the gateway's metadata with those of the account's IAM SAML provider: after a change of keys IAM must be \
+     given the metadata again. AWS's answer is in the log.",
+);
+const SAML_ACCESS_DENIED: Explanation = Explanation::new(
+    "The role's trust policy does not accept this gateway, or the role does not exist.",
+    Mender::AccountAdministrator,
+    "check in the role's trust policy: the SAML provider as principal, the conditions saml:aud and saml:iss, and that it allows \
+     sts:AssumeRoleWithSAML, and sts:TagSession and sts:SetSourceIdentity if the rules send tags or a source identity. A change to a \
+     policy takes AWS a minute to spread.",
+);
+/// What AWS would say to a response over its limit, said before it is asked.
+pub(super) const RESPONSE_TOO_LARGE: Explanation = Explanation::new(
+    "The SAML response for this role is longer than AWS takes.",
+    Mender::GatewayAdministrator,
+    "let the rules that grant this role set fewer or shorter session tags.",
 );
 const SIGN_IN_AGAIN: Explanation = Explanation::new(
     "AWS no longer accepts your sign-in.",

@@ -1,6 +1,6 @@
-//! `AssumeRoleWithWebIdentity`: a proof in, temporary credentials out.
+//! `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML`: a proof in, temporary credentials out.
 //!
-//! The call is unsigned: the gateway needs no AWS credentials of its own, and none are looked for. Limits, errors and retries follow
+//! The calls are unsigned: the gateway needs no AWS credentials of its own, and none are looked for. Limits, errors and retries follow
 //! the STS API reference.
 
 mod error;
@@ -17,17 +17,22 @@ use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, Region as SdkRegion};
 use aws_sdk_sts::operation::RequestId;
+use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
+use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
 use secrecy::SecretString;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 pub use error::{Answer, StsError};
 
+/// Why no role can be had with a SAML response that is longer than STS takes; nobody needs to be asked.
+pub const RESPONSE_TOO_LARGE: Explanation = explain::RESPONSE_TOO_LARGE;
+
 use super::settings::endpoint;
-use super::{AwsSettings, Credentials};
+use super::{AwsSettings, Credentials, Explanation};
 use crate::access::{AssumeRequest, USUAL_SESSION};
-use crate::arn::{Partition, Region, RoleArn};
+use crate::arn::{Partition, Region, RoleArn, SamlProviderArn};
 use crate::clock::Moment;
 use crate::settings::Problem;
 use crate::trust::Proof;
@@ -85,11 +90,40 @@ impl Sts {
         })
     }
 
-    /// Exchanges a proof for credentials of the request's role.
+    /// Exchanges a proof for credentials of the request's role, by the operation that the proof is for.
     ///
     /// # Errors
     /// [`StsError`], after the retries that its kind deserves and never later than the configured deadline. The proof is in none of them.
-    pub async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
+    pub async fn assume(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
+        match proof.provider() {
+            Some(provider) => self.assume_role_with_saml(request, provider, proof).await,
+            None => self.assume_role_with_web_identity(request, proof).await,
+        }
+    }
+
+    /// `AssumeRoleWithSAML`. The session's name, tags and source identity stand in the signed assertion; the call has no parameter for them.
+    async fn assume_role_with_saml(&self, request: &AssumeRequest, provider: &SamlProviderArn, proof: &Proof) -> Result<Issued, StsError> {
+        let role = request.role();
+        let rules = retry::RetryRules::default();
+        let answer = self
+            .client(role.partition())
+            .assume_role_with_saml()
+            .role_arn(role.as_str())
+            .principal_arn(provider.as_str())
+            .saml_assertion(proof.expose())
+            .set_duration_seconds(duration_seconds(request.duration()))
+            .customize()
+            .interceptor(rules.clone())
+            .config_override(Config::builder().retry_classifier(rules))
+            .send()
+            .with_subscriber(Dispatch::none())
+            .await
+            .map_err(|error| StsError::new(error, proof.expose()))?;
+        Answered::from(answer).issued(role)
+    }
+
+    /// `AssumeRoleWithWebIdentity`.
+    async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
         let role = request.role();
         // The rules count the tries of this one call, so each call has its own.
         let rules = retry::RetryRules::default();
@@ -108,7 +142,7 @@ impl Sts {
             .with_subscriber(Dispatch::none())
             .await
             .map_err(|error| StsError::new(error, proof.expose()))?;
-        issued(role, answer)
+        Answered::from(answer).issued(role)
     }
 
     /// The region whose STS is asked for roles of a partition: also the default region of credentials that are handed over.
@@ -168,31 +202,54 @@ fn duration_seconds(duration: Duration) -> Option<i32> {
     (duration != USUAL_SESSION).then(|| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
 }
 
-#[expect(deprecated, reason = "older answers, and every stand-in for STS, have the first one only")]
-fn fill_level(answer: &AssumeRoleWithWebIdentityOutput) -> Option<i32> {
-    // Two limits, one after the other in AWS's history: the one that is nearer counts. `None` is less than any.
-    answer.session_token_utilization().max(answer.packed_policy_size())
+/// What the answers of both operations have in common.
+struct Answered {
+    credentials: Option<SdkCredentials>,
+    user: Option<AssumedRoleUser>,
+    request_id: Option<String>,
+    /// Two limits, one after the other in AWS's history: the one that is nearer counts. `None` is less than any.
+    fill_level: Option<i32>,
 }
 
-fn issued(role: &RoleArn, answer: AssumeRoleWithWebIdentityOutput) -> Result<Issued, StsError> {
-    let request_id = answer.request_id().map(str::to_owned);
-    let garbled = || StsError::Garbled(Answer::without_code(request_id.clone(), "the answer lacks credentials or their expiry"));
-    let packed_policy_percent = fill_level(&answer);
-    let (Some(credentials), Some(user)) = (answer.credentials, answer.assumed_role_user) else { return Err(garbled()) };
-    let expires = Moment::from_timestamp(credentials.expiration.secs(), 0).ok_or_else(garbled)?;
-    if credentials.access_key_id.is_empty() || credentials.secret_access_key.is_empty() || credentials.session_token.is_empty() {
-        return Err(garbled());
+/// Takes the common members out of an answer: the SDK has a type for each operation and no trait for what they share.
+macro_rules! answered_from {
+    ($output:ty) => {
+        impl From<$output> for Answered {
+            #[expect(deprecated, reason = "older answers, and every stand-in for STS, have `packed_policy_size` only")]
+            fn from(answer: $output) -> Self {
+                Self {
+                    request_id: answer.request_id().map(str::to_owned),
+                    fill_level: answer.session_token_utilization().max(answer.packed_policy_size()),
+                    credentials: answer.credentials,
+                    user: answer.assumed_role_user,
+                }
+            }
+        }
+    };
+}
+
+answered_from!(AssumeRoleWithWebIdentityOutput);
+answered_from!(AssumeRoleWithSamlOutput);
+
+impl Answered {
+    fn issued(self, role: &RoleArn) -> Result<Issued, StsError> {
+        let garbled = || StsError::Garbled(Answer::without_code(self.request_id.clone(), "the answer lacks credentials or their expiry"));
+        let (Some(credentials), Some(user)) = (self.credentials, self.user) else { return Err(garbled()) };
+        let expires = Moment::from_timestamp(credentials.expiration.secs(), 0).ok_or_else(garbled)?;
+        if credentials.access_key_id.is_empty() || credentials.secret_access_key.is_empty() || credentials.session_token.is_empty() {
+            return Err(garbled());
+        }
+        Ok(Issued {
+            credentials: Credentials {
+                access_key_id: credentials.access_key_id,
+                secret_access_key: SecretString::from(credentials.secret_access_key),
+                session_token: SecretString::from(credentials.session_token),
+                expires,
+                role: role.clone(),
+                assumed_role: user.arn,
+            },
+            request_id: self.request_id,
+            packed_policy_percent: self.fill_level,
+        })
     }
-    Ok(Issued {
-        credentials: Credentials {
-            access_key_id: credentials.access_key_id,
-            secret_access_key: SecretString::from(credentials.secret_access_key),
-            session_token: SecretString::from(credentials.session_token),
-            expires,
-            role: role.clone(),
-            assumed_role: user.arn,
-        },
-        request_id,
-        packed_policy_percent,
-    })
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_sdk_sts::config::interceptors::{BeforeTransmitInterceptorContextRef, InterceptorContext};
 use aws_sdk_sts::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sts::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_sts::error::{BoxError, ErrorMetadata, ProvideErrorMetadata};
+use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSAMLError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
 use super::error::is_key_fetch_failure;
@@ -46,7 +47,10 @@ impl ClassifyRetry for RetryRules {
         if context.response().is_some_and(|response| response.status().as_u16() == 429) {
             return RetryAction::throttling_error();
         }
-        let answer = error.as_operation_error().and_then(|error| error.downcast_ref::<AssumeRoleWithWebIdentityError>());
+        let answer: Option<&ErrorMetadata> = error.as_operation_error().and_then(|error| {
+            let web_identity = error.downcast_ref::<AssumeRoleWithWebIdentityError>().map(ProvideErrorMetadata::meta);
+            web_identity.or_else(|| error.downcast_ref::<AssumeRoleWithSAMLError>().map(ProvideErrorMetadata::meta))
+        });
         let Some(answer) = answer else { return RetryAction::NoActionIndicated };
         let code = answer.code().unwrap_or_default();
         if is_key_fetch_failure(code, answer.message().unwrap_or_default()) {
@@ -69,6 +73,6 @@ impl ClassifyRetry for RetryRules {
     }
 
     fn name(&self) -> &'static str {
-        "Rolegate's rules for AssumeRoleWithWebIdentity"
+        "Rolegate's rules for AssumeRoleWith…"
     }
 }

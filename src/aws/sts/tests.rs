@@ -43,7 +43,7 @@ async fn ask_for(script: Vec<Step>, deadline: Span, duration: Duration) -> (Resu
     let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline, ..AwsSettings::default() };
     let sts = Sts::new(&settings).unwrap();
     let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", duration);
-    let result = sts.assume_role_with_web_identity(&request, &Proof::new(TOKEN.into(), "jti".into())).await;
+    let result = sts.assume(&request, &Proof::new(TOKEN.into(), "jti".into())).await;
     (result, double)
 }
 
@@ -71,6 +71,66 @@ async fn credentials_come_back_with_what_the_audit_trail_wants() {
     assert!(!request.head.contains(TOKEN));
     for part in ["Action=AssumeRoleWithWebIdentity", "DurationSeconds=7200", "RoleSessionName=ana%40example.org", TOKEN] {
         assert!(request.body.contains(part), "{part} in {}", request.body);
+    }
+}
+
+fn saml_success() -> Step {
+    let Step::Answer(status, head, body) = success() else { unreachable!() };
+    Step::Answer(status, head, body.replace("WithWebIdentity", "WithSAML"))
+}
+
+const RESPONSE: &str = "PHNhbWxwOlJlc3BvbnNlIHhtbG5zOnNhbWxwPSJ1cm46b2FzaXMiLz4=";
+
+async fn ask_by_saml(script: Vec<Step>) -> (Result<Issued, StsError>, ScriptedHttp) {
+    let double = ScriptedHttp::start(script).await;
+    let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline: Span::seconds(30), ..AwsSettings::default() };
+    let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", Duration::from_mins(15));
+    request.set_operation_for_tests(Operation::Saml);
+    let provider = "arn:aws:iam::111122223333:saml-provider/Rolegate".parse().unwrap();
+    let result = Sts::new(&settings).unwrap().assume(&request, &Proof::of_saml(RESPONSE.into(), "_id".into(), provider)).await;
+    (result, double)
+}
+
+#[tokio::test]
+async fn a_saml_response_is_exchanged_by_its_own_operation() {
+    let (result, double) = ask_by_saml(vec![refusal(400, "Throttling", "Rate exceeded"), saml_success()]).await;
+    let issued = result.unwrap();
+    assert_eq!((issued.credentials.access_key_id.as_str(), issued.packed_policy_percent), ("ASIAEXAMPLE", Some(81)));
+    assert_eq!(issued.request_id.as_deref(), Some("req-ok"));
+    let requests = double.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(!requests[1].head.to_ascii_lowercase().contains("authorization"), "the call is unsigned");
+    let sent: std::collections::BTreeMap<_, _> = url::form_urlencoded::parse(requests[1].body.as_bytes()).into_owned().collect();
+    let expected = [
+        ("Action", "AssumeRoleWithSAML"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", "arn:aws:iam::111122223333:role/Dev"),
+        ("PrincipalArn", "arn:aws:iam::111122223333:saml-provider/Rolegate"),
+        ("SAMLAssertion", RESPONSE),
+        ("DurationSeconds", "900"),
+    ];
+    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[tokio::test]
+async fn refusals_of_a_saml_response_are_told_apart_and_leak_nothing() {
+    let echo = format!("bad {RESPONSE} and {}", &RESPONSE[..20]);
+    for (code, message, mender) in [
+        ("ExpiredTokenException", "Token must be redeemed within 5 minutes of issuance", Mender::GatewayAdministrator),
+        ("InvalidIdentityToken", "Specified provider doesn't exist", Mender::AccountAdministrator),
+        ("InvalidIdentityToken", "Issuer not present in specified provider", Mender::AccountAdministrator),
+        ("InvalidIdentityToken", "Response signature invalid", Mender::GatewayAdministrator),
+        ("InvalidIdentityToken", echo.as_str(), Mender::GatewayAdministrator),
+        ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithSAML", Mender::AccountAdministrator),
+        ("PackedPolicyTooLarge", "123%", Mender::GatewayAdministrator),
+    ] {
+        let (result, double) = ask_by_saml(vec![refusal(400, code, message)]).await;
+        let error = result.unwrap_err();
+        assert_eq!(double.requests().len(), 1, "{code}");
+        let explanation = error.explain(Operation::Saml);
+        assert_eq!(explanation.mender, mender, "{message}");
+        assert!(explanation.happened.contains("SAML") || !message.contains("provider"), "{}", explanation.happened);
+        assert!(!format!("{error:?}").contains("PHNhbWxw"), "{error:?}");
     }
 }
 
@@ -168,7 +228,7 @@ async fn nobody_at_the_endpoint_is_told_as_unreachable() {
     let settings = AwsSettings { sts_endpoint: Some(format!("http://127.0.0.1:{port}")), ..AwsSettings::default() };
     let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
     let proof = Proof::new(TOKEN.into(), "jti".into());
-    let error = Sts::new(&settings).unwrap().assume_role_with_web_identity(&request, &proof).await.unwrap_err();
+    let error = Sts::new(&settings).unwrap().assume(&request, &proof).await.unwrap_err();
     assert!(matches!(error, StsError::Unreachable(_)), "{error:?}");
 }
 

@@ -21,6 +21,7 @@ use url::Url;
 use self::checked::Checked;
 use self::exchange::Tokens;
 use self::metadata::Metadata;
+pub(super) use self::person::groups as groups_of;
 use super::cache::{Cache, PACE};
 use super::health::{Health, ProviderHealth};
 use super::http::Http;

@@ -85,7 +85,11 @@ fn email_is_verified(claims: &Claims) -> bool {
     }
 }
 
-fn groups(claim: &str, claims: &Claims) -> Result<Vec<String>, Rejected> {
+/// The groups in a claim.
+///
+/// # Errors
+/// [`Rejected::GroupsOverage`] or [`Rejected::GroupsMalformed`].
+pub(in crate::identity) fn groups(claim: &str, claims: &Claims) -> Result<Vec<String>, Rejected> {
     if has_overage(claim, claims) {
         return Err(Rejected::GroupsOverage);
     }

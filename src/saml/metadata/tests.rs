@@ -2,8 +2,10 @@ use chrono::{TimeDelta, TimeZone};
 use data_encoding::BASE64;
 
 use super::*;
+use crate::saml::Refused;
 use crate::saml::sign::SamlSigner;
 use crate::saml::sign::tests::{SigningAlgorithm, fixed_signer, new_signer};
+use crate::saml::verify::NoVerifier;
 use crate::saml::write::metadata::{IdpMetadata, SpMetadata};
 
 fn short() -> Certificate {

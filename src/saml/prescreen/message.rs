@@ -8,10 +8,7 @@ const SOAP_NS: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const MD_NS: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 
 /// Screens a logout message by the POST binding.
-///
-/// # Errors
-/// The first [`Refused`] met.
-pub fn message(bytes: &[u8]) -> Result<Screened<'_>, Refused> {
+pub(in crate::saml) fn message(bytes: &[u8]) -> Result<Screened<'_>, Refused> {
     let (text, root) = parse(bytes, &Limits::RESPONSE)?;
     check_message(&root)?;
     check_places(&root, None, None)?;

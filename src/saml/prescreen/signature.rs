@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 
 use super::Over;
 use crate::saml::xml::{Element, Node, is_ncname};
-use crate::saml::{DS_NS, Refused};
+use crate::saml::{Certificate, DS_NS, Refused};
 
 const DS11_NS: &str = "http://www.w3.org/2009/xmldsig11#";
 const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
@@ -56,6 +56,7 @@ pub(super) fn of(parent: &Element<'_>, over: Over) -> Result<Option<Signature>, 
     let id = parent.attribute("ID").ok_or(Refused::Id)?;
     let digest = signed_info(info, id)?;
     base64(value)?;
+    check_attributes(signature)?;
     Ok(Some(Signature { over, id: id.to_owned(), digest }))
 }
 
@@ -96,7 +97,7 @@ fn signed_info(info: &Element<'_>, id: &str) -> Result<Digest, Refused> {
 
 fn check_target(reference: &Element<'_>, id: &str) -> Result<(), Refused> {
     let own = reference.attribute("URI").and_then(|uri| uri.strip_prefix('#')) == Some(id);
-    let known = |name: &str| name == "URI" || name.eq_ignore_ascii_case("id");
+    let known = |name: &str| matches!(name, "URI" | "Id");
     let plain = reference.attributes.iter().all(|attribute| attribute.name.ns.is_empty() && known(attribute.name.local));
     if own && plain { Ok(()) } else { Err(Refused::ReferenceTarget) }
 }
@@ -131,35 +132,66 @@ fn algorithm<'a>(method: &'a Element<'_>) -> Option<&'a str> {
     if method.attributes.len() == 1 { method.attribute("Algorithm") } else { None }
 }
 
-/// The key a message brings along is nobody's word but its own and is never used; yet it must be a key, and not point anywhere.
+/// The key a message brings along is nobody's word but its own and is never used; yet it must be a whole key, and not point anywhere: other
+/// verifiers stumble over a broken one, and nobody honest sends it.
 fn check_key_info(info: &Element<'_>) -> Result<(), Refused> {
-    const DS: [&str; 18] = [
-        "KeyName",
-        "KeyValue",
-        "RSAKeyValue",
-        "Modulus",
-        "Exponent",
-        "X509Data",
-        "X509Certificate",
-        "X509IssuerSerial",
-        "X509IssuerName",
-        "X509SerialNumber",
-        "X509SubjectName",
-        "X509SKI",
-        "X509CRL",
-        "DSAKeyValue",
-        "P",
-        "Q",
-        "G",
-        "Y",
-    ];
-    const DS11: [&str; 4] = ["ECKeyValue", "NamedCurve", "PublicKey", "X509Digest"];
-    let known = |element: &Element<'_>| match element.name.ns {
-        DS_NS => DS.contains(&element.name.local),
-        DS11_NS => DS11.contains(&element.name.local),
+    let hints = parts(info).map_err(|_| Refused::KeyInfo)?;
+    let fits = |hint: &&Element<'_>| match (hint.name.ns, hint.name.local) {
+        (DS_NS, "KeyName") => hint.text().is_ok(),
+        (DS_NS, "KeyValue") => parts(hint).is_ok_and(|values| matches!(values.as_slice(), [value] if is_key(value))),
+        (DS_NS, "X509Data") => parts(hint).is_ok_and(|data| !data.is_empty() && data.into_iter().all(is_x509)),
         _ => false,
     };
-    if info.descendants().skip(1).all(known) { Ok(()) } else { Err(Refused::KeyInfo) }
+    if !hints.is_empty() && hints.iter().all(fits) { Ok(()) } else { Err(Refused::KeyInfo) }
+}
+
+fn is_key(value: &Element<'_>) -> bool {
+    let (ns, names) = match (value.name.ns, value.name.local) {
+        (DS_NS, "RSAKeyValue") => (DS_NS, ["Modulus", "Exponent"]),
+        (DS11_NS, "ECKeyValue") => (DS11_NS, ["NamedCurve", "PublicKey"]),
+        _ => return false,
+    };
+    let whole = |part: &Element<'_>| part.name.local == "NamedCurve" && part.children.is_empty() || base64(part).is_ok();
+    match parts(value).as_deref() {
+        Ok([first, second]) => first.is(ns, names[0]) && second.is(ns, names[1]) && whole(first) && whole(second),
+        _ => false,
+    }
+}
+
+fn is_x509(data: &Element<'_>) -> bool {
+    let named = |parts: &[&Element<'_>]| match parts {
+        [name, number] => {
+            let digits = |text: &str| text.trim().bytes().all(|byte| byte.is_ascii_digit()) && !text.trim().is_empty();
+            name.is(DS_NS, "X509IssuerName")
+                && name.text().is_ok()
+                && number.is(DS_NS, "X509SerialNumber")
+                && number.text().is_ok_and(digits)
+        }
+        _ => false,
+    };
+    match (data.name.ns, data.name.local) {
+        (DS_NS, "X509Certificate") => data.text().is_ok_and(|text| Certificate::from_base64(text).is_ok()),
+        (DS_NS, "X509SubjectName") => data.text().is_ok(),
+        (DS_NS, "X509SKI") => base64(data).is_ok(),
+        (DS_NS, "X509IssuerSerial") => parts(data).is_ok_and(|parts| named(&parts)),
+        _ => false,
+    }
+}
+
+/// Only the schema's attributes: another could mean something to somebody.
+fn check_attributes(signature: &Element<'_>) -> Result<(), Refused> {
+    let known = |element: &str, attribute: &str| match attribute {
+        "Algorithm" => matches!(element, "CanonicalizationMethod" | "SignatureMethod" | "Transform" | "DigestMethod"),
+        "Id" => matches!(element, "Signature" | "SignedInfo" | "Reference" | "SignatureValue" | "KeyInfo" | "ECKeyValue"),
+        "URI" => matches!(element, "Reference" | "NamedCurve"),
+        "Type" => element == "Reference",
+        "PrefixList" => element == "InclusiveNamespaces",
+        _ => false,
+    };
+    let fits = |element: &Element<'_>| {
+        element.attributes.iter().all(|attribute| attribute.name.ns.is_empty() && known(element.name.local, attribute.name.local))
+    };
+    if signature.descendants().all(fits) { Ok(()) } else { Err(Refused::SignatureForm) }
 }
 
 /// The child elements of an element that holds nothing else.

@@ -20,6 +20,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::clock::Moment;
+use crate::saml::base64;
 use crate::saml::write::{Element, Ns};
 
 /// A signature algorithm that is accepted or used (RFC 9231 section 2.3). SHA-1 is not among them.
@@ -123,8 +124,7 @@ impl Certificate {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn from_base64(text: &str) -> Result<Self, &'static str> {
-        let dense: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        Self::from_der(&BASE64.decode(&dense).map_err(|_| "the certificate is not base64")?)
+        Self::from_der(&base64::decode(text).ok_or("the certificate is not base64")?)
     }
 
     /// Reads a certificate in DER.
@@ -214,7 +214,7 @@ impl Certificate {
     }
 
     /// The certificate as `ds:KeyInfo`.
-    pub(in crate::saml) fn key_info(&self) -> Element<'static> {
+    pub(crate) fn key_info(&self) -> Element<'static> {
         let certificate = Element::new(Ns::Ds, "X509Certificate").text(BASE64.encode(&self.der));
         Element::new(Ns::Ds, "KeyInfo").child(Element::new(Ns::Ds, "X509Data").child(certificate))
     }

@@ -135,7 +135,7 @@ impl<'a> Element<'a> {
 
     /// Adds what another element was written as, byte for byte: for what is signed already. It carries its own namespace declarations.
     #[must_use]
-    pub(in crate::saml) fn written(mut self, bytes: String) -> Self {
+    pub(crate) fn written(mut self, bytes: String) -> Self {
         self.nodes.push(Node::Written(bytes));
         self
     }

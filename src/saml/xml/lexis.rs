@@ -125,11 +125,29 @@ pub(super) fn check_binding<'x>(prefix: &str, ns: &'x str) -> Result<&'x str, Xm
         return Err(XmlRefused::Namespace("a namespace name is too long"));
     }
     // Canonicalisation fails on a relative name in some libraries and passes in others; and a name that needs references is a trick.
-    let scheme = ns.split_once(':').map_or("", |(scheme, _)| scheme);
-    let absolute = scheme.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
+    if is_absolute_uri(ns) { Ok(ns) } else { Err(XmlRefused::Namespace("a namespace name is not an absolute URI")) }
+}
+
+/// RFC 3986, without what only tricks have: references of XML, user information, addresses in brackets.
+fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let named = scheme.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    let plain = ns.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
-    if absolute && plain { Ok(ns) } else { Err(XmlRefused::Namespace("a namespace name is not an absolute URI")) }
+    let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let host = path.strip_prefix("//").map(|path| path.split(['/', '?']).next().unwrap_or_default());
+    let located = host.is_none_or(|host| {
+        let (name, port) = host.split_once(':').unwrap_or((host, ""));
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        plain && !name.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    named && located && is_uri_text(path) && is_uri_text(fragment)
+}
+
+fn is_uri_text(text: &str) -> bool {
+    let mut pieces = text.split('%');
+    let plain = |piece: &str| piece.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?@!$'()*+,;=".contains(&byte));
+    let escaped = |piece: &str| piece.len() >= 2 && piece.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()) && plain(piece);
+    pieces.next().is_some_and(plain) && pieces.all(escaped)
 }
 
 /// What stands inside a comment: parsers that stop at different hyphens see different documents (XML 1.0 section 2.5).

@@ -161,3 +161,35 @@ fn comments_are_passed_over_where_that_is_asked_for_and_never_in_a_signature() {
         assert!(parse(refused).is_err(), "{refused}");
     }
 }
+
+#[test]
+fn a_namespace_is_an_absolute_uri() {
+    let with = |ns: &str| parse(&format!("<r xmlns:p=\"{ns}\"/>")).map(|_| ());
+    for good in [
+        "urn:oasis:names:tc:SAML:2.0:assertion",
+        "http://www.w3.org/2001/04/xmlenc#",
+        "https://a.example:8443/x?y=z%20",
+        "tag:example.org,2026:x",
+    ] {
+        assert_eq!(with(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "x",
+        "#x",
+        "1a:b",
+        "http://",
+        "http:///x",
+        "http://a b",
+        "urn:a]",
+        "urn:a|b",
+        "urn:a%2",
+        "urn:a%zz",
+        "urn:a#b#c",
+        "http://u@h/",
+        "http://[::1]/",
+        "http://h:p/",
+        "urn:\u{e9}",
+    ] {
+        assert_eq!(with(bad), Err(XmlRefused::Namespace("a namespace name is not an absolute URI")), "{bad}");
+    }
+}

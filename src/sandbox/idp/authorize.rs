@@ -1,5 +1,6 @@
 //! The authorization endpoint and the page of people (OpenID Connect Core section 3.1.2).
 
+use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -66,19 +67,26 @@ pub(super) async fn sign_in(idp: web::Data<Idp>, request: HttpRequest, body: web
     let Some(person) = params.get("person").and_then(people::find) else {
         return idp.problem("There is nobody of that name in the sandbox.");
     };
-    if let Some((old, _)) = idp.session(&request) {
-        idp.sessions.take(now, &old);
-    }
-    let session = Session { person, since: now, sid: BASE64URL_NOPAD.encode(&random::<16>()) };
-    let name = idp.sessions.put(now, SESSION, session.clone());
+    let (session, cookie) = idp.open_session(&request, person);
     let mut response = idp.grant(asked, session);
-    if response.add_cookie(&http::cookie(COOKIE, name)).is_err() {
+    if response.add_cookie(&cookie).is_err() {
         return idp.problem("The session cookie cannot be set.");
     }
     response
 }
 
 impl Idp {
+    /// Signs a person in at the provider, in place of who was signed in there in this browser.
+    pub(super) fn open_session(&self, request: &HttpRequest, person: &'static Person) -> (Session, Cookie<'static>) {
+        let now = self.clock.now();
+        if let Some((old, _)) = self.session(request) {
+            self.sessions.take(now, &old);
+        }
+        let session = Session { person, since: now, sid: BASE64URL_NOPAD.encode(&random::<16>()) };
+        let name = self.sessions.put(now, SESSION, session.clone());
+        (session, http::cookie(COOKIE, name))
+    }
+
     fn authorize(&self, request: &HttpRequest, params: Result<Params, BadParams>) -> HttpResponse {
         let asked = match params.map_err(|error| Refused::OnPage(error.to_string())).and_then(|params| self.check(&params)) {
             Ok(asked) => asked,
@@ -130,7 +138,8 @@ impl Idp {
         }
         let client = asked.client.clone();
         let request = self.pending.put(self.clock.now(), PENDING, asked);
-        let page = SignInPage { request: &request, client: &client, gateway: self.gateway.as_str(), people: &people };
+        let gateway = self.gateway.as_str();
+        let page = SignInPage { action: "/sign-in", request: &request, client: &client, gateway, people: &people };
         http::page(StatusCode::OK, &page, &self.redirect_origins())
     }
 
@@ -216,9 +225,10 @@ pub(super) fn origins<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 #[derive(Template)]
 #[template(path = "sandbox/sign_in.html")]
-struct SignInPage<'a> {
-    request: &'a str,
-    client: &'a str,
-    gateway: &'a str,
-    people: &'a [&'static Person],
+pub(super) struct SignInPage<'a> {
+    pub(super) action: &'a str,
+    pub(super) request: &'a str,
+    pub(super) client: &'a str,
+    pub(super) gateway: &'a str,
+    pub(super) people: &'a [&'static Person],
 }

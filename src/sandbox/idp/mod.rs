@@ -1,10 +1,11 @@
-//! The make-believe OIDC identity provider: strict in protocol, and anybody may be anybody.
+//! The make-believe identity provider, by OIDC and by SAML: strict in protocol, and anybody may be anybody.
 //!
 //! OpenID Connect Core (code flow), PKCE S256 (RFC 7636), issuer in the response (RFC 9207), RP-initiated logout. Every claim is in the
 //! ID token whatever scopes are asked for. Signing in is a click on a person; a second factor is claimed, never shown.
 
 mod authorize;
 mod logout;
+mod saml;
 mod signer;
 #[cfg(test)]
 mod tests;
@@ -19,13 +20,14 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-pub(super) use signer::Signer;
+pub(super) use signer::{Signer, SigningUnavailable};
 
 use super::http::Problem;
 use super::people::Person;
-use super::settings::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SandboxSettings};
+use super::settings::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SamlPartner, SandboxSettings};
 use super::shelf::Shelf;
 use crate::clock::{Clock, Moment};
+use crate::saml::sign::SamlSigner;
 
 /// The name of the provider's session cookie.
 const COOKIE: &str = "sandbox_idp_session";
@@ -53,6 +55,10 @@ pub(super) struct Idp {
     access: Shelf<&'static Person>,
     sessions: Shelf<Session>,
     departures: Shelf<logout::Departure>,
+    partners: Vec<SamlPartner>,
+    tiles: Vec<saml::Tile>,
+    saml_signer: SamlSigner,
+    saml_pending: Shelf<saml::Asked>,
 }
 
 /// Somebody signed in at the provider.
@@ -64,8 +70,9 @@ struct Session {
 }
 
 impl Idp {
-    pub(super) fn new(settings: &SandboxSettings, origin: &Url, clock: Arc<dyn Clock>, signer: Signer) -> Self {
-        Self {
+    pub(super) fn new(settings: &SandboxSettings, origin: &Url, clock: Arc<dyn Clock>, signer: Signer) -> Result<Self, SigningUnavailable> {
+        let saml_signer = signer.for_saml(clock.now())?;
+        Ok(Self {
             issuer: origin.as_str().trim_end_matches('/').to_owned(),
             origin: origin.clone(),
             gateway: settings.gateway.clone(),
@@ -79,7 +86,11 @@ impl Idp {
             access: Shelf::new(),
             sessions: Shelf::new(),
             departures: Shelf::new(),
-        }
+            partners: settings.saml_partners.clone(),
+            tiles: saml::Tile::of(&settings.saml_partners),
+            saml_signer,
+            saml_pending: Shelf::new(),
+        })
     }
 
     fn knows_client(&self, id: &str) -> bool {
@@ -155,7 +166,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/userinfo", web::post().to(token::userinfo))
         .route("/logout", web::get().to(logout::by_query))
         .route("/logout", web::post().to(logout::by_form))
-        .route("/logout/confirm", web::post().to(logout::confirm));
+        .route("/logout/confirm", web::post().to(logout::confirm))
+        .configure(saml::routes);
 }
 
 async fn home(idp: web::Data<Idp>) -> HttpResponse {

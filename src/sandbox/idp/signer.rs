@@ -2,10 +2,15 @@
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use chrono::TimeDelta;
 use data_encoding::BASE64;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::SecretString;
 use serde_json::Value;
+
+use crate::clock::Moment;
+use crate::saml::sign::{SamlSigner, self_signed};
 
 /// The key cannot be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +23,7 @@ pub(in crate::sandbox) struct Signer {
     public: Jwk,
     check: DecodingKey,
     kid: String,
+    pem: SecretString,
 }
 
 impl Signer {
@@ -32,7 +38,13 @@ impl Signer {
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
         let check = DecodingKey::from_jwk(&public).map_err(|_| SigningUnavailable)?;
-        Ok(Self { key, public, check, kid })
+        Ok(Self { key, public, check, kid, pem: pem.into() })
+    }
+
+    /// The same key with a certificate, for SAML.
+    pub(super) fn for_saml(&self, now: Moment) -> Result<SamlSigner, SigningUnavailable> {
+        let certificate = self_signed(&self.pem, "Sandbox: nothing here is real", now, TimeDelta::days(365));
+        SamlSigner::from_pem(&self.pem, &certificate.map_err(|_| SigningUnavailable)?).map_err(|_| SigningUnavailable)
     }
 
     pub(super) fn public_keys(&self) -> JwkSet {

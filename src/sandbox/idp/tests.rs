@@ -29,7 +29,9 @@ async fn world() -> World {
         redirect_uris: vec![REDIRECT.into()],
         post_logout_uris: vec![AFTER.into()],
         client_secret: Some("a secret: with %/colon".to_owned().into()),
+        saml_partners: Vec::new(),
         issuers: Vec::new(),
+        saml_providers: Vec::new(),
         roles: Vec::new(),
     };
     let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));

@@ -93,6 +93,15 @@ impl KeyFetcher {
     }
 
     async fn document(&self, url: &str) -> Result<Value, StsError> {
+        serde_json::from_slice(&self.fetch(url).await?).map_err(|_| no_key())
+    }
+
+    /// A document that is text, such as metadata.
+    pub(super) async fn text(&self, url: &str) -> Result<String, StsError> {
+        String::from_utf8(self.fetch(url).await?).map_err(|_| no_key())
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, StsError> {
         let url = Url::parse(url).ok().filter(is_loopback).ok_or_else(no_key)?;
         let unreachable = |error: reqwest::Error| {
             StsError::idp_communication(format!("The identity provider cannot be reached: {}", error.without_url()))
@@ -111,7 +120,7 @@ impl KeyFetcher {
                 return Err(no_key());
             }
         }
-        serde_json::from_slice(&body).map_err(|_| no_key())
+        Ok(body)
     }
 }
 

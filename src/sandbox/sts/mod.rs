@@ -1,4 +1,4 @@
-//! The make-believe STS: `AssumeRoleWithWebIdentity` with AWS's checks, and `GetCallerIdentity` for what it issued.
+//! The make-believe STS: `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` with AWS's checks, and `GetCallerIdentity` for what it issued.
 //!
 //! The query protocol, version 2011-06-15. Not checked: signatures of requests (`SigV4`), which each `GetCallerIdentity` answer says in the
 //! header `x-sandbox-note`; certificates in key sets; what session policies allow. The packed size is an estimate.
@@ -6,11 +6,14 @@
 mod error;
 mod keys;
 mod request;
+mod saml;
 mod session;
 mod tags;
 mod token;
+mod with_saml;
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::{StatusCode, header};
@@ -26,7 +29,9 @@ pub use self::tags::SessionTag;
 use self::error::StsError;
 use self::keys::KeyFetcher;
 use self::request::AssumeInput;
+use self::saml::SamlIdentity;
 use self::token::{UnverifiedToken, WebIdentity};
+use self::with_saml::{AssumedBySaml, SamlProviders};
 use super::http::Params;
 use super::settings::{SandboxRole, SandboxSettings, TrustedIssuer};
 use super::shelf::Shelf;
@@ -44,6 +49,7 @@ pub(super) struct Sts {
     issuers: Vec<TrustedIssuer>,
     pub(super) roles: Vec<SandboxRole>,
     keys: KeyFetcher,
+    saml: SamlProviders,
     clock: Arc<dyn Clock>,
     issued: Shelf<Arc<AssumedRole>>,
     ledger: Mutex<VecDeque<Issued>>,
@@ -58,11 +64,12 @@ struct Assumed {
 }
 
 impl Sts {
-    pub(super) fn new(settings: &SandboxSettings, clock: Arc<dyn Clock>) -> reqwest::Result<Self> {
+    pub(super) fn new(settings: &SandboxSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         Ok(Self {
             issuers: settings.issuers.clone(),
             roles: settings.roles.clone(),
-            keys: KeyFetcher::new()?,
+            keys: KeyFetcher::new().map_err(io::Error::other)?,
+            saml: SamlProviders::new(&settings.saml_providers).map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?,
             clock,
             issued: Shelf::new(),
             ledger: Mutex::default(),
@@ -122,24 +129,23 @@ impl Sts {
         let expires = now + input.duration;
         let session =
             AssumedRole::issue(input.role.clone(), input.session_name, identity.source_identity.clone(), identity.tags.clone(), expires);
-        self.issued.put_as(session.access_key_id.clone(), now, expires + REMEMBERED, Arc::clone(&session));
+        self.note(&session, |session| Issued {
+            issuer: issuer.issuer.clone(),
+            subject: identity.subject.clone(),
+            jti: identity.jti.clone(),
+            ..Issued::of(session, now)
+        });
+        session
+    }
+
+    /// Remembers a session and writes it into the ledger.
+    fn note(&self, session: &Arc<AssumedRole>, line: impl FnOnce(&AssumedRole) -> Issued) {
+        self.issued.put_as(session.access_key_id.clone(), self.clock.now(), session.expires + REMEMBERED, Arc::clone(session));
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if ledger.len() >= LEDGER {
             ledger.pop_front();
         }
-        ledger.push_back(Issued {
-            at: now,
-            role: session.role.clone(),
-            session_name: session.session_name.clone(),
-            source_identity: session.source_identity.clone(),
-            tags: session.tags.clone(),
-            issuer: issuer.issuer.clone(),
-            subject: identity.subject.clone(),
-            jti: identity.jti.clone(),
-            access_key_id: session.access_key_id.clone(),
-            expires,
-        });
-        session
+        ledger.push_back(line(session));
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Arc<AssumedRole>, StsError> {
@@ -190,6 +196,10 @@ async fn answer(sts: &Sts, request: &HttpRequest, params: &Params, request_id: &
             let (subject, audience) = (&identity.subject, &identity.audience);
             Ok(AssumeRoleXml { session: &session, subject, audience, provider: &provider, packed, request_id }.render())
         }
+        ("AssumeRoleWithSAML", "2011-06-15") => {
+            let AssumedBySaml { session, identity, name_qualifier, packed } = sts.assume_with_saml(params).await?;
+            Ok(AssumeRoleSamlXml { session: &session, identity: &identity, name_qualifier: &name_qualifier, packed, request_id }.render())
+        }
         ("GetCallerIdentity", "2011-06-15") => {
             let session = sts.caller(request)?;
             Ok(CallerIdentityXml { session: &session, request_id }.render())
@@ -205,6 +215,16 @@ struct AssumeRoleXml<'a> {
     subject: &'a str,
     audience: &'a str,
     provider: &'a str,
+    packed: Option<usize>,
+    request_id: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/assume_role_saml.xml")]
+struct AssumeRoleSamlXml<'a> {
+    session: &'a AssumedRole,
+    identity: &'a SamlIdentity,
+    name_qualifier: &'a str,
     packed: Option<usize>,
     request_id: &'a str,
 }

@@ -1,11 +1,11 @@
-//! The parameters of `AssumeRoleWithWebIdentity`, with the patterns and limits of the STS service model.
+//! The parameters of `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML`, with the patterns and limits of the STS service model.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::error::StsError;
-use crate::arn::{RoleArn, is_name_byte};
+use crate::arn::{RoleArn, SamlProviderArn, is_name_byte};
 use crate::sandbox::http::Params;
 
 /// Policies in plain text: this many characters together (STS API reference).
@@ -34,6 +34,27 @@ impl<'a> AssumeInput<'a> {
             return Err(StsError::validation("ProviderId is for OAuth 2.0 access tokens; it must not come with an OpenID Connect token."));
         }
         Ok(Self { policy_size: policies(params, &role)?, role, session_name, unverified_token, duration: duration(params)? })
+    }
+}
+
+/// A call with a SAML response, whose every parameter has its form; nothing is known yet about the response.
+pub(super) struct SamlInput<'a> {
+    pub(super) role: RoleArn,
+    pub(super) provider: SamlProviderArn,
+    pub(super) unverified_assertion: &'a str,
+    pub(super) duration: Duration,
+    /// Characters of the session policy and of the managed policies' ARNs.
+    pub(super) policy_size: usize,
+}
+
+impl<'a> SamlInput<'a> {
+    pub(super) fn read(params: &'a Params) -> Result<Self, StsError> {
+        let role = sized(params, "RoleArn", 20..=2048)?;
+        let role: RoleArn = role.parse().map_err(|error| StsError::validation(format!("{role} is invalid: {error}")))?;
+        let provider = sized(params, "PrincipalArn", 20..=2048)?;
+        let provider = provider.parse().map_err(|error| StsError::validation(format!("{provider} is invalid: {error}")))?;
+        let unverified_assertion = sized(params, "SAMLAssertion", 4..=100_000)?;
+        Ok(Self { policy_size: policies(params, &role)?, role, provider, unverified_assertion, duration: duration(params)? })
     }
 }
 

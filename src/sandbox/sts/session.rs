@@ -25,16 +25,34 @@ pub struct Issued {
     pub source_identity: Option<String>,
     /// The session tags, ordered by key.
     pub tags: Vec<SessionTag>,
-    /// The token's issuer.
+    /// The token's or the assertion's issuer.
     pub issuer: String,
-    /// The token's subject.
+    /// The token's or the assertion's subject.
     pub subject: String,
-    /// The token's `jti`, if it had one.
+    /// The token's `jti`, if it had one, or the assertion's ID.
     pub jti: Option<String>,
     /// The access key id.
     pub access_key_id: String,
     /// When the credentials expire.
     pub expires: Moment,
+}
+
+impl Issued {
+    /// A line about a session, with nothing yet of what proved it.
+    pub(super) fn of(session: &AssumedRole, at: Moment) -> Self {
+        Self {
+            at,
+            role: session.role.clone(),
+            session_name: session.session_name.clone(),
+            source_identity: session.source_identity.clone(),
+            tags: session.tags.clone(),
+            issuer: String::new(),
+            subject: String::new(),
+            jti: None,
+            access_key_id: session.access_key_id.clone(),
+            expires: session.expires,
+        }
+    }
 }
 
 /// An assumed role, with the credentials for it. They look like AWS's own and are good for nothing outside the sandbox.

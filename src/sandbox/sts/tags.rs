@@ -54,7 +54,8 @@ fn keys(claim: Option<&Value>) -> Result<Vec<String>, StsError> {
     list.ok_or_else(|| bad("transitive_tag_keys is not a list of strings"))
 }
 
-fn check(tags: Vec<(String, String)>, transitive: &[String]) -> Result<Vec<SessionTag>, StsError> {
+/// The tags, ordered by key, if all keep to the limits.
+pub(super) fn check(tags: Vec<(String, String)>, transitive: &[String]) -> Result<Vec<SessionTag>, StsError> {
     if tags.len() > 50 {
         return Err(bad("there are more than 50"));
     }

@@ -53,6 +53,10 @@ pub struct Role<'a> {
     pub name: Text<'a>,
     /// Its ARN, which the forms post as `role`.
     pub arn: Text<'a>,
+    /// Whether it may be taken into the console.
+    pub console: bool,
+    /// Whether its credentials may be taken.
+    pub credentials: bool,
     /// The longest session that the rules allow.
     pub longest: Duration,
     /// Why it cannot be taken although it is granted, as a sentence.
@@ -78,12 +82,20 @@ pub struct Offer {
     pub usual: bool,
 }
 
-impl fmt::Display for Offer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Offer {
+    /// The length as people say it.
+    #[must_use]
+    pub fn label(self) -> Text<'static> {
         match (self.seconds / 3600, self.seconds % 3600 / 60) {
-            (0, minutes) => write!(f, "{minutes} min"),
-            (hours, 0) => write!(f, "{hours} h"),
-            (hours, minutes) => write!(f, "{hours} h {minutes} min"),
+            (1, 0) => "1 h".into(),
+            (2, 0) => "2 h".into(),
+            (4, 0) => "4 h".into(),
+            (8, 0) => "8 h".into(),
+            (12, 0) => "12 h".into(),
+            (0, 15) => "15 min".into(),
+            (0, minutes) => format!("{minutes} min").into(),
+            (hours, 0) => format!("{hours} h").into(),
+            (hours, minutes) => format!("{hours} h {minutes} min").into(),
         }
     }
 }

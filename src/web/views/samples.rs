@@ -31,7 +31,14 @@ fn hostile_shell() -> Shell<'static> {
 }
 
 fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
-    Role { name: name.to_owned().into(), arn: format!("arn:aws:iam::{account}:role/{name}").into(), longest: HOUR * hours, obstacle: None }
+    Role {
+        name: name.to_owned().into(),
+        arn: format!("arn:aws:iam::{account}:role/{name}").into(),
+        console: true,
+        credentials: true,
+        longest: HOUR * hours,
+        obstacle: None,
+    }
 }
 
 fn account(id: &'static str, name: &'static str, env: Option<&'static str>, roles: &[(&str, u32)]) -> Account<'static> {
@@ -41,7 +48,7 @@ fn account(id: &'static str, name: &'static str, env: Option<&'static str>, role
 }
 
 fn hostile_account() -> Account<'static> {
-    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), longest: HOUR, obstacle: None };
+    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), console: true, credentials: true, longest: HOUR, obstacle: None };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
     Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked] }
@@ -286,6 +293,40 @@ impl Credentials<'static> {
             formats: vec![Format { key: "bash", label: HOSTILE.into(), hint: HOSTILE.into(), file: HOSTILE.into(), text: HOSTILE.into() }],
             values: vec![Value { label: HOSTILE.into(), text: HOSTILE.into() }],
         }
+    }
+}
+
+impl ConsolePost<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let page = |region: Option<&'static str>, next: Option<&'static str>| Self {
+            shell: shell(true),
+            account: "Production".into(),
+            role: "PlatformAdmin".into(),
+            role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
+            duration: 3600,
+            destination: Some("https://console.aws.amazon.com/s3".into()),
+            endpoint: "https://eu-central-1.signin.aws.amazon.com/saml".into(),
+            region: region.map(Into::into),
+            response: "PHNhbWxwOlJlc3BvbnNlPlNBTVBMRQ==".into(),
+            relay_state: "https://console.aws.amazon.com/s3".into(),
+            next_attempt: 1,
+            next_region: next.map(Into::into),
+        };
+        let hostile = Self {
+            shell: hostile_shell(),
+            account: HOSTILE.into(),
+            role: HOSTILE.into(),
+            role_arn: HOSTILE.into(),
+            destination: Some(HOSTILE.into()),
+            endpoint: HOSTILE.into(),
+            region: Some(HOSTILE.into()),
+            response: HOSTILE.into(),
+            relay_state: HOSTILE.into(),
+            next_region: Some(HOSTILE.into()),
+            ..page(None, None)
+        };
+        let regional = page(Some("eu-central-1"), Some("eu-west-1"));
+        vec![("console-post", page(None, None)), ("console-post-regional", regional), ("console-post-hostile", hostile)]
     }
 }
 

@@ -1,0 +1,103 @@
+//! What a condition sees of one person and one moment. Made when the first condition asks: most decisions have none.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cel::{Context, ExecutionError, Program, Value, to_value};
+use chrono::FixedOffset;
+
+use super::shared;
+use crate::access::{self, Account, Person, Purpose};
+use crate::arn::RoleArn;
+use crate::clock::Moment;
+
+/// A person in a context, ready to be asked about.
+pub(in crate::access) struct Facts<'a> {
+    who: &'a Person<'a>,
+    context: &'a access::Context,
+    base: OnceCell<Context<'static, 'static>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(in crate::access) const fn of(who: &'a Person<'a>, context: &'a access::Context) -> Self {
+        Self { who, context, base: OnceCell::new() }
+    }
+
+    pub(super) fn evaluate(
+        &self,
+        program: &Program,
+        purpose: Purpose,
+        role: Option<(&RoleArn, &Account)>,
+    ) -> Result<Value, ExecutionError> {
+        let base = self.base.get_or_init(|| self.base());
+        let mut scope = base.new_inner_scope();
+        scope.add_variable_from_value("request", self.request(purpose));
+        if let Some((role, account)) = role {
+            scope.add_variable_from_value("role", map([("name", text(role.path_and_name())), ("arn", text(role.as_str()))]));
+            scope.add_variable_from_value("account", self::account(account));
+        }
+        program.execute(&scope)
+    }
+
+    fn base(&self) -> Context<'static, 'static> {
+        let mut base = Context::with_env(shared());
+        let who = self.who;
+        base.add_variable_from_value("claims", to_value(who.claims).unwrap_or(Value::Null));
+        base.add_variable_from_value("groups", texts(who.groups));
+        base.add_variable_from_value("provider", text(who.provider.as_str()));
+        base.add_variable_from_value("username", text(who.username));
+        base.add_variable_from_value("auth", self.auth());
+        base.add_variable_from_value("now", time(self.context.now));
+        base
+    }
+
+    /// What the provider did not tell is not there: a condition that needs it cannot hold.
+    fn auth(&self) -> Value {
+        let auth = self.who.authentication;
+        let mut fields = vec![("mfa", Value::Bool(auth.mfa)), ("amr", texts(&auth.amr))];
+        if let Some(since) = auth.time {
+            fields.push(("time", time(since)));
+            fields.push(("age", Value::Duration(self.context.now - since)));
+        }
+        if let Some(acr) = &auth.acr {
+            fields.push(("acr", text(acr)));
+        }
+        map(fields)
+    }
+
+    fn request(&self, purpose: Purpose) -> Value {
+        let purpose = match purpose {
+            Purpose::Console => "console",
+            Purpose::Credentials => "credentials",
+        };
+        let ip = self.context.ip.map(|ip| ("ip", text(&ip.to_canonical().to_string())));
+        map(ip.into_iter().chain([("purpose", text(purpose))]))
+    }
+}
+
+fn account(account: &Account) -> Value {
+    let tags: HashMap<String, Value> = account.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+    map([
+        ("id", text(account.id.as_str())),
+        ("name", text(&account.name)),
+        ("partition", text(&account.partition.to_string())),
+        ("tags", tags.into()),
+    ])
+}
+
+fn map<'k>(fields: impl IntoIterator<Item = (&'k str, Value)>) -> Value {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<HashMap<String, Value>>().into()
+}
+
+fn text(text: &str) -> Value {
+    Value::String(Arc::new(text.to_owned()))
+}
+
+fn texts(texts: &[String]) -> Value {
+    Value::List(Arc::new(texts.iter().map(|item| text(item)).collect()))
+}
+
+fn time(moment: Moment) -> Value {
+    Value::Timestamp(moment.with_timezone(&FixedOffset::east_opt(0).unwrap_or_else(|| unreachable!("UTC is an offset"))))
+}

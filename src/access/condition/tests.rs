@@ -1,0 +1,122 @@
+use chrono::DateTime;
+
+use super::*;
+use crate::access::{Context, Person};
+use crate::identity::Identity;
+
+/// What is wrong with a condition.
+#[track_caller]
+fn refused(text: &str, column: usize, words: &str) {
+    let refused = Condition::parse(text).expect_err(text);
+    assert!(refused.message.contains(words), "{text}: no `{words}` in `{}`", refused.message);
+    assert_eq!(refused.column, column, "{text}: {}", refused.message);
+}
+
+#[test]
+fn a_word_that_does_not_exist_is_found_before_anybody_signs_in() {
+    refused("auht.mfa", 1, "there is no word `auht`: did you mean `auth`?");
+    refused("auth.mfe", 5, "did you mean `mfa`?");
+    refused("auth.mfa && user == 'x'", 13, "there is no word `user`");
+    refused("groups.exists(g, h == 'x')", 18, "there is no word `h`");
+    refused("provider.isOkta()", 16, "there is no function `isOkta`");
+    refused("auth.mfa &&", 12, "it is not CEL");
+}
+
+#[test]
+fn a_comparison_of_unlike_things_is_found_too() {
+    refused("auth.mfa == 'yes'", 10, "stands between a truth value and a text");
+    refused("provider", 1, "a condition is true or false, and this is a text");
+    refused("auth.age < 3600", 10, "stands between a span of time and a number");
+    refused("'admins' in provider", 10, "stands between a text and a text");
+    refused("size(auth)", 5, "does not take a group of words");
+    refused("!provider", 1, "does not take a text");
+    refused("now > auth.age", 5, "stands between a moment and a span of time");
+    refused("groups.exists(g, g == 7)", 20, "stands between a text and a number");
+    refused("provider.name == 'x'", 9, "a text has no parts");
+    refused("{'a': 1}['a'] == 1", 1, "maps and structures");
+}
+
+#[test]
+fn constants_are_checked_where_they_stand() {
+    refused("request.ip.within('10.0.0.0/33')", 18, "takes a network");
+    refused("request.ip.within(provider)", 18, "takes a network");
+    refused("auth.age < duration('8 hours')", 20, "is no span of time");
+    refused("now < timestamp('tomorrow')", 16, "is no moment");
+    refused("now.getHours('Europe/Berlni') < 18", 13, "takes a time zone");
+    refused("username.matches('(')", 17, "has a pattern that cannot be read");
+    refused("username.matches(claims.pattern)", 17, "takes a pattern in quotation marks");
+}
+
+#[test]
+fn nothing_that_could_take_long_is_taken() {
+    refused(&format!("provider == '{}'", "x".repeat(1100)), 1, "longer than 1024 bytes");
+    let many = vec!["true"; 150].join("||");
+    assert!(Condition::parse(&many).is_err_and(|refused| refused.message.contains("more than 256 parts")));
+    let nested = Condition::parse("groups.exists(g, groups.exists(h, g == h))").unwrap_err();
+    assert!(nested.message.contains("one loop may not stand in another"), "{}", nested.message);
+    refused("username.matches('(a{1,200}){1,200}')", 17, "too large");
+}
+
+fn asked(text: &str, ip: Option<&str>, change: impl FnOnce(&mut Identity)) -> Result<bool, String> {
+    let now = DateTime::parse_from_rfc3339("2026-07-15T16:30:00Z").unwrap().to_utc();
+    let mut who = Identity::for_tests("u1", &["admins", "developers"]);
+    who.authentication.time = Some(now - chrono::TimeDelta::minutes(30));
+    change(&mut who);
+    let (person, context) = (Person::from(&who), Context { now, ip: ip.map(|ip| ip.parse().unwrap()) });
+    let facts = Facts::of(&person, &context);
+    let role: RoleArn = "arn:aws:iam::111122223333:role/Admin".parse().unwrap();
+    let account = Account {
+        id: role.account(),
+        name: "Production".into(),
+        partition: role.partition(),
+        tags: vec![("env".into(), "prod".into())],
+        saml_provider: None,
+        saml_acs_id: None,
+    };
+    let condition = Condition::parse(text).unwrap_or_else(|refused| panic!("{text}: {}", refused.message));
+    condition.holds(&facts, Purpose::Console, Some((&role, &account))).map_err(|failed| failed.to_string())
+}
+
+#[test]
+fn every_word_of_the_vocabulary_means_what_the_documentation_says() {
+    for text in [
+        "claims.cost_center == '4711'",
+        "claims['cost_center'].startsWith('47')",
+        "'a' in claims.list && size(claims.list) == 2",
+        "has(claims.cost_center) && !has(claims.nothing)",
+        "'admins' in groups && groups.size() == 2",
+        "groups.exists(g, g.endsWith('ers')) && groups.all(g, g.matches('^[a-z]+$'))",
+        "provider == 'okta' && username.contains('@')",
+        "!auth.mfa && size(auth.amr) == 0 && !has(auth.acr)",
+        "auth.age <= duration('30m') && auth.time + duration('1h') > now",
+        "request.ip.within('10.0.0.0/8') && !request.ip.within('10.2.0.0/16') && request.purpose == 'console'",
+        "now.getDayOfWeek('Europe/Berlin') == 3 && now.getHours('Europe/Berlin') == 18 && now.getHours() == 16",
+        "now < timestamp('2027-01-01T00:00:00Z')",
+        "role.name == 'Admin' && role.arn.startsWith('arn:aws:iam::')",
+        "account.id == '111122223333' && account.name == 'Production' && account.tags.env == 'prod' && account.partition == 'aws'",
+        "('x' in groups ? false : true) && groups.filter(g, g != 'admins') == ['developers']",
+    ] {
+        assert_eq!(asked(text, Some("10.1.2.3"), |_| {}), Ok(true), "{text}");
+    }
+    assert_eq!(asked("auth.mfa", None, |who| who.authentication.mfa = true), Ok(true));
+    assert_eq!(asked("request.ip.within('10.0.0.0/8')", Some("::ffff:10.1.2.3"), |_| {}), Ok(true), "an IPv4 address in IPv6 clothes");
+    assert_eq!(asked("request.ip.within('2001:db8::/32')", Some("2001:db8::1"), |_| {}), Ok(true));
+}
+
+#[test]
+fn what_is_not_there_fails_and_says_so_without_a_value() {
+    let why = |text: &str| asked(text, None, |_| {}).unwrap_err();
+    assert_eq!(why("claims.nothing == 'x'"), "there is no `nothing`");
+    assert_eq!(why("request.ip.within('10.0.0.0/8')"), "there is no `ip`");
+    assert_eq!(asked("auth.age < duration('1h')", None, |who| who.authentication.time = None).unwrap_err(), "there is no `age`");
+    let told = why("claims.email < 7");
+    assert!(!told.contains("ana"), "{told}");
+    assert!(why("claims.cost_center + 1 > 0").len() < 120);
+    assert_eq!(why("claims.list"), "it is neither true nor false");
+}
+
+#[test]
+fn a_loop_over_thousands_ends_soon() {
+    let many: Vec<String> = (0..5000).map(|n| format!("group-{n}")).collect();
+    assert_eq!(asked("groups.exists(g, g == 'group-4999')", None, |who| who.groups = many), Ok(true));
+}

@@ -1,0 +1,240 @@
+//! Why somebody has a role, or what is missing.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::accounts::{AccountSelector, roles_named};
+use super::compile::Policy;
+use super::condition::Facts;
+use super::decide::{Match, Scope};
+use super::rule::{Body, Roles, Rule};
+use super::{Context, Entitlement, Person, Purposes};
+use crate::arn::RoleArn;
+use crate::clock::Moment;
+
+/// What the rules say of one person and one role.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The role.
+    pub role: RoleArn,
+    /// What is granted, if the role is.
+    pub granted: Option<Grant>,
+    /// Deny rules that match the person and take the role.
+    pub denied_by: Vec<String>,
+    /// Rules that give the role and do not match, each with all that is missing; the nearest first.
+    pub missed: Vec<Miss>,
+}
+
+/// A role that is granted, as explanations show it.
+#[derive(Debug, Serialize)]
+pub struct Grant {
+    /// The role.
+    pub role: RoleArn,
+    /// The account's name.
+    pub account: String,
+    /// The longest session, in seconds.
+    pub max_session: u64,
+    /// The rules that grant it, with the groups that matched.
+    pub evidence: Vec<super::Evidence>,
+    /// Why it cannot be taken although it is granted.
+    pub obstacle: Option<String>,
+}
+
+impl From<&Entitlement> for Grant {
+    fn from(entitlement: &Entitlement) -> Self {
+        Self {
+            role: entitlement.role.clone(),
+            account: entitlement.account.name.clone(),
+            max_session: entitlement.max_session.as_secs(),
+            evidence: entitlement.evidence.clone(),
+            obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// A rule that would give the role and does not match.
+#[derive(Debug, Serialize)]
+pub struct Miss {
+    /// The rule.
+    pub rule: String,
+    /// All that is missing.
+    pub missing: Vec<Missing>,
+}
+
+/// Something that keeps a rule from matching.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The rule is about other providers' people.
+    Provider {
+        /// Whose people it is about.
+        wanted: Vec<String>,
+    },
+    /// The person has none of these groups.
+    AnyGroup {
+        /// The groups; one would do.
+        of: Vec<String>,
+    },
+    /// No group of the person's matches this pattern with what the role needs.
+    GroupPattern {
+        /// The pattern.
+        pattern: String,
+        /// The group that would match, where that can be told.
+        example: Option<String>,
+    },
+    /// The condition does not hold.
+    Condition {
+        /// The condition.
+        text: String,
+        /// Why it could not even be evaluated, if that is so.
+        failed: Option<String>,
+    },
+    /// The rule has run out.
+    Time {
+        /// When.
+        until: Moment,
+    },
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider { wanted } => write!(f, "a sign-in with {}", wanted.join(" or ")),
+            Self::AnyGroup { of } => write!(f, "one of the groups {}", of.join(", ")),
+            Self::GroupPattern { pattern, example: None } => write!(f, "a group that matches {pattern} and names this role"),
+            Self::Condition { text, failed: None } => write!(f, "the condition does not hold: {text}"),
+            Self::Condition { text, failed: Some(why) } => write!(f, "the condition cannot be evaluated ({why}): {text}"),
+            Self::Time { until } => write!(f, "the rule ran out on {}", until.format("%Y-%m-%d %H:%M UTC")),
+            Self::GroupPattern { pattern, example: Some(example) } => write!(f, "a group such as {example} (pattern {pattern})"),
+        }
+    }
+}
+
+impl Policy {
+    /// Why a person has a role, or what is missing.
+    #[must_use]
+    pub fn explain(&self, who: &Person<'_>, context: &Context, role: &RoleArn) -> Explanation {
+        let (granted, facts) = (self.granted(who, context), Facts::of(who, context));
+        let account = self.accounts.of_role(role);
+        let place = account.map(|account| (role, account.as_ref()));
+        let matches = self.matches(who);
+        let denied_by = matches
+            .iter()
+            .filter(|matched| self.takes(matched, role) && !matched.rule.purposes(&facts, place).is_ok_and(Purposes::is_empty))
+            .map(|matched| matched.rule.id.to_string());
+        let mut denied_by: Vec<_> = denied_by.collect();
+        denied_by.dedup();
+        let has_group = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
+        let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
+            Ok(purposes) if !purposes.is_empty() => None,
+            other => rule
+                .condition
+                .as_ref()
+                .map(|condition| Missing::Condition { text: condition.text().to_string(), failed: other.err().map(|why| why.to_string()) }),
+        };
+        let over = |rule: &Rule| rule.until.filter(|until| context.now >= *until).map(|until| Missing::Time { until });
+        let all = |rule: &Rule| {
+            let groups = if has_group(rule) { Vec::new() } else { missing(rule, who, role) };
+            groups.into_iter().chain(unmet(rule)).chain(over(rule)).collect::<Vec<_>>()
+        };
+        let mut missed: Vec<_> = self
+            .rules
+            .iter()
+            .filter(|rule| could_give(rule, role))
+            .map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) })
+            .filter(|miss| !miss.missing.is_empty())
+            .collect();
+        missed.sort_by_key(|miss| miss.missing.len());
+        Explanation {
+            granted: granted.iter().find(|entitlement| entitlement.role == *role).map(Grant::from),
+            role: role.clone(),
+            denied_by,
+            missed,
+        }
+    }
+
+    fn takes(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
+        match &matched.rule.body {
+            Body::Deny { accounts, roles } => Scope::of(self, matched, accounts.as_deref(), roles.as_deref()).covers(role),
+            Body::Allow { .. } => false,
+        }
+    }
+
+    fn gives(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
+        let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
+        match roles {
+            Roles::Fixed(fixed) => fixed.iter().any(|(arn, _)| arn == role),
+            Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
+                let named = roles_named(&self.accounts, accounts, &name, captures);
+                named.into_iter().flatten().any(|(arn, _)| arn == *role)
+            }),
+        }
+    }
+
+    /// A role by its ARN, or by account and name: `Production/ReadOnly`. It need not be granted by any rule.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the name.
+    pub fn role_named(&self, text: &str) -> Result<RoleArn, String> {
+        if text.starts_with("arn:") {
+            let role: RoleArn = text.parse().map_err(|error| format!("`{text}` is not a role's ARN: {error}"))?;
+            return self.accounts.of_role(&role).map(|_| role).ok_or_else(|| format!("`{text}` is in no known account"));
+        }
+        let (account, role) = text.split_once('/').ok_or_else(|| format!("`{text}` does not name an account and a role"))?;
+        let account = self.accounts.find(account).ok_or_else(|| format!("there is no account `{account}`"))?;
+        RoleArn::new(account.partition, account.id, role).map_err(|error| format!("`{role}` is not a role's name: {error}"))
+    }
+}
+
+/// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
+fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
+    let Body::Allow { roles, .. } = &rule.body else { return false };
+    match roles {
+        Roles::Fixed(fixed) => fixed.iter().any(|(given, _)| given == arn),
+        Roles::Captured { accounts, roles } => {
+            let in_account = |selector: &AccountSelector| match selector {
+                AccountSelector::These(these) => these.iter().any(|account| account.id == arn.account()),
+                AccountSelector::Captured(_) => true,
+            };
+            let reaches = accounts.is_empty() || accounts.iter().any(in_account);
+            let names = |name: Option<&str>| name.is_none_or(|name| name == arn.path_and_name() || name == arn.as_str());
+            reaches && roles.iter().any(|template| names(template.literal()))
+        }
+    }
+}
+
+fn missing(rule: &Rule, who: &Person<'_>, wanted: &RoleArn) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
+        missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
+    }
+    let has_group = who.groups.iter().any(|group| rule.groups.iter().any(|wanted| **wanted == **group));
+    if !rule.everyone && !has_group {
+        match &rule.pattern {
+            Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, wanted) }),
+            None => missing.push(Missing::AnyGroup { of: rule.groups.iter().map(ToString::to_string).collect() }),
+        }
+    }
+    missing
+}
+
+/// The name of a group that would match, for patterns of the usual kind: plain text around captures of an account and a role.
+fn example(pattern: &str, role: &RoleArn) -> Option<String> {
+    let mut example = String::new();
+    let mut rest = pattern;
+    while let Some((before, capture)) = rest.split_once("(?<") {
+        example.push_str(before);
+        let (name, body) = capture.split_once('>')?;
+        let (_, after) = body.split_once(')')?;
+        match name {
+            "account" => example.push_str(role.account().as_str()),
+            "role" => example.push_str(role.name()),
+            _ => return None,
+        }
+        rest = after;
+    }
+    example.push_str(rest);
+    let matches = regex::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(&example));
+    matches.then_some(example)
+}

@@ -1,0 +1,47 @@
+//! What rules may look at about somebody, whether a provider vouches for them or they are only supposed to exist.
+
+use crate::identity::{Authentication, Claims, Identity, ProviderId, Supposed};
+
+/// Somebody as the rules see them. It proves nothing: what is handed out needs an [`Identity`].
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    pub(super) provider: &'a ProviderId,
+    pub(super) subject: &'a str,
+    pub(super) username: &'a str,
+    pub(super) groups: &'a [String],
+    pub(super) claims: &'a Claims,
+    pub(super) authentication: &'a Authentication,
+}
+
+impl Person<'_> {
+    /// The stable key of the person: provider and subject.
+    pub(super) fn key(&self) -> String {
+        format!("{}+{}", self.provider, self.subject)
+    }
+}
+
+impl<'a> From<&'a Identity> for Person<'a> {
+    fn from(who: &'a Identity) -> Self {
+        Self {
+            provider: who.provider(),
+            subject: who.subject(),
+            username: who.username(),
+            groups: who.groups(),
+            claims: who.claims(),
+            authentication: who.authentication(),
+        }
+    }
+}
+
+impl<'a> From<&'a Supposed> for Person<'a> {
+    fn from(who: &'a Supposed) -> Self {
+        Self {
+            provider: &who.provider,
+            subject: &who.subject,
+            username: &who.username,
+            groups: &who.groups,
+            claims: &who.claims,
+            authentication: &who.authentication,
+        }
+    }
+}

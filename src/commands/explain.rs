@@ -1,0 +1,91 @@
+//! `rolegate explain`: who gets what, and why.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use rolegate::access::{Explanation, Grant, Miss};
+
+use super::{Circumstances, Stopped, claims, load, print, print_json, read};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(long, env = "ROLEGATE_CONFIG")]
+    config: PathBuf,
+    /// A JSON object with the person's claims; `-` reads standard input
+    #[arg(long)]
+    claims: PathBuf,
+    /// The role to explain: an ARN or ACCOUNT/ROLE. Without it, every role that is granted
+    #[arg(long)]
+    role: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    circumstances: Circumstances,
+}
+
+/// Exit code 1 when a role was named and is not granted.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
+    let (config, policy) = load(&arguments.config)?;
+    let claims = claims(&read(&arguments.claims)?, &arguments.claims.display().to_string())?;
+    let person = arguments.circumstances.person(&config, claims)?;
+    let context = arguments.circumstances.context();
+    let Some(role) = &arguments.role else {
+        let granted = policy.granted(&(&person).into(), &context);
+        let grants: Vec<Grant> = granted.iter().map(Grant::from).collect();
+        if arguments.json {
+            return print_json(&grants);
+        }
+        let lines = grants.iter().map(granted_line).collect::<Vec<_>>().join("\n");
+        let groups = person.groups().len();
+        return print(&format!("{}, with {groups} group(s), has {} role(s)\n{lines}", person.username(), grants.len()));
+    };
+    let role = policy.role_named(role).map_err(Stopped::Unusable)?;
+    let explanation = policy.explain(&(&person).into(), &context, &role);
+    if arguments.json {
+        print_json(&explanation)?;
+    } else {
+        print(&in_words(&explanation))?;
+    }
+    if explanation.granted.is_some() { Ok(()) } else { Err(Stopped::No(String::new())) }
+}
+
+fn granted_line(grant: &Grant) -> String {
+    let why: Vec<_> = grant
+        .evidence
+        .iter()
+        .map(|evidence| match &evidence.group {
+            Some(group) => format!("{} (group {group})", evidence.rule),
+            None => format!("{} (everyone)", evidence.rule),
+        })
+        .collect();
+    let obstacle = grant.obstacle.as_ref().map(|why| format!("\n    but cannot be taken: {why}")).unwrap_or_default();
+    format!("  {} in {}\n    by {}{obstacle}", grant.role, grant.account, why.join(", "))
+}
+
+fn in_words(explanation: &Explanation) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{words}");
+    };
+    match &explanation.granted {
+        Some(grant) => line(format!("granted\n{}", granted_line(grant))),
+        None => line(format!("not granted: {}", explanation.role)),
+    }
+    for rule in &explanation.denied_by {
+        line(format!("  the rule {rule} denies it, and a deny always wins"));
+    }
+    if explanation.granted.is_none() {
+        for Miss { rule, missing } in &explanation.missed {
+            let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            line(format!("  the rule {rule} would grant it; missing: {}", missing.join("; and ")));
+        }
+        if explanation.missed.is_empty() && explanation.denied_by.is_empty() {
+            line("  no rule grants it to anybody".to_owned());
+        }
+    }
+    text
+}

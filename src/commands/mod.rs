@@ -1,0 +1,104 @@
+//! The commands that try rules: `test`, `explain`, `diff`. They read files and print; the rules decide.
+
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod test;
+
+use std::io::{IsTerminal, Read, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rolegate::access::{Context, Policy};
+use rolegate::clock::{Clock, Moment, SystemClock};
+use rolegate::config::{self, Config};
+use rolegate::identity::{ProviderId, Reading, Supposed};
+use rolegate::startup;
+use serde_json::{Map, Value};
+
+/// Why a command did not do its work.
+pub(crate) enum Stopped {
+    /// The configuration has findings, or what was asked for is not there: exit code 2.
+    Unusable(String),
+    /// The answer is no: exit code 1.
+    No(String),
+}
+
+/// The circumstances that rules may look at.
+#[derive(Args)]
+pub(crate) struct Circumstances {
+    /// The provider that the person signs in with (the first one of the file)
+    #[arg(long)]
+    provider: Option<String>,
+    /// Whether a second factor was used (what the claims say)
+    #[arg(long)]
+    mfa: Option<bool>,
+    /// The address that the request comes from
+    #[arg(long)]
+    ip: Option<IpAddr>,
+    /// When, as 2026-01-14T12:00:00Z (now)
+    #[arg(long)]
+    at: Option<Moment>,
+}
+
+impl Circumstances {
+    pub(crate) fn context(&self) -> Context {
+        Context { now: self.at.unwrap_or_else(|| SystemClock.now()), ip: self.ip }
+    }
+
+    pub(crate) fn person(&self, config: &Config, claims: Map<String, Value>) -> Result<Supposed, Stopped> {
+        let (id, reading) = provider(config, self.provider.as_deref())?;
+        let person = Supposed::new(id, &reading, claims);
+        let person = person.map_err(|rejected| Stopped::Unusable(format!("the sign-in itself would be refused: {rejected}")))?;
+        Ok(match self.mfa {
+            Some(mfa) => person.with_mfa(mfa),
+            None => person,
+        })
+    }
+}
+
+/// The provider of an id, or the first one, and where it has a person's groups and name.
+pub(crate) fn provider(config: &Config, id: Option<&str>) -> Result<(ProviderId, Reading), Stopped> {
+    let known = startup::readings(config);
+    let names = known.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
+    let found = known.into_iter().find(|(known, _)| id.is_none_or(|id| known.as_str() == id));
+    found.ok_or_else(|| Stopped::Unusable(format!("there is no provider `{}`: use {names}", id.unwrap_or_default())))
+}
+
+/// A configuration that has passed all checks, and its policy.
+pub(crate) fn load(path: &Path) -> Result<(Config, Policy), Stopped> {
+    let config = config::load_with(path, startup::problems).map_err(|findings| Stopped::Unusable(findings.to_string()))?;
+    let policy = startup::policy(&config).map_err(|problems| Stopped::Unusable(config.locate(problems).to_string()))?;
+    Ok((config, policy))
+}
+
+/// What stands in a file, or comes by standard input where the name is `-`.
+pub(crate) fn read(path: &PathBuf) -> Result<String, Stopped> {
+    let mut text = String::new();
+    let read =
+        if path.as_os_str() == "-" { std::io::stdin().read_to_string(&mut text).map(|_| text) } else { std::fs::read_to_string(path) };
+    read.map_err(|error| Stopped::Unusable(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// One JSON object of claims.
+pub(crate) fn claims(text: &str, from: &str) -> Result<Map<String, Value>, Stopped> {
+    serde_json::from_str(text).map_err(|error| Stopped::Unusable(format!("{from}: not a JSON object of claims: {error}")))
+}
+
+/// Writes a result. Who reads no further, as `head` does, has what it wanted.
+pub(crate) fn print(text: &str) -> Result<(), Stopped> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stopped::No(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Stopped> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Stopped::No(error.to_string()))?;
+    print(&text)
+}
+
+/// Whether somebody watches who wants to see progress.
+pub(crate) fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}

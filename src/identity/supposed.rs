@@ -1,0 +1,101 @@
+//! Somebody who is only supposed to exist, to try rules with.
+
+use serde_json::{Map, Value};
+
+use super::oidc::groups_of;
+use super::words::presentable;
+use super::{Authentication, Claims, ProviderId, ProviderSettings, Rejected, SamlProviderSettings};
+use crate::clock::Moment;
+
+/// Where a provider's settings say that a person's groups, name and second factor stand.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    groups: String,
+    username: Option<String>,
+    methods: Vec<String>,
+    classes: Vec<String>,
+}
+
+impl Reading {
+    /// The claim or attribute that lists the groups.
+    #[must_use]
+    pub fn groups(&self) -> &str {
+        &self.groups
+    }
+}
+
+impl From<&ProviderSettings> for Reading {
+    fn from(settings: &ProviderSettings) -> Self {
+        Self {
+            groups: settings.groups_claim.clone(),
+            username: Some(settings.username_claim.clone()),
+            methods: settings.mfa.amr.clone(),
+            classes: settings.mfa.acr.clone(),
+        }
+    }
+}
+
+impl From<&SamlProviderSettings> for Reading {
+    fn from(settings: &SamlProviderSettings) -> Self {
+        Self {
+            groups: settings.groups_attribute.clone(),
+            username: settings.username_attribute.clone(),
+            methods: settings.mfa.clone(),
+            classes: settings.mfa.clone(),
+        }
+    }
+}
+
+/// A person whom no signature vouches for: rules can be tried with them, and nothing can be handed to them. Never becomes an
+/// [`Identity`](super::Identity).
+#[derive(Debug, Clone)]
+pub struct Supposed {
+    pub(crate) provider: ProviderId,
+    pub(crate) subject: String,
+    pub(crate) username: String,
+    pub(crate) groups: Vec<String>,
+    pub(crate) claims: Claims,
+    pub(crate) authentication: Authentication,
+}
+
+impl Supposed {
+    /// Reads claims as a sign-in at the provider would: subject, name, groups and second factor by the provider's settings. Without `sub`
+    /// the subject is `somebody`.
+    ///
+    /// # Errors
+    /// [`Rejected`] where the sign-in itself would be refused: too many groups, groups of a wrong type.
+    pub fn new(provider: ProviderId, reading: &Reading, claims: Map<String, Value>) -> Result<Self, Rejected> {
+        let claims = Claims::new(claims);
+        let groups = groups_of(&reading.groups, &claims)?;
+        let subject = claims.text("sub").unwrap_or("somebody").to_owned();
+        let username = reading.username.as_deref().and_then(|name| claims.text(name)).filter(|name| presentable(name));
+        let username = username.unwrap_or(&subject).to_owned();
+        let acr = claims.text("acr").map(str::to_owned);
+        let amr = claims.strings("amr").unwrap_or_default();
+        let strong = |list: &[String], value: &String| list.contains(value);
+        let mfa =
+            amr.iter().any(|method| strong(&reading.methods, method)) || acr.as_ref().is_some_and(|acr| strong(&reading.classes, acr));
+        let time = claims.find("auth_time").and_then(Value::as_i64).and_then(|time| Moment::from_timestamp(time, 0));
+        let authentication = Authentication { time, mfa, acr, amr, sid: None };
+        Ok(Self { provider, subject, username, groups, claims, authentication })
+    }
+
+    /// The same person with a second factor, or without one.
+    #[must_use]
+    pub const fn with_mfa(mut self, mfa: bool) -> Self {
+        self.authentication.mfa = mfa;
+        self
+    }
+
+    /// The name that people recognise.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The groups.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        &self.groups
+    }
+}

@@ -1,0 +1,166 @@
+//! `rolegate test`, `explain` and `diff`, as an administrator types them.
+
+#![expect(clippy::unwrap_used, reason = "the helpers stand outside of test functions")]
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const DEMO: &str = include_str!("../demo/rolegate.toml");
+
+fn rolegate(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_rolegate"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("ROLEGATE_CONFIG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that refuses its configuration reads nothing.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    process.wait_with_output().unwrap()
+}
+
+fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The demonstration's file with something else in it.
+fn changed(from: &str, to: &str) -> String {
+    assert!(DEMO.contains(from), "the demonstration's file has `{from}`");
+    DEMO.replace(from, to)
+}
+
+#[test]
+fn the_tests_of_a_file_pass_or_say_what_differs_and_by_which_rule() {
+    let broken = changed("effect = \"deny\"\ngroups = [\"contractors\"]", "effect = \"deny\"\ngroups = [\"contractor\"]");
+    let folder = folder_with(&[("good.toml", DEMO), ("broken.toml", &broken)]);
+    let good = rolegate(folder.path(), &["test", "--config", "good.toml"], "");
+    assert!(good.status.success(), "{good:?}");
+    assert!(text(&good.stdout).contains("2 test(s) of the rules passed"));
+    for command in ["test", "check"] {
+        let told = rolegate(folder.path(), &[command, "--config", "broken.toml"], "");
+        assert_eq!(told.status.code(), Some(2));
+        let told = text(&told.stderr).to_owned();
+        let line = broken.lines().position(|line| line.starts_with("expect = [\"Staging")).unwrap() + 1;
+        assert!(told.contains(&format!("broken.toml:{line}: error: the test `contractors stay out")), "{told}");
+        assert!(told.contains("arn:aws:iam::111122223333:role/Developer (by naming-convention)"), "{told}");
+    }
+}
+
+#[test]
+fn a_gateway_does_not_start_on_rules_that_fail_their_tests() {
+    let broken = changed("excludes = [\"Production/Auditor\"]", "excludes = [\"Production/ReadOnly\"]");
+    let folder = folder_with(&[("broken.toml", &broken)]);
+    let refused = rolegate(folder.path(), &["serve", "--config", "broken.toml"], "");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("role/ReadOnly is granted, by platform-admins"), "{refused:?}");
+}
+
+#[test]
+fn tests_that_cannot_fail_or_name_nothing_are_findings() {
+    let cases = [
+        ("groups = [\"a\"]", "the test expects nothing"),
+        ("groups = [\"a\"]\nexpect = [\"Producton/Dev\"]", "there is no account `Producton`"),
+        ("groups = [\"a\"]\nexcludes = [\"arn:aws:iam::999999999999:role/X\"]", "is in no known account"),
+        ("provider = \"nobody\"\nexpect = []", "there is no such provider"),
+        ("claims = { groups = 7 }\nexpect = []", "the sign-in itself would be refused"),
+        ("claims = { groups = [\"a\"] }\ngroups = [\"b\"]\nexpect = []", "the groups are given twice"),
+    ];
+    for (test, words) in cases {
+        let folder = folder_with(&[("c.toml", &format!("{DEMO}\n[[test]]\n{test}\n"))]);
+        let told = rolegate(folder.path(), &["check", "--config", "c.toml"], "");
+        assert_eq!(told.status.code(), Some(2), "{test}");
+        assert!(text(&told.stderr).contains(words), "{words} in {told:?}");
+    }
+}
+
+const CORY: &str = r#"{ "sub": "cory", "groups": ["contractors", "developers", "aws-777788889999-Auditor"] }"#;
+
+fn explain(claims: &str, more: &[&str]) -> Output {
+    let folder = folder_with(&[("c.toml", DEMO)]);
+    rolegate(folder.path(), &[&["explain", "--config", "c.toml", "--claims", "-"], more].concat(), claims)
+}
+
+#[test]
+fn explain_lists_what_is_granted_by_which_rule_and_group() {
+    let told = explain(CORY, &[]);
+    assert!(told.status.success(), "{told:?}");
+    let told = text(&told.stdout).to_owned();
+    assert!(told.contains("cory, with 3 group(s), has 3 role(s)"), "{told}");
+    assert!(told.contains("arn:aws:iam::777788889999:role/Auditor in Sandbox"), "{told}");
+    assert!(told.contains("by naming-convention (group aws-777788889999-Auditor)"), "{told}");
+    let told = explain(CORY, &["--json"]);
+    let grants: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(grants.as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn explain_says_which_deny_takes_a_role_and_what_is_missing_for_one() {
+    let denied = explain(CORY, &["--role", "Production/ReadOnly"]);
+    assert_eq!(denied.status.code(), Some(1));
+    let told = text(&denied.stdout).to_owned();
+    assert!(told.contains("not granted") && told.contains("the rule contractors-never-in-production denies it"), "{told}");
+    let missed = explain(CORY, &["--role", "Staging/Auditor"]);
+    let told = text(&missed.stdout).to_owned();
+    assert!(told.contains("the rule auditors would grant it; missing: one of the groups auditors"), "{told}");
+    assert!(told.contains("a group such as aws-444455556666-Auditor"), "{told}");
+    let nobody = explain(CORY, &["--role", "Staging/PlatformAdmin", "--json"]);
+    let told: Value = serde_json::from_slice(&nobody.stdout).unwrap();
+    assert_eq!(told["granted"], Value::Null);
+    assert_eq!(told["missed"][0]["missing"][0], json!({ "any_group": { "of": ["aws-platform-admins"] } }));
+    let unknown = explain(CORY, &["--role", "Nowhere/Auditor"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("there is no account `Nowhere`"));
+}
+
+#[test]
+fn diff_says_who_gains_and_who_loses_and_guards_what_is_protected() {
+    let new = changed("groups = [\"auditors\"]", "groups = [\"auditors\", \"book-club\"]");
+    let new = new.replace("accounts = [\"tag:env=staging\", \"tag:env=dev\"]", "accounts = [\"tag:env=dev\"]");
+    let new = new.replace("expect = [\"Staging/Developer\", \"Sandbox/Developer\"]", "expect = [\"Sandbox/Developer\"]");
+    let mut people = String::new();
+    for n in 0..200 {
+        let group = ["book-club", "developers", "auditors", "nothing"][n % 4];
+        // Both forms of a line are read.
+        let claims = json!({ "sub": format!("p{n}"), "groups": [group] });
+        let line = if n % 3 == 0 { json!({ "provider": "sandbox", "claims": claims }) } else { claims };
+        writeln!(people, "{line}").unwrap();
+    }
+    let folder = folder_with(&[("old.toml", DEMO), ("new.toml", &new), ("people.jsonl", &people)]);
+    let run = |more: &[&str]| rolegate(folder.path(), &[&["diff", "old.toml", "new.toml", "--people", "people.jsonl"], more].concat(), "");
+    let told = run(&[]);
+    assert!(told.status.success(), "{told:?}");
+    let words = text(&told.stdout).to_owned();
+    assert!(words.contains("200 people: 150 role(s) gained, 50 lost, in 4 role(s)"), "{words}");
+    assert!(words.contains("+     50  p0, p4, p8, p12, p16 and 45 more"), "{words}");
+    let guarded = run(&["--protect", ":111122223333:role/Auditor$", "--json"]);
+    assert_eq!(guarded.status.code(), Some(1));
+    assert!(text(&guarded.stderr).contains("somebody gains a protected role: arn:aws:iam::111122223333:role/Auditor"));
+    let report: Value = serde_json::from_slice(&guarded.stdout).unwrap();
+    assert_eq!(report["roles"]["arn:aws:iam::444455556666:role/Developer"]["loses"].as_array().unwrap().len(), 50);
+    assert_eq!(report["roles"]["arn:aws:iam::111122223333:role/Auditor"]["protected"], true);
+    let harmless = run(&["--protect", "PlatformAdmin"]);
+    assert!(harmless.status.success());
+}
+
+#[test]
+fn a_line_that_is_no_person_is_named() {
+    let folder = folder_with(&[("c.toml", DEMO), ("people.jsonl", "{\"sub\":\"a\"}\n\nnonsense\n")]);
+    let told = rolegate(folder.path(), &["diff", "c.toml", "c.toml", "--people", "people.jsonl"], "");
+    assert_eq!(told.status.code(), Some(2));
+    assert!(text(&told.stderr).contains("line 3: not a JSON object of claims"), "{told:?}");
+}
