@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use chrono::TimeDelta;
 use regex::Regex;
@@ -153,16 +153,16 @@ fn whole(part: &str) -> String {
     text
 }
 
-fn first_id(text: &str) -> String {
-    text.lines().find_map(|line| line.strip_prefix("id = \"")).map(|rest| rest.trim_end_matches('"').to_owned()).unwrap_or_default()
-}
-
 /// A key and its certificate, for examples that name both.
 static SAML: LazyLock<(SecretString, String)> = LazyLock::new(|| {
     let key = keys::generate(SigningAlgorithm::Rs256).expect("a key can be made");
     let certificate = self_signed(&key, "Rolegate", SystemClock.now(), TimeDelta::days(1)).expect("a certificate can be made");
     (key, certificate)
 });
+
+fn first_id(text: &str) -> String {
+    text.lines().find_map(|line| line.strip_prefix("id = \"")).map(|rest| rest.trim_end_matches('"').to_owned()).unwrap_or_default()
+}
 
 /// Makes the files that a configuration names, each with what belongs in it.
 fn make_secrets(text: &str, folder: &Path) {
@@ -172,8 +172,8 @@ fn make_secrets(text: &str, folder: &Path) {
             name if name.contains("saml-certificate") => SAML.1.clone(),
             name if name.contains("saml-key") => SAML.0.expose_secret().to_owned(),
             name if name.contains("seal") => "ab".repeat(32),
-            name if name.ends_with(".key.pem") => SAML.0.expose_secret().to_owned(),
-            name if name.ends_with(".crt.pem") => SAML.1.clone(),
+            name if name.ends_with(".key.pem") => saml_pair().0.clone(),
+            name if name.ends_with(".crt.pem") => saml_pair().1.clone(),
             name if name.ends_with("-metadata.xml") => saml_metadata(),
             name if name.contains(".pem") => {
                 let made = keys::generate(SigningAlgorithm::Es256).expect("a key can be made");
@@ -187,9 +187,19 @@ fn make_secrets(text: &str, folder: &Path) {
     }
 }
 
+/// An RSA key with its certificate, both in PEM, for what SAML signs and decrypts.
+fn saml_pair() -> &'static (String, String) {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let key = keys::generate(SigningAlgorithm::Rs256).expect("a key can be made");
+        let certificate = self_signed(&key, "docs", SystemClock.now(), TimeDelta::days(30)).expect("a certificate can be made");
+        (key.expose_secret().to_owned(), certificate)
+    })
+}
+
 /// The metadata of some identity provider.
 fn saml_metadata() -> String {
-    let certificate = SAML.1.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+    let certificate = saml_pair().1.lines().filter(|line| !line.starts_with('-')).collect::<String>();
     format!(
         "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://idp.example/\"><IDPSSODescriptor \
          protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><KeyDescriptor use=\"signing\">\
