@@ -24,7 +24,7 @@ pub(super) const LARGEST_FORM: usize = 512 * 1024;
 
 /// What a browser posts to the assertion consumer service.
 #[derive(Deserialize)]
-pub(super) struct Response {
+pub(super) struct ResponseForm {
     #[serde(rename = "SAMLResponse")]
     response: String,
     #[serde(rename = "RelayState", default)]
@@ -36,12 +36,16 @@ pub(super) struct Response {
 /// `POST /saml/{provider}/acs`: the provider's response.
 ///
 /// It comes from another site, so browsers leave our cookies out. Then the form goes to the browser and back once, from our own page.
-pub(super) async fn consume(visitor: Visitor, provider: web::Path<String>, form: web::Form<Response>) -> Result<HttpResponse, PageError> {
+pub(super) async fn consume(
+    visitor: Visitor,
+    provider: web::Path<String>,
+    form: web::Form<ResponseForm>,
+) -> Result<HttpResponse, PageError> {
     if let Some(refusal) = limit::refusal(&visitor) {
         return Ok(refusal);
     }
     let gateway = &visitor.site.gateway;
-    let Response { response, relay_state, bounced } = form.into_inner();
+    let ResponseForm { response, relay_state, bounced } = form.into_inner();
     if visitor.browser_is_new && bounced.is_none() {
         // An address that is no provider's gives nothing back.
         gateway.saml_provider(&provider)?;

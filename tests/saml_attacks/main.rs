@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a step that fails is a test that fails")]
 
 #[path = "../support/forging_idp.rs"]
-#[allow(dead_code, reason = "of the forging provider only its tokens are needed here")]
+#[expect(dead_code, reason = "of the forging provider only its tokens are needed here")]
 mod forging_idp;
 mod idp;
 mod logout;

@@ -57,8 +57,8 @@ impl Provider {
         if sid.is_none() && (sub.is_none() || self.0.checked.issuer.has_tenants()) {
             return Err(Rejected::MissingClaim("sid"));
         }
-        let issuer = claims.text("iss").unwrap_or_default();
-        let mark = format!("logout token\0{issuer}\0{jti}").into_bytes();
+        let from = claims.text("iss").unwrap_or_default();
+        let mark = format!("logout token\0{from}\0{jti}").into_bytes();
         // From its future end to its past one, by anybody's clock.
         let remember = Duration::from_secs((LONGEST_AGE.num_seconds() + 3 * LEEWAY).unsigned_abs());
         Ok(LogoutToken { sid, sub, mark, remember })

@@ -30,6 +30,7 @@ pub(super) enum Source {
 
 /// A provider's settings, parsed.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the file")]
 pub(super) struct Checked {
     pub(super) id: ProviderId,
     pub(super) name: String,

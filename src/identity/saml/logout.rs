@@ -125,10 +125,10 @@ impl Provider {
             return Err(Rejected::LogoutOff);
         }
         let loaded = self.loaded(now).await?;
-        let read = match self.read_by(&loaded, travelled, now) {
+        let read = match Self::read_by(&loaded, travelled, now) {
             Err(Rejected::Saml(Refused::Signature) | Rejected::Query(crate::saml::redirect::RedirectRefused::Signature)) => {
                 let newer = self.0.metadata.newer(&loaded, now, self.fetch(now)).await;
-                self.read_by(newer.as_ref().unwrap_or(&loaded), travelled, now)
+                Self::read_by(newer.as_ref().unwrap_or(&loaded), travelled, now)
             }
             read => read,
         };
@@ -150,7 +150,6 @@ impl Provider {
     }
 
     fn read_by(
-        &self,
         loaded: &super::Loaded,
         travelled: Travelled<'_>,
         now: Moment,

@@ -10,6 +10,7 @@ use crate::settings::{SecretRef, Span};
 /// One identity provider that people sign in with by SAML 2.0.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the file")]
 pub struct SamlProviderSettings {
     /// A short name for URLs, rules and the audit trail: a-z, 0-9 and -. Responses go to `{public_url}/saml/{id}/acs`.
     pub id: String,

@@ -1,4 +1,4 @@
-//! The make-believe provider's SAML side: what an IdP does for a service provider (SAML profiles section 4.1), and a page of app tiles.
+//! The make-believe provider's SAML side: what an identity provider does for a service provider (SAML profiles section 4.1), and a page of app tiles.
 //!
 //! It knows its partners' addresses as they were configured, and answers nowhere else. Requests need no signature here, as with most
 //! products out of the box; what it signs is the assertion. Signing in is a click on a person, as on its OIDC side.
