@@ -73,7 +73,14 @@ fn now() -> Moment {
 }
 
 fn check(assertion: &Assertion, outer: &UnverifiedEnvelope) -> Result<(), Refused> {
-    let expected = Expected { idp_entity_id: IDP, sp_entity_id: SP, acs_url: ACS, request_id: None, max_age: TimeDelta::minutes(10) };
+    let expected = Expected {
+        idp_entity_id: IDP,
+        sp_entity_id: SP,
+        acs_url: ACS,
+        aws_recipient: None,
+        request_id: None,
+        max_age: TimeDelta::minutes(10),
+    };
     assertion.check(outer, &expected, now(), TimeDelta::seconds(60))
 }
 

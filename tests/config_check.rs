@@ -557,3 +557,23 @@ fn the_reference_tells_the_true_defaults() {
         assert_eq!(node.iter().map(String::as_str).collect::<Vec<_>>(), required, "{section} {keys:?}");
     }
 }
+
+#[test]
+fn a_rule_by_saml_needs_what_signs_or_what_is_forwarded() {
+    let rule = |operation: &str| {
+        format!(
+            "{DEMO}\n[[rule]]\nid = \"by-saml\"\ngroups = [\"g\"]\naccounts = [\"Staging\"]\nroles = [\"R\"]\noperation = \"{operation}\"\n"
+        )
+    };
+    let told = |text: &str| config::parse(text, "c.toml", Path::new(".")).err().map(|findings| findings.to_string()).unwrap_or_default();
+    assert!(told(&rule("saml")).is_empty());
+    let without = rule("saml").replace("[trust.saml]", "[help]").replace("provider_name = \"Rolegate\"", "").replacen(
+        "[help]\n# Shown",
+        "# Shown",
+        1,
+    );
+    assert!(told(&without).contains("SAML towards AWS is not configured"), "{}", told(&without));
+    assert!(told(&rule("forwarded_saml")).contains("no SAML provider addresses its assertions to AWS"));
+    let forwards = rule("forwarded_saml").replace("idp_initiated = true", "aws_recipient = \"https://signin.aws.amazon.com/saml\"");
+    assert!(told(&forwards).is_empty(), "{}", told(&forwards));
+}

@@ -55,6 +55,9 @@ pub enum Operation {
     ForwardedWebIdentity,
     /// `AssumeRoleWithSAML` with a response that Rolegate mints. Needs `[trust.saml]`.
     Saml,
+    /// `AssumeRoleWithSAML` with the response of the person's own provider, passed on as it came within its five minutes. Needs a
+    /// `[[saml_provider]]` with an `aws_recipient`.
+    ForwardedSaml,
 }
 
 impl Operation {
@@ -69,7 +72,7 @@ impl Operation {
     pub const fn sts_name(self) -> &'static str {
         match self {
             Self::WebIdentity | Self::ForwardedWebIdentity => "AssumeRoleWithWebIdentity",
-            Self::Saml => "AssumeRoleWithSAML",
+            Self::Saml | Self::ForwardedSaml => "AssumeRoleWithSAML",
         }
     }
 }

@@ -39,12 +39,20 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
 
 /// A rule must not ask for what nobody can sign.
 fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
+    let forwards = file.saml_provider.iter().any(|provider| provider.aws_recipient.is_some());
     for (index, rule) in file.rule.iter().enumerate() {
         if rule.operation == Some(Operation::Saml) && file.trust.saml.is_none() {
             problems.push(Problem::new(
                 format!("rule[{index}].operation"),
                 "SAML towards AWS is not configured",
                 "add a [trust.saml] table: docs/getting-started-aws.md tells what IAM needs",
+            ));
+        }
+        if rule.operation == Some(Operation::ForwardedSaml) && !forwards {
+            problems.push(Problem::new(
+                format!("rule[{index}].operation"),
+                "no SAML provider addresses its assertions to AWS, so nothing can be forwarded",
+                "give the [[saml_provider]] an `aws_recipient`, or use operation = \"saml\"",
             ));
         }
     }

@@ -267,6 +267,7 @@ impl Ended {
             Self::Denied(denied) => Trouble::Denied(denied.clone()),
             Self::Signing(SigningFailed::UpstreamExpired) => Trouble::SignInAgain,
             Self::Signing(SigningFailed::TooLarge) => Trouble::Aws(sts::RESPONSE_TOO_LARGE),
+            Self::Signing(SigningFailed::NotOffered) => Trouble::Aws(sts::NOT_OFFERED),
             Self::Signing(_) => Trouble::Signing,
             Self::Sts(error, operation) => Trouble::Aws(error.explain(*operation)),
         };

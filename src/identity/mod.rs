@@ -6,6 +6,7 @@
 mod cache;
 mod check;
 pub mod claims;
+mod forwardable;
 mod health;
 mod http;
 pub mod jwt;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use claims::Claims;
+pub use forwardable::Forwardable;
 pub use health::ProviderHealth;
 pub use pending::{LoginSecrets, PendingLogin};
 pub use provider::{Begun, Departure, PostForm, Provider};
@@ -100,6 +102,9 @@ pub struct Identity {
     pub(crate) authentication: Authentication,
     /// What proved it, as far as it is needed later.
     pub(crate) upstream: Upstream,
+    /// The response that proved it, where it is addressed to AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) forwardable: Option<Box<Forwardable>>,
 }
 
 impl Identity {
@@ -143,6 +148,12 @@ impl Identity {
     #[must_use]
     pub const fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// The response that proved it, if it is one that AWS takes.
+    #[must_use]
+    pub fn forwardable(&self) -> Option<&Forwardable> {
+        self.forwardable.as_deref()
     }
 
     /// The ID token that proved it, if one did.
@@ -202,6 +213,7 @@ impl Identity {
             claims: serde_json::from_value(claims).unwrap(),
             authentication: Authentication::default(),
             upstream: Upstream::IdToken(UpstreamToken::new("e30.e30.e30".into())),
+            forwardable: None,
         }
     }
 }

@@ -8,7 +8,7 @@ mod time;
 
 use chrono::TimeDelta;
 
-pub use check::{Expected, UnverifiedEnvelope};
+pub use check::{AWS_AUDIENCE, Expected, UnverifiedEnvelope};
 pub use read::read;
 pub use time::moment;
 

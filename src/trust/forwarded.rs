@@ -1,71 +1,34 @@
 //! A SAML response of the person's own identity provider, passed on to AWS as it came.
 
-use std::fmt;
-
 use chrono::TimeDelta;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::{Proof, SigningFailed};
 use crate::access::AssumeRequest;
-use crate::arn::{RoleArn, SamlProviderArn};
 use crate::clock::Moment;
+use crate::identity::Identity;
 use crate::saml::write::aws::LONGEST_WINDOW;
 
 /// What the way to AWS may take: a response with less life than this left would come too late.
 const ON_THE_WAY: TimeDelta = TimeDelta::seconds(10);
 
-/// A response that is addressed to AWS, of which the sign-in verified everything that it says: whoever makes one vouches for that.
-#[derive(Debug, Clone, Copy)]
-pub struct AddressedToAws<'a> {
-    /// The whole response in base64, as the browser brought it.
-    pub encoded: &'a Encoded,
-    /// The assertion's ID.
-    pub assertion_id: &'a str,
-    /// When the assertion was issued.
-    pub issued: Moment,
-    /// From when on AWS does not take it: the earliest `NotOnOrAfter` of the assertion.
-    pub expires: Moment,
-    /// The `Role` values: roles, each with the SAML provider that vouches for it.
-    pub roles: &'a [(RoleArn, SamlProviderArn)],
-}
-
-/// A response in base64. Worth credentials: it prints nothing.
-pub struct Encoded(SecretString);
-
-impl Encoded {
-    /// Takes it out of the form.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Debug for Encoded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Encoded(…)")
-    }
-}
-
 /// Makes the proof for a request out of the person's own response: byte for byte, for a role that it offers, while AWS takes it.
 ///
 /// # Errors
 /// [`SigningFailed::UpstreamExpired`] when the five minutes are over or about to be: the person goes round by their provider again.
-/// [`SigningFailed::NotOffered`] for a role that the response does not offer with a provider of the role's own account;
-/// [`SigningFailed::TooLarge`].
-pub fn forward_saml(response: &AddressedToAws<'_>, request: &AssumeRequest, now: Moment) -> Result<Proof, SigningFailed> {
-    let role = request.role();
-    let fits = |provider: &SamlProviderArn| provider.account() == role.account() && provider.partition() == role.partition();
-    let offered = response.roles.iter().find(|(offered, provider)| offered == role && fits(provider));
-    let (_, provider) = offered.ok_or(SigningFailed::NotOffered)?;
+/// [`SigningFailed::NotOffered`] for a role that the response does not offer with a provider of the role's own account, and for who signed
+/// in otherwise; [`SigningFailed::TooLarge`].
+pub(super) fn forward_saml(who: &Identity, request: &AssumeRequest, now: Moment) -> Result<Proof, SigningFailed> {
+    let response = who.forwardable().ok_or(SigningFailed::NotOffered)?;
+    let provider = response.provider_of(request.role()).ok_or(SigningFailed::NotOffered)?;
     let until = response.expires.min(response.issued + LONGEST_WINDOW);
     if until - now < ON_THE_WAY || response.issued > now + ON_THE_WAY {
         return Err(SigningFailed::UpstreamExpired);
     }
-    let text = response.encoded.0.expose_secret();
+    let text = response.response.expose();
     if text.len() > super::saml::LONGEST_ASSERTION {
         return Err(SigningFailed::TooLarge);
     }
-    Ok(Proof::of_saml(text.to_owned(), response.assertion_id.to_owned(), provider.clone()))
+    Ok(Proof::of_saml(text.to_owned(), response.assertion_id.clone(), provider))
 }
 
 #[cfg(test)]
@@ -75,54 +38,60 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::identity::{Forwardable, UpstreamToken};
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/Dev";
+    const RESPONSE: &str = "PHNhbWxwOlJlc3BvbnNlPg==";
 
     fn moment(offset: i64) -> Moment {
         DateTime::from_timestamp(1_800_000_000 + offset, 0).unwrap()
     }
 
-    fn pair(role: &str, provider: &str) -> (RoleArn, SamlProviderArn) {
-        (role.parse().unwrap(), provider.parse().unwrap())
+    fn who(issued: i64, expires: i64, roles: &[(&str, &str)], response: &str) -> Identity {
+        let roles = roles.iter().map(|(role, provider)| ((*role).to_owned(), (*provider).to_owned())).collect();
+        let forwardable = Forwardable {
+            response: UpstreamToken::new(response.into()),
+            assertion_id: "_a".into(),
+            issued: moment(issued),
+            expires: moment(expires),
+            roles,
+        };
+        Identity { forwardable: Some(Box::new(forwardable)), ..Identity::for_tests("ana", &[]) }
     }
+
+    const OURS: (&str, &str) = (ROLE, "arn:aws:iam::111122223333:saml-provider/Okta");
 
     #[test]
     fn o18_a_response_is_passed_on_as_it_came_while_aws_takes_it() {
-        let encoded = Encoded::new("PHNhbWxwOlJlc3BvbnNlPg==".into());
-        let roles = [
-            pair("arn:aws:iam::111122223333:role/Other", "arn:aws:iam::111122223333:saml-provider/Okta"),
-            pair(ROLE, "arn:aws:iam::111122223333:saml-provider/Okta"),
-        ];
-        let response = AddressedToAws { encoded: &encoded, assertion_id: "_a", issued: moment(0), expires: moment(600), roles: &roles };
         let request = AssumeRequest::for_tests(ROLE, Duration::from_hours(1));
-        let proof = forward_saml(&response, &request, moment(290)).unwrap();
-        assert_eq!((proof.expose(), proof.id()), ("PHNhbWxwOlJlc3BvbnNlPg==", "_a"));
+        let other = ("arn:aws:iam::111122223333:role/Other", OURS.1);
+        let ana = who(0, 600, &[other, OURS], RESPONSE);
+        let proof = forward_saml(&ana, &request, moment(290)).unwrap();
+        assert_eq!((proof.expose(), proof.id()), (RESPONSE, "_a"));
         assert_eq!(proof.provider().unwrap().name(), "Okta");
-        assert!(!format!("{response:?}{proof:?}").contains("PHNh"));
+        assert!(!format!("{ana:?}{proof:?}").contains("PHNh"));
         // Its own end may come sooner; and what is from the future is no fresher for that.
-        let short = AddressedToAws { expires: moment(60), ..response };
-        let future = AddressedToAws { issued: moment(300), ..response };
-        for (response, now) in [(response, 291), (response, 3600), (short, 51), (future, 0)] {
-            assert_eq!(forward_saml(&response, &request, moment(now)).unwrap_err(), SigningFailed::UpstreamExpired, "{now}");
+        let (short, future) = (who(0, 60, &[OURS], RESPONSE), who(300, 900, &[OURS], RESPONSE));
+        for (who, now) in [(&ana, 291), (&ana, 3600), (&short, 51), (&future, 0)] {
+            assert_eq!(forward_saml(who, &request, moment(now)).unwrap_err(), SigningFailed::UpstreamExpired, "{now}");
         }
     }
 
     #[test]
     fn o18_a_response_opens_only_what_it_offers() {
-        let encoded = Encoded::new("PHNhbWxwOlJlc3BvbnNlPg==".into());
         let request = AssumeRequest::for_tests(ROLE, Duration::from_hours(1));
         for roles in [
-            vec![],
-            vec![pair("arn:aws:iam::111122223333:role/Other", "arn:aws:iam::111122223333:saml-provider/Okta")],
-            vec![pair(ROLE, "arn:aws:iam::444455556666:saml-provider/Okta")],
-            vec![pair(ROLE, "arn:aws-cn:iam::111122223333:saml-provider/Okta")],
+            &[][..],
+            &[("arn:aws:iam::111122223333:role/Other", OURS.1)],
+            &[(ROLE, "arn:aws:iam::444455556666:saml-provider/Okta")],
+            &[(ROLE, "arn:aws-cn:iam::111122223333:saml-provider/Okta")],
         ] {
-            let response = AddressedToAws { encoded: &encoded, assertion_id: "_a", issued: moment(0), expires: moment(600), roles: &roles };
-            assert_eq!(forward_saml(&response, &request, moment(0)).unwrap_err(), SigningFailed::NotOffered);
+            let failed = forward_saml(&who(0, 600, roles, RESPONSE), &request, moment(1)).unwrap_err();
+            assert_eq!(failed, SigningFailed::NotOffered, "{roles:?}");
         }
-        let long = Encoded::new("A".repeat(100_001));
-        let roles = [pair(ROLE, "arn:aws:iam::111122223333:saml-provider/Okta")];
-        let response = AddressedToAws { encoded: &long, assertion_id: "_a", issued: moment(0), expires: moment(600), roles: &roles };
-        assert_eq!(forward_saml(&response, &request, moment(0)).unwrap_err(), SigningFailed::TooLarge);
+        let otherwise = Identity::for_tests("ana", &[]);
+        assert_eq!(forward_saml(&otherwise, &request, moment(1)).unwrap_err(), SigningFailed::NotOffered);
+        let long = who(0, 600, &[OURS], &"A".repeat(100_001));
+        assert_eq!(forward_saml(&long, &request, moment(1)).unwrap_err(), SigningFailed::TooLarge);
     }
 }

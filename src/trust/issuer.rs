@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Proof;
+use super::forwarded::forward_saml;
 use super::keys::KeyRing;
 use super::saml::{SamlIssuer, SignInPost};
 use crate::access::{AssumeRequest, Operation};
@@ -150,6 +151,7 @@ impl Issuer {
         match request.operation() {
             Operation::WebIdentity => self.mint(request, now),
             Operation::ForwardedWebIdentity => forward(who, now),
+            Operation::ForwardedSaml => forward_saml(who, request, now),
             Operation::Saml => self.saml.as_ref().ok_or(SigningFailed::NoSaml)?.prove(request, who, now),
         }
     }

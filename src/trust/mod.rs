@@ -10,7 +10,6 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-pub use forwarded::{AddressedToAws, Encoded, forward_saml};
 pub use issuer::{Issuer, SigningFailed};
 pub use saml::{NextEndpoint, SamlIssuer, SamlPlace, SignInEndpoint, SignInPost};
 pub use settings::{SamlTrustSettings, SigningAlgorithm, TrustSettings};

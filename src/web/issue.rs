@@ -8,12 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::trouble::{PageError, html, redirect};
-use super::views::{ConsolePost as ConsolePostPage, Credentials, CredentialsGone, Format as FormatView, Value};
+use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::access::{Account, Purpose, Wish};
 use crate::arn::{Region, RoleArn};
 use crate::aws::formats::{Format, profile_name};
-use crate::gateway::{ConsoleEntry, ConsolePost, Entrance};
+use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
 
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
@@ -40,15 +40,35 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         let duration = form.duration.map(Duration::from_secs);
         let destination = form.destination.as_deref().filter(|text| !text.is_empty());
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default() };
-        match gateway.enter_console(&me.session, form.role, duration, entrance, &me.visitor.caller).await? {
-            ConsoleEntry::Redirect(url) => {
+        let entry = gateway.enter_console(&me.session, form.role.clone(), duration, entrance, &me.visitor.caller).await;
+        match entry {
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &form.role, destination, failure),
+            Err(failure) => Err(failure.into()),
+            Ok(ConsoleEntry::Redirect(url)) => {
                 let mut response = HttpResponse::Found();
                 Ok(response.insert_header(("Location", url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
             }
-            ConsoleEntry::Post(entry) => post_to_aws(&me, &entry, destination),
+            Ok(ConsoleEntry::Post(entry)) => post_to_aws(&me, &entry, destination),
         }
     })
     .await
+}
+
+/// A role that needs a fresh answer of the person's own provider: on to the provider, which often asks nothing, and back to the role.
+fn go_round(me: &SignedInVisitor, role: &str, destination: Option<&str>, failure: Failure) -> Result<HttpResponse, PageError> {
+    let Ok(role) = role.parse::<RoleArn>() else { return Err(failure.into()) };
+    let account = role.account();
+    let mut link = url::form_urlencoded::Serializer::new(String::new());
+    link.append_pair("account", account.as_str()).append_pair("role", role.path_and_name());
+    if let Some(destination) = destination {
+        link.append_pair("destination", destination);
+    }
+    let provider = me.session.identity.provider();
+    let site = &me.visitor.site;
+    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &format!("/go?{}", link.finish())).finish();
+    let url = format!("{}/login/{provider}?{next}", site.origin);
+    let destination = site.gateway.provider_name(provider);
+    Ok(html(&Continue { shell: site.shell(me.csrf(), Some(&me.session)), destination: destination.into(), url: url.into() }))
 }
 
 /// The page that leads to AWS's sign-in page. Nothing of it is kept: what is not said to be kept never is.
@@ -93,8 +113,11 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
     to_the_end(async move {
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
-        let handover = me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish(&form.role, form.duration), &me.visitor.caller).await?;
-        Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
+        let wish = wish(&form.role, form.duration);
+        match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &form.role, None, failure),
+            laid_down => Ok(redirect(&format!("/credentials/{}", laid_down?.expose())).finish()),
+        }
     })
     .await
 }

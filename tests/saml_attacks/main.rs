@@ -5,6 +5,7 @@
 #[path = "../support/forging_idp.rs"]
 #[expect(dead_code, reason = "of the forging provider only its tokens are needed here")]
 mod forging_idp;
+mod forwarded;
 mod idp;
 mod logout;
 #[path = "../support/mod.rs"]

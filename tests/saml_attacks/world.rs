@@ -40,6 +40,11 @@ impl World {
 
     /// The same with other sections.
     pub(crate) async fn with(more: &str, sections: &str) -> Self {
+        Self::with_operation(more, sections, "web_identity").await
+    }
+
+    /// The same, and AWS is asked in another way.
+    pub(crate) async fn with_operation(more: &str, sections: &str, operation: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -48,7 +53,7 @@ impl World {
         let mut text = format!(
             "public_url = \"{base}\"\n[server]\nlisten = \"127.0.0.1:1\"\nworkers = 1\nsign_in_burst = 10000\n[audit]\nfile = \"audit.jsonl\"\n\
              [[account]]\nid = \"111122223333\"\nname = \"Production\"\n[[rule]]\nid = \"all\"\ngroups = [\"staff\"]\naccounts = [\"*\"]\n\
-             roles = [\"Developer\"]\n{sections}\n"
+             roles = [\"Developer\"]\noperation = \"{operation}\"\n{sections}\n"
         );
         for (id, idp) in [("corp", &corp), ("other", &other)] {
             std::fs::write(folder.path().join(format!("{id}.xml")), idp.metadata()).unwrap();
@@ -184,6 +189,13 @@ impl Browser {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request =
             self.client.post(format!("{}{path}", self.base)).header("origin", "https://idp.example").header("sec-fetch-site", "cross-site");
+        self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
+    }
+
+    /// Sends a form of one of our own pages.
+    pub(crate) async fn own_post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.client.post(format!("{}{path}", self.base)).header("origin", &self.base).header("sec-fetch-site", "same-origin");
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
     }
 

@@ -134,7 +134,14 @@ fn check(assertion: &Assertion, outer: &UnverifiedEnvelope, request: Option<&str
 }
 
 pub(crate) fn expected(request: Option<&str>) -> Expected<'_> {
-    Expected { idp_entity_id: IDP, sp_entity_id: SP, acs_url: ACS, request_id: request, max_age: TimeDelta::minutes(10) }
+    Expected {
+        idp_entity_id: IDP,
+        sp_entity_id: SP,
+        acs_url: ACS,
+        aws_recipient: None,
+        request_id: request,
+        max_age: TimeDelta::minutes(10),
+    }
 }
 
 fn logout(message: LogoutMessage) -> Result<String, Refused> {

@@ -9,7 +9,7 @@ impl StsError {
     #[must_use]
     pub const fn explain(&self, operation: Operation) -> Explanation {
         let minted = matches!(operation, Operation::WebIdentity | Operation::Saml);
-        let saml = matches!(operation, Operation::Saml);
+        let saml = matches!(operation, Operation::Saml | Operation::ForwardedSaml);
         match self {
             Self::NoIdentityProvider(_) if saml => NO_SAML_PROVIDER,
             Self::InvalidToken(_) if saml => INVALID_RESPONSE,
@@ -62,6 +62,13 @@ pub(super) const RESPONSE_TOO_LARGE: Explanation = Explanation::new(
     "The SAML response for this role is longer than AWS takes.",
     Mender::GatewayAdministrator,
     "let the rules that grant this role set fewer or shorter session tags.",
+);
+/// What AWS would say to a forwarded response that does not name the role, said before it is asked.
+pub(super) const NOT_OFFERED: Explanation = Explanation::new(
+    "Your identity provider's answer does not offer this role to AWS.",
+    Mender::GatewayAdministrator,
+    "the provider must name the role and its SAML provider in the attribute https://aws.amazon.com/SAML/Attributes/Role, or the rule must use \
+     operation = \"saml\", which needs no such attribute.",
 );
 const SIGN_IN_AGAIN: Explanation = Explanation::new(
     "AWS no longer accepts your sign-in.",

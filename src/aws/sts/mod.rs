@@ -28,6 +28,8 @@ pub use error::{Answer, StsError};
 
 /// Why no role can be had with a SAML response that is longer than STS takes; nobody needs to be asked.
 pub const RESPONSE_TOO_LARGE: Explanation = explain::RESPONSE_TOO_LARGE;
+/// Why a role cannot be had with a forwarded response that does not name it.
+pub const NOT_OFFERED: Explanation = explain::NOT_OFFERED;
 
 use super::settings::endpoint;
 use super::{AwsSettings, Credentials, Explanation};

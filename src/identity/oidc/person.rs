@@ -63,7 +63,7 @@ pub(super) fn identity(
     }
     let username = claims.text(&checked.username_claim).filter(|name| presentable(name)).unwrap_or(&subject).to_owned();
     let upstream = Upstream::IdToken(token);
-    Ok(Identity { provider: checked.id.clone(), subject, username, groups, claims, authentication, upstream })
+    Ok(Identity { provider: checked.id.clone(), subject, username, groups, claims, authentication, upstream, forwardable: None })
 }
 
 /// `sub`, or for tenants of Entra ID the tenant and object id: there `sub` differs from client to client.

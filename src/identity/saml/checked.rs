@@ -55,6 +55,7 @@ pub(super) struct Checked {
     pub(super) username_attribute: Option<String>,
     pub(super) email_domains: Vec<String>,
     pub(super) mfa: Vec<String>,
+    pub(super) aws_recipient: Option<String>,
     pub(super) idp_initiated: bool,
     pub(super) skew: TimeDelta,
     pub(super) single_logout: bool,
@@ -114,6 +115,15 @@ impl Checked {
         if signs_requests && settings.signing_key.is_none() {
             findings.add("sign_requests", "requests cannot be signed without a `signing_key`", "add the key and its certificate");
         }
+        if let Some(recipient) = &settings.aws_recipient
+            && (!recipient.starts_with("https://") && !settings.private_network || !recipient.ends_with("/saml"))
+        {
+            let hint = "https://signin.aws.amazon.com/saml, or a region's own: https://eu-central-1.signin.aws.amazon.com/saml";
+            findings.add("aws_recipient", format!("`{recipient}` is not an address of AWS's sign-in"), hint);
+        }
+        if settings.aws_recipient.is_some() && settings.want_encrypted {
+            findings.add("want_encrypted", "what is encrypted for us cannot be passed on to AWS", "take it out, or take out aws_recipient");
+        }
         let skew = settings.clock_skew.as_secs();
         if skew > MOST_SKEW_SECONDS {
             findings.add("clock_skew", format!("{} is too much", settings.clock_skew), "at most \"3m\"; mend the clocks instead");
@@ -145,6 +155,7 @@ impl Checked {
                 username_attribute: settings.username_attribute.clone(),
                 email_domains,
                 mfa: settings.mfa.clone(),
+                aws_recipient: settings.aws_recipient.clone(),
                 idp_initiated: settings.idp_initiated,
                 skew: TimeDelta::seconds(i64::try_from(skew).unwrap_or_default()),
                 single_logout: settings.single_logout,

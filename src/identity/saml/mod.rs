@@ -28,12 +28,12 @@ use super::cache::Cache;
 use super::health::{Health, ProviderHealth};
 use super::http::Http;
 use super::provider::{Departure, PostForm};
-use super::{Identity, ProviderId, Rejected};
+use super::{Forwardable, Identity, ProviderId, Rejected, UpstreamToken};
 use crate::clock::Moment;
 use crate::saml::encryption::{Policy, decrypt};
 use crate::saml::prescreen::prescreen;
 use crate::saml::redirect::{self, MessageKind};
-use crate::saml::response::{Expected, UnverifiedEnvelope, read};
+use crate::saml::response::{Assertion, Expected, UnverifiedEnvelope, read};
 use crate::saml::sign::SamlSigner;
 use crate::saml::verify::Verified;
 use crate::saml::write::messages::{AuthnRequest, Comparison, Envelope};
@@ -244,6 +244,7 @@ impl Provider {
             idp_entity_id: &loaded.description.entity_id,
             sp_entity_id: &checked.addresses.entity_id,
             acs_url: &checked.addresses.acs,
+            aws_recipient: checked.aws_recipient.as_deref(),
             request_id: asked.map(|asked| asked.request),
             max_age: LONGEST_AGE,
         };
@@ -253,11 +254,12 @@ impl Provider {
             return Err(Rejected::TooOld);
         }
         let remember = assertion.replayable_until(LONGEST_AGE, checked.skew) + CLOCKS_APART - now;
+        let forwardable = checked.aws_recipient.is_some().then(|| Box::new(forwardable(&assertion, &bytes)));
         Ok(Accepted {
             assertion: format!("saml assertion\0{}\0{}", assertion.issuer, assertion.id).into_bytes(),
             remember: remember.to_std().unwrap_or_default(),
             session_end: assertion.authn.session_not_on_or_after,
-            identity: person::identity(checked, assertion)?,
+            identity: Identity { forwardable, ..person::identity(checked, assertion)? },
         })
     }
 
@@ -369,4 +371,16 @@ fn leave(
     let mut fields = vec![(name, BASE64.encode(write(signer)?.as_bytes()))];
     fields.extend(relay_state.map(|state| ("RelayState", state.to_owned())));
     Ok(Departure::Post(PostForm { action: Url::parse(location).map_err(|_| odd())?, fields }))
+}
+
+/// What of an assertion that is addressed to AWS is kept, to be passed on.
+fn forwardable(assertion: &Assertion, response: &[u8]) -> Forwardable {
+    let ends = [Some(assertion.confirmation.not_on_or_after), assertion.conditions.not_on_or_after];
+    Forwardable {
+        response: UpstreamToken::new(BASE64.encode(response)),
+        assertion_id: assertion.id.clone(),
+        issued: assertion.issue_instant,
+        expires: ends.into_iter().flatten().min().unwrap_or(assertion.issue_instant),
+        roles: Forwardable::pairs(assertion.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute.values.as_slice()))),
+    }
 }

@@ -105,6 +105,7 @@ pub(super) fn identity(checked: &Checked, assertion: Assertion) -> Result<Identi
         authentication,
         subject,
         upstream: Upstream::Saml(assertion.subject.into()),
+        forwardable: None,
     })
 }
 

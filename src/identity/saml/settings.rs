@@ -75,6 +75,10 @@ pub struct SamlProviderSettings {
     /// Authentication context classes that prove a second factor.
     #[serde(default = "default_mfa")]
     pub mfa: Vec<String>,
+    /// Where the provider addresses its assertions to AWS although it posts them here: their Recipient, such as
+    /// `https://signin.aws.amazon.com/saml`. They sign people in like others, and rules with `operation = "forwarded_saml"` pass them on.
+    #[serde(default)]
+    pub aws_recipient: Option<String>,
     /// Whether the provider may start sign-ins (an app tile). Such a response answers no request, so anybody may play it to somebody else's
     /// browser once.
     #[serde(default)]

@@ -49,6 +49,9 @@ impl UnverifiedEnvelope {
     }
 }
 
+/// How AWS is named as an audience, whatever the address (IAM User Guide, "Configure SAML assertions").
+pub const AWS_AUDIENCE: &str = "urn:amazon:webservices";
+
 /// What an assertion must say for us to accept it.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
@@ -58,6 +61,9 @@ pub struct Expected<'a> {
     pub sp_entity_id: &'a str,
     /// The configured address of our assertion consumer service: never taken from the request.
     pub acs_url: &'a str,
+    /// Where the assertion is addressed to AWS and not to us: the Recipient that it must name; its audience is that address or
+    /// [`AWS_AUDIENCE`]. The response itself is posted to `acs_url` all the same.
+    pub aws_recipient: Option<&'a str>,
     /// The ID of our request, or none where the identity provider may start: it must answer no request then.
     pub request_id: Option<&'a str>,
     /// How long ago the assertion may have been issued.
@@ -85,17 +91,23 @@ impl Assertion {
         if self.issuer != expected.idp_entity_id || !agrees(outer.issuer.as_deref(), expected.idp_entity_id) {
             return Err(Refused::Issuer);
         }
-        if !agrees(outer.destination.as_deref(), expected.acs_url) {
+        let to_us = agrees(outer.destination.as_deref(), expected.acs_url);
+        let to_aws = expected.aws_recipient.is_some_and(|aws| agrees(outer.destination.as_deref(), aws));
+        if !to_us && !to_aws {
             return Err(Refused::Destination);
         }
-        if self.confirmation.recipient != expected.acs_url {
+        if self.confirmation.recipient != expected.aws_recipient.unwrap_or(expected.acs_url) {
             return Err(Refused::Recipient);
         }
-        let names_us = |list: &Vec<String>| list.iter().any(|audience| audience == expected.sp_entity_id);
+        let is_meant = |audience: &String| match expected.aws_recipient {
+            Some(aws) => audience == aws || audience == AWS_AUDIENCE,
+            None => audience == expected.sp_entity_id,
+        };
+        let names_us = |list: &Vec<String>| list.iter().any(is_meant);
         if self.conditions.audiences.is_empty() || !self.conditions.audiences.iter().all(names_us) {
             return Err(Refused::Audience);
         }
-        if self.subject.sp_name_qualifier.as_deref().is_some_and(|qualifier| qualifier != expected.sp_entity_id) {
+        if self.subject.sp_name_qualifier.as_ref().is_some_and(|qualifier| !is_meant(qualifier)) {
             return Err(Refused::Subject);
         }
         Ok(())

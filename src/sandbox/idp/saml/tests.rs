@@ -103,6 +103,7 @@ impl World {
             idp_entity_id: &idp.entity_id,
             sp_entity_id: ENTITY,
             acs_url: CONSUMER,
+            aws_recipient: None,
             request_id: request,
             max_age: TimeDelta::minutes(5),
         };
