@@ -72,8 +72,25 @@ pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
     unreachable
         .then(warning)
         .into_iter()
+        .chain(nameless_proxy(file))
         .chain(secrets(file).into_iter().filter_map(|(path, secret)| open_to_others(path, secret, base)))
         .collect()
+}
+
+/// An https URL on a plain listener means a proxy in between, and one that is not named makes everybody one address.
+fn nameless_proxy(file: &ConfigFile) -> Option<Problem> {
+    if !file.public_url.starts_with("https://") || !file.server.trusted_proxies.is_empty() {
+        return None;
+    }
+    let asks = file.rule.iter().any(|rule| rule.when.as_deref().is_some_and(|when| when.contains("request")));
+    let also = if asks { ", rules ask for it" } else { "" };
+    Some(Problem::new(
+        "server.trusted_proxies",
+        format!(
+            "the proxy that does TLS is not named: to Rolegate all people come from its address, and share one limit on sign-ins{also}"
+        ),
+        "name its network, such as trusted_proxies = [\"127.0.0.1/32\"] for a proxy on this machine",
+    ))
 }
 
 /// Whom it concerns when a file with a secret can be read by more than its owner.

@@ -123,12 +123,16 @@ impl Gateway {
     /// An answer that nobody here asked for: logged and counted.
     pub(super) fn unasked(&self, provider: &Provider, rejected: &Rejected) -> Failure {
         let total = self.unsolicited.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::info!(total, provider = %provider.id(), "an answer to no login that was begun in its browser");
+        tracing::info!(total, provider = %provider.id(), reason = %rejected, "an answer to no login that waits in its browser");
         refusal(provider, rejected)
     }
 
-    /// Records an answer that is refused.
+    /// Records an answer that is refused. One that used no pending login up is logged and counted instead: a login that was begun once and
+    /// kept could be answered any number of times, each with a line in the trail.
     pub(super) async fn refuse(&self, provider: &Provider, rejected: Rejected, caller: &Caller) -> Result<Failure, Failure> {
+        if matches!(rejected, Rejected::OtherBrowser | Rejected::OtherProvider | Rejected::Replayed | Rejected::Stale) {
+            return Ok(self.unasked(provider, &rejected));
+        }
         let failure = refusal(provider, &rejected);
         let event = self.event(Kind::SignIn, Outcome::Refused, caller).at_provider(provider.id()).because(rejected);
         self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
@@ -144,8 +148,8 @@ impl Gateway {
         before: Option<&SessionId>,
         caller: &Caller,
     ) -> Result<SignedIn, Failure> {
-        self.end_previous(before).await;
         self.record(&self.event(Kind::SignIn, Outcome::Ok, caller).about(&identity)).await?;
+        self.end_previous(before).await;
         self.open(identity, return_to, ends_by, caller).await
     }
 

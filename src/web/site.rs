@@ -1,6 +1,6 @@
 //! What all handlers share.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -79,19 +79,22 @@ impl Site {
         url.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
     }
 
-    /// Who is on the wire. Behind trusted proxies it is the last address in `X-Forwarded-For` that is none of theirs.
+    /// Who is on the wire. Behind trusted proxies it is the last address in `X-Forwarded-For` that is none of theirs; where that cannot be
+    /// told, it is nobody's: the proxy's own address must not stand for its clients, because rules may trust it.
     pub(super) fn caller(&self, request: &HttpRequest) -> Caller {
-        let peer = request.peer_addr().map(|address| address.ip());
+        // A socket for both families shows IPv4 in IPv6 clothes.
+        let peer = request.peer_addr().map(|address| address.ip().to_canonical());
         let is_proxy = |ip: &IpAddr| self.settings.trusted_proxies.iter().any(|net| net.contains(ip));
         let mut ip = peer;
         if peer.as_ref().is_some_and(is_proxy) {
+            ip = None;
             let forwarded = request.headers().get_all(header::X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
             let hops: Vec<_> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
             for hop in hops.iter().rev() {
                 // What is not an address was written by nobody that we trust.
-                let Ok(address) = hop.parse::<IpAddr>() else { break };
-                ip = Some(address);
+                let Some(address) = hop_address(hop) else { break };
                 if !is_proxy(&address) {
+                    ip = Some(address);
                     break;
                 }
             }
@@ -121,6 +124,13 @@ impl Site {
     }
 }
 
+/// The address in one entry of `X-Forwarded-For`; some proxies write the port behind it.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address| address.to_canonical())
+}
+
 /// The content security policy, where forms may lead to these places beside our own.
 pub(super) fn policy(form_action: &[String]) -> String {
     format!(
@@ -128,4 +138,26 @@ pub(super) fn policy(form_action: &[String]) -> String {
          base-uri 'none'",
         form_action.join(" ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w05_an_entry_with_a_port_is_the_address_and_anything_else_is_none() {
+        for (hop, address) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("203.0.113.9:4711", "203.0.113.9"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+        ] {
+            assert_eq!(hop_address(hop), address.parse().ok(), "{hop}");
+        }
+        for hop in ["unknown", "", "_hidden", "203.0.113.9:port", "203.0.113", "for=203.0.113.9"] {
+            assert_eq!(hop_address(hop), None, "{hop}");
+        }
+    }
 }

@@ -21,6 +21,10 @@ use crate::arn::RoleArn;
 
 /// The longest condition, in bytes: more is a program, not a condition.
 const LONGEST: usize = 1024;
+/// How deep brackets may nest, and how many choices (`? :`) there may be: the parser recurses for each.
+const DEEPEST: usize = 12;
+/// The parser's own stack: it takes some 160 KiB for each bracket in an unoptimised build.
+const STACK: usize = 32 * 1024 * 1024;
 
 /// A condition, parsed and checked.
 pub(super) struct Condition {
@@ -53,7 +57,15 @@ impl Condition {
         if text.len() > LONGEST {
             return Err(Refused { column: 1, message: format!("the condition is longer than {LONGEST} bytes") });
         }
-        let program = environment().compile(text).map_err(|errors| {
+        if nesting(text) > DEEPEST {
+            return Err(Refused { column: 1, message: format!("brackets and choices nest deeper than {DEEPEST}") });
+        }
+        let compiled = std::thread::scope(|scope| {
+            let parser = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || environment().compile(text));
+            parser.ok().and_then(|parser| parser.join().ok())
+        });
+        let compiled = compiled.ok_or_else(|| Refused { column: 1, message: "it cannot be parsed".into() })?;
+        let program = compiled.map_err(|errors| {
             let first = errors.errors.first();
             let column = first.and_then(|error| usize::try_from(error.pos.1).ok()).unwrap_or(1);
             let message = first.map(|error| error.msg.lines().next().unwrap_or_default().to_owned()).unwrap_or_default();
@@ -88,6 +100,29 @@ impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Condition").field(&self.text).finish()
     }
+}
+
+/// How deep a text nests at most, counted without parsing it: brackets outside of quotation marks, and every choice. Signs in a row count too.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest, mut choices, mut signs, mut quote) = (0_usize, 0, 0, 0_usize, None);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(_), '\\') => {
+                characters.next();
+            }
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, '?') => choices += 1,
+            _ => {}
+        }
+        signs = if quote.is_none() && matches!(character, '!' | '-') { signs + 1 } else { 0 };
+        deepest = deepest.max(depth + choices).max(signs);
+    }
+    deepest
 }
 
 /// The library's own words may repeat values.

@@ -28,7 +28,7 @@ fn a_comparison_of_unlike_things_is_found_too() {
     refused("provider", 1, "a condition is true or false, and this is a text");
     refused("auth.age < 3600", 10, "stands between a span of time and a number");
     refused("'admins' in provider", 10, "stands between a text and a text");
-    refused("size(auth)", 5, "does not take a group of words");
+    refused("size(auth)", 6, "`auth` does not stand alone");
     refused("!provider", 1, "does not take a text");
     refused("now > auth.age", 5, "stands between a moment and a span of time");
     refused("groups.exists(g, g == 7)", 20, "stands between a text and a number");
@@ -52,9 +52,28 @@ fn nothing_that_could_take_long_is_taken() {
     refused(&format!("provider == '{}'", "x".repeat(1100)), 1, "longer than 1024 bytes");
     let many = vec!["true"; 150].join("||");
     assert!(Condition::parse(&many).is_err_and(|refused| refused.message.contains("more than 256 parts")));
-    let nested = Condition::parse("groups.exists(g, groups.exists(h, g == h))").unwrap_err();
+    let nested = Condition::parse("['a'].exists(g, ['b'].exists(h, g == h))").unwrap_err();
     assert!(nested.message.contains("one loop may not stand in another"), "{}", nested.message);
     refused("username.matches('(a{1,200}){1,200}')", 17, "too large");
+    refused("['a'].map(x, x + x + x) == ['']", 10, "`map` has no place in a condition");
+    refused("claims.l.all(x, x in claims.l)", 22, "`claims` has no place inside a loop");
+    refused("groups.exists(g, groups == groups)", 18, "`groups` has no place inside a loop");
+    refused("groups.exists(g, g + g == 'aa')", 20, "nothing can be put together inside a loop");
+    for deep in [format!("{}true{}", "!(".repeat(52), ")".repeat(52)), format!("{}1{}", "claims[".repeat(75), "]".repeat(75))] {
+        refused(&deep, 1, "nest deeper than 12");
+    }
+    refused(&format!("{}true", "!".repeat(200)), 1, "nest deeper than 12");
+    refused(&format!("{}true", "auth.mfa ? false : ".repeat(40)), 1, "nest deeper than 12");
+    let chain = format!("claims{} == 'x'", ".a".repeat(100));
+    assert!(Condition::parse(&chain).is_err_and(|refused| refused.message.contains("deep in each other")));
+}
+
+#[test]
+fn a_purpose_cannot_hide_from_the_check() {
+    refused("[claims.sub, request][1].purpose == 'console'", 14, "`request` does not stand alone: write request.ip, request.purpose");
+    refused("request['purpose'] == 'console'", 1, "`request` does not stand alone");
+    refused("(auth.mfa ? request : request).purpose == 'x'", 13, "`request` does not stand alone");
+    assert!(Condition::parse("has(request.ip) && request.purpose == 'console'").unwrap().about_purpose);
 }
 
 fn asked(text: &str, ip: Option<&str>, change: impl FnOnce(&mut Identity)) -> Result<bool, String> {

@@ -9,6 +9,8 @@ use super::functions::{has_value, is_network};
 const MOST_NODES: usize = 256;
 /// How many loops may stand in each other. A claim can be a list of thousands.
 const DEEPEST_LOOP: usize = 1;
+/// How deep the parts of an expression may stand in each other: evaluating recurses on the stack of a worker.
+const DEEPEST: usize = 48;
 /// How large a compiled pattern may be.
 const LARGEST_PATTERN: usize = 64 * 1024;
 
@@ -133,7 +135,7 @@ pub(super) struct Checked {
 /// # Errors
 /// The first [`Fault`] met.
 pub(super) fn check(expression: &IdedExpr) -> Result<Checked, Fault> {
-    let mut checker = Checker { scope: Vec::new(), nodes: 0, loops: 0, about_role: false, about_purpose: false };
+    let mut checker = Checker { scope: Vec::new(), nodes: 0, depth: 0, loops: 0, about_role: false, about_purpose: false };
     match checker.infer(expression)? {
         Type::Bool | Type::Any => Ok(Checked { about_role: checker.about_role, about_purpose: checker.about_purpose }),
         other => Err(fault(expression, format!("a condition is true or false, and this is {}", other.name()))),
@@ -148,6 +150,7 @@ struct Checker {
     /// Loop variables, the innermost last.
     scope: Vec<(String, Type)>,
     nodes: usize,
+    depth: usize,
     loops: usize,
     about_role: bool,
     about_purpose: bool,
@@ -156,14 +159,34 @@ struct Checker {
 impl Checker {
     fn infer(&mut self, at: &IdedExpr) -> Result<Type, Fault> {
         self.nodes += 1;
+        self.depth += 1;
         if self.nodes > MOST_NODES {
             return Err(fault(at, format!("the condition has more than {MOST_NODES} parts")));
         }
+        if self.depth > DEEPEST {
+            return Err(fault(at, format!("the parts of the condition stand more than {DEEPEST} deep in each other")));
+        }
+        let inferred = self.infer_inside(at);
+        self.depth -= 1;
+        inferred
+    }
+
+    fn infer_inside(&mut self, at: &IdedExpr) -> Result<Type, Fault> {
         match &at.expr {
             Expr::Literal(literal) => Ok(literal_type(literal)),
-            Expr::Ident(name) => self.variable(at, name),
+            // A group of words by itself could hide which of its words is meant.
+            Expr::Ident(name) => match self.variable(at, name)? {
+                Type::Fields(fields) => {
+                    let words = fields.iter().map(|(word, _)| format!("{name}.{word}")).collect::<Vec<_>>().join(", ");
+                    Err(fault(at, format!("`{name}` does not stand alone: write {words}")))
+                }
+                known => Ok(known),
+            },
             Expr::Select(select) => {
-                let of = self.infer(&select.operand)?;
+                let of = match &select.operand.expr {
+                    Expr::Ident(name) => self.variable(&select.operand, name)?,
+                    _ => self.infer(&select.operand)?,
+                };
                 let field = self.field(at, &of, &select.field)?;
                 Ok(if select.test { Type::Bool } else { field })
             }
@@ -189,6 +212,13 @@ impl Checker {
         if let Some((_, known)) = self.scope.iter().rev().find(|(variable, _)| variable == name) {
             return Ok(known.clone());
         }
+        // A list of thousands inside a loop over thousands is a second loop.
+        if self.loops > 0 && matches!(name, "claims" | "groups") {
+            return Err(fault(
+                at,
+                format!("`{name}` has no place inside a loop: ask it outside, or compare with a list that is written out"),
+            ));
+        }
         self.about_role |= matches!(name, "role" | "account");
         let known = VOCABULARY.iter().find(|(word, _)| *word == name);
         known.map(|(_, word)| (*word).into()).ok_or_else(|| fault(at, format!("there is no word `{name}`{}", meant(name, VOCABULARY))))
@@ -213,6 +243,10 @@ impl Checker {
         let range = self.infer(&loop_.iter_range)?;
         let element = range.element().ok_or_else(|| fault(&loop_.iter_range, format!("{} is nothing to go through", range.name())))?;
         let accumulated = self.infer(&loop_.accu_init)?;
+        // What a loop makes could grow with each round: it may only choose (`filter`), count, and say yes or no.
+        if matches!(accumulated, Type::List(_)) && !matches!(&loop_.loop_step.expr, Expr::Call(step) if step.func_name == op::CONDITIONAL) {
+            return Err(fault(at, "`map` has no place in a condition: use `exists`, `all` or `filter`"));
+        }
         if self.loops == DEEPEST_LOOP {
             return Err(fault(at, "one loop may not stand in another: with long lists it would take too long"));
         }
@@ -234,6 +268,11 @@ impl Checker {
     fn call(&mut self, at: &IdedExpr, call: &CallExpr) -> Result<Type, Fault> {
         let target = call.target.as_deref().map(|target| self.infer(target)).transpose()?;
         let arguments = call.args.iter().map(|argument| self.infer(argument)).collect::<Result<Vec<_>, _>>()?;
+        let grows = self.loops > 0 && call.func_name == op::ADD && !matches!(arguments.as_slice(), [Type::Number, Type::Number]);
+        let own_step = matches!(call.args.first().map(|first| &first.expr), Some(Expr::Ident(name)) if name.starts_with('@') || name.starts_with("__"));
+        if grows && !own_step {
+            return Err(fault(at, "nothing can be put together inside a loop"));
+        }
         match (&target, arguments.as_slice()) {
             (None, [one, other]) if call.func_name.starts_with('_') || call.func_name == op::IN => binary(at, &call.func_name, one, other),
             (None, [one]) => unary(at, call, one),
