@@ -228,6 +228,11 @@ pub async fn run(
     if gateway.issuer.saml().is_some_and(SamlIssuer::is_ephemeral) {
         tracing::warn!("the SAML signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
     }
+    if config.file.public_url.starts_with("https://") && config.file.server.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "server.trusted_proxies is empty: behind a proxy, all people seem to come from its address and share one limit on sign-ins"
+        );
+    }
     let audit = gateway.audit.clone();
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
     let site = site(config, gateway, banner);

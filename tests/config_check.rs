@@ -577,3 +577,15 @@ fn a_rule_by_saml_needs_what_signs_or_what_is_forwarded() {
     let forwards = rule("forwarded_saml").replace("idp_initiated = true", "aws_recipient = \"https://signin.aws.amazon.com/saml\"");
     assert!(told(&forwards).is_empty(), "{}", told(&forwards));
 }
+
+#[test]
+fn a_rule_that_asks_for_an_address_wants_the_proxy_named() {
+    let rule = "[[account]]\nid = \"111122223333\"\nname = \"A\"\n[[rule]]\nid = \"r\"\ngroups = [\"g\"]\naccounts = [\"A\"]\nroles = [\"R\"]\n\
+                when = 'request.ip.within(\"10.0.0.0/8\")'\n";
+    let text = format!("{LEAST}{rule}");
+    let warned =
+        |text: &str| parse(text).unwrap().warnings.iter().map(|finding| (finding.line, finding.message.clone())).collect::<Vec<_>>();
+    let found = warned(&text);
+    assert!(matches!(found.as_slice(), [(15, message)] if message.contains("the proxy that does TLS is not named")), "{found:?}");
+    assert!(warned(&format!("{text}[server]\ntrusted_proxies = [\"127.0.0.1/32\"]\n")).is_empty());
+}

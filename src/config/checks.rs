@@ -77,20 +77,17 @@ pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
         .collect()
 }
 
-/// An https URL on a plain listener means a proxy in between, and one that is not named makes everybody one address.
+/// An https URL on a plain listener means a proxy in between. Rules that ask for the client's address need to know it.
 fn nameless_proxy(file: &ConfigFile) -> Option<Problem> {
-    if !file.public_url.starts_with("https://") || !file.server.trusted_proxies.is_empty() {
-        return None;
-    }
-    let asks = file.rule.iter().any(|rule| rule.when.as_deref().is_some_and(|when| when.contains("request")));
-    let also = if asks { ", rules ask for it" } else { "" };
-    Some(Problem::new(
-        "server.trusted_proxies",
-        format!(
-            "the proxy that does TLS is not named: to Rolegate all people come from its address, and share one limit on sign-ins{also}"
-        ),
-        "name its network, such as trusted_proxies = [\"127.0.0.1/32\"] for a proxy on this machine",
-    ))
+    let asks = |when: &str| when.contains("request.ip");
+    let index = file.rule.iter().position(|rule| rule.when.as_deref().is_some_and(asks))?;
+    (file.public_url.starts_with("https://") && file.server.trusted_proxies.is_empty()).then(|| {
+        Problem::new(
+            format!("rule[{index}].when"),
+            "the rule asks for `request.ip`, and the proxy that does TLS is not named: everybody seems to come from its address",
+            "name its network, such as trusted_proxies = [\"127.0.0.1/32\"] under [server] for a proxy on this machine",
+        )
+    })
 }
 
 /// Whom it concerns when a file with a secret can be read by more than its owner.
