@@ -107,7 +107,7 @@ async fn o04_a_login_that_waited_too_long_is_refused() {
     let slow = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
     world.advance(601);
     ana.get(&slow).await.assert_page(403, NO_LONGER);
-    assert_eq!(world.last_reason(), "the login was begun more than ten minutes ago");
+    assert!(world.audit().is_empty(), "it used nothing up: it is logged and counted");
     assert!(!ana.cookies.contains_key("rolegate-login-1"), "a refusal takes it away as well");
 }
 
@@ -140,7 +140,7 @@ async fn o06_an_answer_for_one_provider_is_not_taken_at_anothers_address() {
     let callback = ana.up_to_callback("/login/sandbox?next=/", "ana").await;
     let moved = callback.replace("/callback/sandbox", "/callback/other");
     ana.get(&moved).await.assert_page(403, "You were not signed in");
-    assert_eq!(world.last_reason(), "the login was begun with another provider");
+    assert_eq!(ana.session(), "");
     ana.get(&callback.replace("/callback/sandbox", "/callback/nobody")).await.assert_page(404, "no such identity provider");
 }
 

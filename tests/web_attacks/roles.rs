@@ -44,7 +44,8 @@ async fn o18_a_persons_own_token_is_forwarded_while_it_lives() {
     assert_eq!(world.issued(), 1, "STS took the provider's token for what it is");
     world.advance(3600);
     let late = ana.post("/credentials", &[("role", FORWARDED), ("csrf", &csrf)]).await;
-    late.assert_page(403, "Sign in again for this role");
+    late.assert_page(200, "Continuing to");
+    assert!(late.body.contains("/login/sandbox?next=%2Fgo%3Faccount"), "round by the provider, and back to the role");
     assert_eq!(world.issued(), 1, "a token that has expired is shown to nobody");
     assert_eq!(ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await.status, 303, "a minted one still serves");
 }
