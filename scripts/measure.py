@@ -143,6 +143,14 @@ def stop(process):
 
 def measure(store, folder):
     text = (ROOT / "demo/rolegate.toml").read_text().replace('listen = "127.0.0.1:8700"', f'listen = "127.0.0.1:{GATEWAY}"\nworkers = 1')
+    # A key that is made at each start would be most of the start.
+    pair = ("saml-key.pem", "saml-certificate.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3", "-subj", "/CN=measured", "-keyout", folder / pair[0], "-out", folder / pair[1]],
+        check=True,
+        capture_output=True,
+    )
+    text = text.replace('provider_name = "Rolegate"', f'provider_name = "Rolegate"\nsigning_key = {{ file = "{pair[0]}" }}\ncertificate = {{ file = "{pair[1]}" }}')
     if store == "Redis":
         (folder / "seal").write_text("ab" * 32)
         text = text.replace('url = "memory"', f'url = "redis://127.0.0.1:{REDIS}"\nseal_keys = [{{ file = "seal" }}]')
