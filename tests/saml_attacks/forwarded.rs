@@ -57,7 +57,7 @@ async fn signed_in(world: &World, role: &'static str) -> Browser {
 
 async fn take(ana: &mut Browser) -> Answer {
     let portal = ana.get("/").await;
-    let (_, rest) = portal.body.split_once("name=\"csrf\" value=\"").expect("the portal has forms");
+    let (_, rest) = portal.body.split_once("name=\"csrf\" value=\"").unwrap();
     let csrf = rest.split('"').next().unwrap().to_owned();
     ana.own_post("/credentials", &[("csrf", &csrf), ("role", ROLE)]).await
 }
