@@ -68,6 +68,10 @@ pub(super) async fn metadata(visitor: Visitor, provider: web::Path<String>) -> R
 
 /// `GET /saml/{provider}/slo`: a logout message by Redirect.
 pub(super) async fn slo_query(visitor: Visitor, request: HttpRequest, provider: web::Path<String>) -> Result<HttpResponse, PageError> {
+    // Verifying costs more than any page: a stranger's forgeries must not take the workers.
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
     let taken = visitor.site.gateway.take_logout(&provider, Travelled::Query(request.query_string()), &visitor.caller).await;
     signed_out(&visitor, &provider, taken).await
 }
@@ -79,6 +83,10 @@ pub(super) async fn slo_post(
     provider: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, PageError> {
+    // Verifying costs more than any page: a stranger's forgeries must not take the workers.
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
     let gateway = &visitor.site.gateway;
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.starts_with("text/xml") || kind.starts_with("application/soap+xml") {
