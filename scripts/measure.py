@@ -10,7 +10,6 @@ resident memory. The sandbox runs in another process, by `rolegate demo`. Loopba
 
 import html
 import http.client
-import os
 import pathlib
 import re
 import signal
@@ -22,6 +21,8 @@ import tempfile
 import time
 import urllib.parse
 
+from measuring import cpu_seconds, wait_for
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/rolegate")
 GATEWAY, REDIS = 8790, 8799
@@ -30,16 +31,6 @@ PAGES, RUNS = 8000, 5
 
 def spawn(*arguments, log=subprocess.DEVNULL):
     return subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, stderr=log)
-
-
-def wait_for(port):
-    for _ in range(500):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.01)
-    sys.exit(f"nothing listens on port {port}")
 
 
 class Browser:
@@ -107,11 +98,6 @@ def round_of(connections):
     for connection in connections:
         connection.ask()
     return [connection.page() for connection in connections][-1]
-
-
-def cpu_seconds(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process):

@@ -5,9 +5,6 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   document.documentElement.classList.add("on");
 
-  // A form on its way to another site, which nobody has to fill in.
-  document.querySelector("form[data-onward]")?.requestSubmit();
-
   const say = (text) => {
     const status = $("status");
     // Emptied first, so that the same words are announced again.
@@ -88,11 +85,11 @@
     tick();
   }
 
-  // The way to AWS is taken by itself once. Who comes back chooses, and an old proof is gone.
-  const auto = document.querySelector("form[data-auto]");
-  if (auto) {
-    if (performance.getEntriesByType("navigation")[0]?.type === "navigate") auto.requestSubmit();
-    addEventListener("pagehide", () => auto.remove());
+  // A form on its way elsewhere, which nobody has to fill in, goes by itself once. Who comes back chooses, and an old proof is gone.
+  const onward = document.querySelector("form[data-onward]");
+  if (onward) {
+    if (performance.getEntriesByType("navigation")[0]?.type === "navigate") onward.requestSubmit();
+    addEventListener("pagehide", () => onward.remove());
   }
 
   // Secrets leave the document with its reader: the back button must not bring them back.

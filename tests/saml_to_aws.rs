@@ -227,7 +227,7 @@ async fn only_the_page_that_leads_to_aws_may_lead_there_and_nobody_keeps_it() {
     assert!(sources.contains(&"https://eu-central-1.signin.aws.amazon.com") && sources.contains(&"'self'"), "{policy}");
     assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
     let page = answer.text().await.unwrap();
-    assert!(page.contains("action=\"https://eu-central-1.signin.aws.amazon.com/saml\" data-auto"), "{page}");
+    assert!(page.contains("action=\"https://eu-central-1.signin.aws.amazon.com/saml\" data-onward"), "{page}");
     assert!(
         page.contains("name=\"RelayState\" value=\"https:&#x2F;&#x2F;console.aws.amazon.com")
             || page.contains("name=\"RelayState\" value=\"https://console.aws.amazon.com"),

@@ -28,7 +28,7 @@ async function withScripts() {
   await page.goBack().catch(() => {});
   await page.waitForTimeout(1500);
   assert.notEqual(new URL(page.url()).origin, aws, 'the way back ends in the console');
-  assert.equal(await page.locator('form[data-auto] input[name="SAMLResponse"]').count(), 0);
+  assert.equal(await page.locator('form[data-onward] input[name="SAMLResponse"]').count(), 0);
 }
 
 async function withoutScripts() {

@@ -70,12 +70,12 @@ fn every_page_is_well_formed_and_free_of_inline_code() {
         assert!(all("style").is_empty(), "{name}");
         assert_eq!(all("script").iter().filter_map(|tag| tag.get("src")).collect::<Vec<_>>(), [assets::js()], "{name}");
         for tag in &tags {
-            // The one form that leads to AWS.
-            let leads_out = tag.get("data-auto").is_some();
-            assert!(!leads_out || tag.name == "form" && name.starts_with("console-post"), "{name}: {tag:?}");
+            // The forms that lead to AWS and to providers.
+            let leads_out = tag.get("data-onward").is_some();
+            let may = name.starts_with("console-post") || name.starts_with("hand-on");
+            assert!(!leads_out || tag.name == "form" && may, "{name}: {tag:?}");
             for (key, value) in &tag.attributes {
                 assert!(key != "style" && !key.starts_with("on"), "{name}: {tag:?}");
-                let leads_out = leads_out || tag.get("data-onward").is_some() && value.starts_with("https://");
                 assert!(leads_out || !["src", "action", "formaction"].contains(&key.as_str()) || value.starts_with('/'), "{name}: {tag:?}");
             }
         }
@@ -122,15 +122,10 @@ fn w2_every_form_that_posts_carries_the_csrf_token() {
             if form.contains("method=\"post\"") {
                 forms += 1;
                 let fields = tags(&format!("<form{form}"));
-                if form.contains("data-onward") {
-                    // It carries what is not ours, to where the token must not get.
-                    assert!(!form.contains("csrf") && !form.contains(token) || name.ends_with("hostile"), "{name}");
-                    continue;
-                }
                 let csrf: Vec<_> = fields.iter().filter(|tag| tag.get("name") == Some("csrf")).collect();
-                // What goes to AWS must not take the token along.
-                if form.contains("data-auto") {
-                    assert!(csrf.is_empty(), "{name}");
+                if form.contains("data-onward") {
+                    // It leads to where the token must not get.
+                    assert!(csrf.is_empty() && (!form.contains(token) || name.ends_with("hostile")), "{name}");
                     continue;
                 }
                 assert_eq!(csrf.len(), 1, "{name}");
