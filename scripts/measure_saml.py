@@ -56,7 +56,7 @@ def instant(offset=0):
 def response(groups):
     """Written in canonical form, so that the digest can be taken over what is sent."""
     name, now, later = "_" + secrets.token_hex(16), instant(), instant(290)
-    values = "".join(f"<saml:AttributeValue>group-{n:05}</saml:AttributeValue>" for n in range(groups))
+    values = "".join(f"<saml:AttributeValue>g{n:05}</saml:AttributeValue>" for n in range(groups))
     head = f'<saml:Assertion xmlns:saml="{SAML}" ID="{name}" IssueInstant="{now}" Version="2.0"><saml:Issuer>{IDP}</saml:Issuer>'
     body = (
         f'<saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">p{secrets.token_hex(4)}</saml:NameID>'
