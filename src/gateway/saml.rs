@@ -1,7 +1,8 @@
 //! What providers post and send by SAML: responses that sign people in, and messages that sign them out.
 
-use super::sign_in::{local, refusal};
-use super::{Caller, Failure, Gateway, LocalPath, Returning, SignedIn, Trouble};
+use super::replace::Arrival;
+use super::sign_in::{Arrived, local, refusal};
+use super::{Caller, Failure, Gateway, LocalPath, Returning, Trouble};
 use crate::identity::saml::{Accepted, Asked, LogoutAnswer, LogoutDemand, Posted, Travelled};
 use crate::identity::{Departure, LoginSecrets, PendingLogin, Provider, Rejected, saml, saml_handle};
 use crate::saml::Refused;
@@ -39,7 +40,7 @@ impl Gateway {
     }
 
     /// Finishes a login with a posted response: one that answers a request of this browser, or, where the provider may start sign-ins, one
-    /// that answers none. Each assertion opens one session.
+    /// that answers none. Each assertion opens one session; one that nobody asked for never takes the place of another person's unasked.
     ///
     /// # Errors
     /// As [`Gateway::complete`].
@@ -49,7 +50,7 @@ impl Gateway {
         posted: &Posted,
         returning: Returning<'_>,
         caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
+    ) -> Result<Arrival, Failure> {
         let saml = self.saml_provider(provider)?;
         let provider = self.known(provider)?;
         let Some((state, pending)) = self.pending(&posted.relay_state, returning.tickets) else {
@@ -62,7 +63,8 @@ impl Gateway {
         match verified {
             Ok(accepted) => {
                 let Accepted { identity, session_end, .. } = accepted;
-                self.welcome(identity, local(&pending), session_end, returning.session, caller).await
+                let arrived = Arrived { identity, return_to: local(&pending), ends_by: session_end, unasked: false };
+                self.welcome(arrived, returning.session, caller).await.map(Arrival::SignedIn)
             }
             Err(rejected) => Err(self.refuse(provider, rejected, caller).await?),
         }
@@ -92,7 +94,7 @@ impl Gateway {
         posted: &Posted,
         returning: Returning<'_>,
         caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
+    ) -> Result<Arrival, Failure> {
         if !saml.may_start() {
             return Err(self.unasked(provider, &Rejected::UnknownState));
         }
@@ -102,8 +104,9 @@ impl Gateway {
         };
         match verified {
             Ok(Accepted { identity, session_end, .. }) => {
-                let place = self.own_place(&posted.relay_state).unwrap_or_else(LocalPath::home);
-                self.welcome(identity, place, session_end, returning.session, caller).await
+                let return_to = self.own_place(&posted.relay_state).unwrap_or_else(LocalPath::home);
+                let arrived = Arrived { identity, return_to, ends_by: session_end, unasked: true };
+                self.welcome_unasked(arrived, returning.session, caller).await
             }
             Err(rejected @ (Rejected::AssertionUsed | Rejected::Saml(Refused::Disagreement))) => {
                 Err(self.refuse(provider, rejected, caller).await?)

@@ -141,8 +141,19 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: nothing was laid down.
     pub async fn hand_over<T: Serialize + Sync>(&self, session: &SessionId, value: &T) -> Result<HandoverId, StoreUnavailable> {
+        self.lay_down(session, value, HANDOVER_LIFE).await
+    }
+
+    /// [`Self::hand_over`] for another span than [`HANDOVER_LIFE`].
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nothing was laid down.
+    pub async fn lay_down<T>(&self, session: &SessionId, value: &T, life: Duration) -> Result<HandoverId, StoreUnavailable>
+    where
+        T: Serialize + Sync,
+    {
         let id = HandoverId::random();
-        self.put(&session.handover_key(&id), value, HANDOVER_LIFE).await?;
+        self.put(&session.handover_key(&id), value, life).await?;
         Ok(id)
     }
 

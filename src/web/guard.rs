@@ -2,7 +2,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
@@ -91,7 +91,12 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     if is_for_others(request.path()) {
         return true;
     }
-    let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    is_own_form(site, request.headers())
+}
+
+/// Whether the headers of a POST say that a page of ours sent it.
+pub(super) fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     match (text(SEC_FETCH_SITE), text("origin")) {
         (Some(from), _) if from != "same-origin" => false,
         // A page with the referrer policy `no-referrer` sends its forms with `Origin: null`.

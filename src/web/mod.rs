@@ -4,7 +4,7 @@
 //! | file | pages |
 //! | --- | --- |
 //! | `login` | `/login`, `/login/initiate`, `/login/{provider}`, `/callback/{provider}` |
-//! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata` |
+//! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata`, `/switch` |
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
@@ -60,6 +60,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         of_others("/saml/{provider}/slo", "GET, POST", web::post().to(saml::slo_post)).route(web::get().to(saml::slo_query)),
         of_others("/logout/backchannel/{provider}", "POST", web::post().to(logout::back_channel)),
         page("/logout/frontchannel/{provider}", "GET", web::get().to(logout::front_channel)),
+        page("/switch", "POST", web::post().to(saml::switch)),
         page("/saml/idp/metadata", read_only, get_or_head().to(plain::saml_metadata)),
         page("/saml/{provider}/metadata", read_only, get_or_head().to(saml::metadata)),
         page("/console", "POST", web::post().to(issue::console)),

@@ -10,6 +10,7 @@ mod idp;
 mod logout;
 #[path = "../support/mod.rs"]
 mod support;
+mod unasked;
 mod world;
 
 use chrono::TimeDelta;

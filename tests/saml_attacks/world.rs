@@ -122,6 +122,12 @@ impl World {
         event["reason"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The events of the audit trail.
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.folder.path().join(self.audit)).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// How many sign-ins the audit trail has.
     pub(crate) fn sign_ins(&self) -> usize {
         let text = std::fs::read_to_string(self.folder.path().join(self.audit)).unwrap_or_default();
@@ -147,6 +153,8 @@ pub(crate) struct Answer {
 pub(crate) struct Browser {
     client: Client,
     base: String,
+    /// What the gateway believes to be its origin, as its pages' forms have it.
+    origin: String,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
@@ -160,7 +168,7 @@ pub(crate) struct Begun {
 impl Browser {
     pub(crate) fn new(world: &World) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { client, base: world.base.clone(), cookies: BTreeMap::new() }
+        Self { client, base: world.base.clone(), origin: world.public_url.clone(), cookies: BTreeMap::new() }
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
@@ -184,7 +192,7 @@ impl Browser {
         self.send(self.client.get(url)).await
     }
 
-    /// Posts a form as another site's page does, but with cookies, as after the bounce.
+    /// Posts a form as another site's page does, but with cookies.
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request =
@@ -195,14 +203,23 @@ impl Browser {
     /// Sends a form of one of our own pages.
     pub(crate) async fn own_post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.client.post(format!("{}{path}", self.base)).header("origin", &self.base).header("sec-fetch-site", "same-origin");
+        let request =
+            self.client.post(format!("{}{path}", self.base)).header("origin", &self.origin).header("sec-fetch-site", "same-origin");
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
+    }
+
+    /// Posts a form with these headers.
+    pub(crate) async fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&'static str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.client.post(format!("{}{path}", self.base)).header("content-type", "application/x-www-form-urlencoded");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(body)).await
     }
 
     /// Signs out on one of our own pages.
     pub(crate) async fn logout(&mut self, csrf: &str, scope: &str) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("csrf", csrf), ("scope", scope)]).finish();
-        let request = self.client.post(format!("{}/logout", self.base)).header("origin", &self.base);
+        let request = self.client.post(format!("{}/logout", self.base)).header("origin", &self.origin);
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
     }
 
@@ -223,9 +240,9 @@ impl Browser {
         Begun { request, xml, state: value("RelayState") }
     }
 
-    /// Posts a response to corp's address.
+    /// Posts a response to corp's address, from our page in between.
     pub(crate) async fn respond(&mut self, response: &str, state: &str) -> Answer {
-        self.post("/saml/corp/acs", &[("SAMLResponse", response), ("RelayState", state), ("bounced", "1")]).await
+        self.own_post("/saml/corp/acs", &[("SAMLResponse", response), ("RelayState", state), ("bounced", "1")]).await
     }
 
     /// A whole honest sign-in at corp, with another session index.
