@@ -19,24 +19,16 @@ const ENTRA_ROLES: &str = "http://schemas.microsoft.com/ws/2008/06/identity/clai
 /// Entra ID's attribute for the methods that were used.
 const ENTRA_METHODS: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
 
-/// The attributes of an assertion by every name that means one of them alone.
+/// The attributes of an assertion by their names, where a name means one of them alone.
 struct Attributes<'a>(BTreeMap<&'a str, Option<&'a Attribute>>);
 
 impl<'a> Attributes<'a> {
-    /// By `Name`, and by `FriendlyName` where that is no other attribute's name. What two attributes share means neither.
+    /// By `Name` alone. A `FriendlyName` is for people to read and must decide nothing (SAML Core section 2.7.3.1): providers let others
+    /// choose it who may not choose what the attribute of that `Name` says. What two attributes share means neither.
     fn of(list: &'a [Attribute]) -> Self {
         let mut by_name = BTreeMap::new();
         for attribute in list {
             by_name.entry(attribute.name.as_str()).and_modify(|found| *found = None).or_insert(Some(attribute));
-        }
-        let mut friendly = BTreeMap::new();
-        for attribute in list {
-            if let Some(name) = attribute.friendly_name.as_deref().filter(|name| !name.is_empty()) {
-                friendly.entry(name).and_modify(|found| *found = None).or_insert(Some(attribute));
-            }
-        }
-        for (name, attribute) in friendly {
-            by_name.entry(name).or_insert(attribute);
         }
         Self(by_name)
     }

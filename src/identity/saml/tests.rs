@@ -137,20 +137,28 @@ fn identity(changes: &Value, assertion: Assertion) -> Result<Identity, Rejected>
 }
 
 #[test]
-fn attributes_are_found_by_name_and_by_a_friendly_name_that_means_one_of_them() {
+fn s29_attributes_are_found_by_their_name_alone_and_a_friendly_name_decides_nothing() {
     let list: &[(&str, Option<&str>, &[&str])] = &[
         ("urn:oid:1", Some("isMemberOf"), &["one", "", "two"]),
         ("urn:oid:2", Some("mail"), &["ana@example.org"]),
-        ("urn:oid:3", Some("twice"), &["x"]),
-        ("urn:oid:4", Some("twice"), &["y"]),
+        ("twice", None, &["x"]),
+        ("urn:nick", Some("groups"), &["admins"]),
         ("urn:oid:5", Some("urn:oid:2"), &["liar"]),
     ];
-    let found = identity(&json!({ "groups_attribute": "isMemberOf", "username_attribute": "mail" }), assertion(list)).unwrap();
+    let found = identity(&json!({ "groups_attribute": "urn:oid:1", "username_attribute": "urn:oid:2" }), assertion(list)).unwrap();
     assert_eq!((found.groups(), found.username()), (&["one".to_owned(), "two".to_owned()][..], "ana@example.org"));
     assert_eq!(found.claims().text("urn:oid:2"), Some("ana@example.org"), "a name is no other attribute's friendly name");
-    assert_eq!((found.claims().find("twice"), found.claims().text("mail")), (None, Some("ana@example.org")));
+    for friendly in ["isMemberOf", "mail", "groups"] {
+        assert_eq!(found.claims().find(friendly), None, "{friendly}: nor a claim that a rule could ask for");
+        assert!(identity(&json!({ "groups_attribute": friendly }), assertion(list)).unwrap().groups().is_empty(), "{friendly}");
+        let nameless = identity(&json!({ "username_attribute": friendly }), assertion(list)).unwrap();
+        assert_eq!(nameless.username(), "ana", "{friendly}");
+        let subject = identity(&json!({ "subject_attribute": friendly }), assertion(list)).unwrap_err();
+        assert_eq!(subject, Rejected::SubjectAttribute(friendly.into()));
+    }
     assert_eq!(found.authentication().sid.as_deref(), Some("s"));
-    assert_eq!(identity(&json!({ "groups_attribute": "twice" }), assertion(list)).unwrap_err(), Rejected::GroupsMalformed);
+    let twice = [list, &[("twice", None, &["y"])]].concat();
+    assert_eq!(identity(&json!({ "groups_attribute": "twice" }), assertion(&twice)).unwrap_err(), Rejected::GroupsMalformed);
     assert!(identity(&json!({}), assertion(list)).unwrap().groups().is_empty());
     let long = "x".repeat(257);
     let huge: &[&str] = &[&long];
