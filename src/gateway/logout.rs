@@ -23,7 +23,7 @@ impl Gateway {
             (Some(sid), _) => self.vault.close_named(&[sid_handle(provider.id(), sid)]).await,
             (None, sub) => self.vault.close_all(&format!("{}+{}", provider.id(), sub.as_deref().unwrap_or_default())).await,
         };
-        self.ended(provider.id(), closed, caller).await
+        self.ended(provider.id(), closed, "", caller).await
     }
 
     /// Takes a notice of OpenID Connect Front-Channel Logout 1.0. Nobody signs it, so it ends nothing but the session whose `sid` the
@@ -38,7 +38,7 @@ impl Gateway {
         }
         match self.vault.close_named(&[sid_handle(provider.id(), sid)]).await {
             Ok(0) => Ok(0),
-            closed => self.ended(provider.id(), closed, caller).await,
+            closed => self.ended(provider.id(), closed, "", caller).await,
         }
     }
 
@@ -46,17 +46,18 @@ impl Gateway {
         self.known(id)?.as_oidc().ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"this provider does not speak OpenID Connect"))
     }
 
-    /// Records that a provider ended sessions, or that this failed.
+    /// Records that a provider ended sessions, with a note on which, or that this failed.
     pub(super) async fn ended(
         &self,
         provider: &ProviderId,
         closed: Result<usize, StoreUnavailable>,
+        note: &str,
         caller: &Caller,
     ) -> Result<usize, Failure> {
         let event = self.event(Kind::SignOut, Outcome::Ok, caller).at_provider(provider);
         match closed {
             Ok(sessions) => {
-                self.record(&event.because(format!("the provider ended its session: {sessions} of ours were alive"))).await?;
+                self.record(&event.because(format!("the provider ended its session: {sessions} of ours were alive{note}"))).await?;
                 Ok(sessions)
             }
             Err(error) => {

@@ -173,6 +173,22 @@ impl Vault {
         self.store.claim(&Key::of(purpose, name), ttl).await
     }
 
+    /// Ends those sessions of a name for which `meant` says so: see [`Identity::handles`]. One that does not open is ended too, because
+    /// whom it is of cannot be told. Says how many were alive.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: sessions may still be alive.
+    pub async fn close_meant(&self, handle: &str, meant: impl Fn(&Session) -> bool) -> Result<usize, StoreUnavailable> {
+        let mut ending = Vec::new();
+        for key in self.store.index_members(&upstream_key(handle)).await? {
+            let Some(sealed) = self.store.get(&key).await? else { continue };
+            if self.reveal::<Session>(&key, sealed).is_none_or(|session| meant(&session)) {
+                ending.push(key);
+            }
+        }
+        self.store.delete(&ending).await
+    }
+
     /// Whether the store answers, and takes sessions.
     ///
     /// # Errors

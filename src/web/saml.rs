@@ -183,7 +183,8 @@ async fn signed_out(visitor: &Visitor, provider: &str, taken: Result<LogoutTaken
     match taken? {
         LogoutTaken::Answered { everywhere } => Ok(page((!everywhere).then_some(name))),
         LogoutTaken::EndedBehind { .. } => Ok(page(None)),
-        LogoutTaken::Ended { answer, .. } => {
+        LogoutTaken::NotEnded { answer } => Ok(depart(visitor, name, &answer, Way::Link)),
+        LogoutTaken::Ended { answer } => {
             // The browser came by a link or by a form of the provider's; either way our policy does not hold its redirects.
             let mut response = answer.map_or_else(|| page(None), |answer| depart(visitor, name, &answer, Way::Link));
             // Somebody else may sit here by now: they stay signed in.

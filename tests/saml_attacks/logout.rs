@@ -6,14 +6,18 @@ use rolegate::saml::sign::SamlSigner;
 use rolegate::saml::write::messages::{Envelope, LogoutRequest, LogoutResponse, LogoutStatus, NameId};
 
 use crate::forging_idp::{ForgingIdp, Signer};
-use crate::idp::{Idp, PERSISTENT};
+use crate::idp::{Idp, PERSISTENT, Says};
 use crate::world::{Answer, Browser, KEY, World};
 
 /// A logout request as a provider writes it.
 fn request(world: &World, idp: &Idp, name: &str, indexes: &[&str], signer: Option<&SamlSigner>) -> String {
+    let name_id = NameId { value: name, format: Some(PERSISTENT), name_qualifier: None, sp_name_qualifier: None };
+    request_about(world, idp, name_id, indexes, signer)
+}
+
+fn request_about(world: &World, idp: &Idp, name_id: NameId<'_>, indexes: &[&str], signer: Option<&SamlSigner>) -> String {
     let destination = format!("{}/saml/corp/slo", world.base);
     let now = world.clock.now();
-    let name_id = NameId { value: name, format: Some(PERSISTENT), name_qualifier: None, sp_name_qualifier: None };
     let envelope = Envelope { id: "_logout", issuer: &idp.entity_id, destination: &destination, issued: now };
     LogoutRequest { envelope, expires: now + chrono::TimeDelta::minutes(5), name_id, session_indexes: indexes }.write(signer).unwrap()
 }
@@ -100,6 +104,64 @@ async fn s26_a_genuine_request_ends_exactly_the_sessions_that_it_names() {
     sessions.push(Browser::signed_in(&world, "ana", "s5").await);
     by_post(&world, &request(&world, &world.corp, "ana", &[], Some(corp))).await;
     assert_eq!(alive(&mut sessions).await, [false, false, false, true, false, false]);
+}
+
+#[actix_web::test]
+async fn s26_a_session_without_an_index_ends_whichever_of_its_persons_is_named() {
+    let world = World::new(KEY).await;
+    let corp = world.corp.signer();
+    let without = async |name: &str| Browser::signed_in_as(&world, |says| Says { name: name.into(), session_index: None, ..says }).await;
+    let (mut ana, mut bob, mut other) = (without("ana").await, without("bob").await, Browser::signed_in(&world, "ana", "s1").await);
+    let answer = by_soap(&world, &request(&world, &world.corp, "ana", &["s9"], Some(corp))).await;
+    assert!(answer.status == 200 && answer.body.contains("status:Success"), "{}", answer.body);
+    assert!(!ana.is_signed_in().await, "which of the person's it is was never said");
+    assert!(bob.is_signed_in().await && other.is_signed_in().await);
+    assert_eq!(world.last_reason(), "the provider ended its session: 1 of ours were alive, 1 of them opened without a SessionIndex");
+}
+
+#[actix_web::test]
+async fn s26_a_name_that_is_qualified_otherwise_means_somebody_else() {
+    let world = World::new(KEY).await;
+    let corp = world.corp.signer();
+    let (idp, sp) = (world.corp.entity_id.clone(), format!("{}/saml/corp", world.base));
+    let as_ana =
+        |by: Option<&'static str>| Browser::signed_in_as(&world, move |says| Says { name_qualifier: by.map(str::to_owned), ..says });
+    let name = |by: Option<&'static str>, format: Option<&'static str>| NameId {
+        value: "ana",
+        format,
+        name_qualifier: by,
+        sp_name_qualifier: None,
+    };
+    let (mut plain, mut behind) = (as_ana(None).await, as_ana(Some("https://behind.example")).await);
+    for strange in
+        [name(Some("https://elsewhere.example"), None), name(None, Some("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"))]
+    {
+        by_post(&world, &request_about(&world, &world.corp, strange, &[], Some(corp))).await;
+        assert!(plain.is_signed_in().await && behind.is_signed_in().await, "{strange:?}");
+    }
+    by_post(&world, &request_about(&world, &world.corp, name(Some("https://behind.example"), None), &[], Some(corp))).await;
+    assert!(plain.is_signed_in().await && !behind.is_signed_in().await);
+    // The defaults, spelled out: the name is the provider's own, and made for us.
+    let default = NameId { value: "ana", format: Some(PERSISTENT), name_qualifier: Some(&idp), sp_name_qualifier: Some(&sp) };
+    by_post(&world, &request_about(&world, &world.corp, default, &[], Some(corp))).await;
+    assert!(!plain.is_signed_in().await);
+}
+
+#[actix_web::test]
+async fn s26_where_the_store_fails_the_provider_does_not_hear_of_success() {
+    let mut redis = crate::support::Redis::start().await;
+    let store = format!("[store]\nurl = \"{}\"\nseal_keys = [{{ file = \"seal\" }}]\n", redis.url());
+    let world = World::with(KEY, &store).await;
+    let corp = world.corp.signer();
+    redis.process().signal("KILL");
+    let answer = by_redirect(&world, &request(&world, &world.corp, "ana", &[], None), Some(corp)).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let xml = crate::world::inflated(answer.location.split_once("SAMLResponse=").unwrap().1.split('&').next().unwrap());
+    let behind = by_soap(&world, &request(&world, &world.corp, "ana", &[], Some(corp))).await;
+    for said in [xml, behind.body] {
+        assert!(said.contains("status:Responder") && !said.contains("status:Success"), "{said}");
+    }
+    assert!(world.last_reason().contains("the store is unavailable"), "{}", world.last_reason());
 }
 
 #[actix_web::test]

@@ -5,7 +5,7 @@ use crate::world::{Answer, Browser, World};
 
 /// The provider's genuine response about somebody, to no request.
 fn about(world: &World, name: &str) -> String {
-    world.corp.respond(&Says { name: name.into(), session_index: format!("of-{name}"), ..world.says(None) })
+    world.corp.respond(&Says { name: name.into(), session_index: Some(format!("of-{name}")), ..world.says(None) })
 }
 
 /// The value of a field on a page.

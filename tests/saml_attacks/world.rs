@@ -109,7 +109,8 @@ impl World {
             sp_name_qualifier: None,
             context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             authenticated: now,
-            session_index: "s1".into(),
+            session_index: Some("s1".into()),
+            name_qualifier: None,
             session_end: None,
             attributes: vec![("groups", vec!["staff"])],
         }
@@ -247,9 +248,14 @@ impl Browser {
 
     /// A whole honest sign-in at corp, with another session index.
     pub(crate) async fn signed_in(world: &World, name: &str, session_index: &str) -> Self {
+        Self::signed_in_as(world, |says| Says { name: name.into(), session_index: Some(session_index.into()), ..says }).await
+    }
+
+    /// The same, and a test chooses what the response says.
+    pub(crate) async fn signed_in_as(world: &World, change: impl FnOnce(Says) -> Says) -> Self {
         let mut browser = Self::new(world);
         let begun = browser.begin("/login/corp?next=/").await;
-        let says = Says { name: name.into(), session_index: session_index.into(), ..world.says(Some(&begun.request)) };
+        let says = change(world.says(Some(&begun.request)));
         let answer = browser.respond(&world.corp.respond(&says), &begun.state).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
         browser

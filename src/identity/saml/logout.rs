@@ -54,10 +54,24 @@ pub struct LogoutDemand {
     pub name: SamlName,
     /// Which of them; with none, all.
     pub session_indexes: Vec<String>,
+    /// The provider's entity ID, which names without a qualifier are of.
+    idp: String,
     /// The request, for the answer.
     request: String,
     relay_state: Option<String>,
     binding: Binding,
+}
+
+impl LogoutDemand {
+    /// Whether a session is one of those: the person's, and of a `SessionIndex` that is named. A session whose assertion had no
+    /// `SessionIndex` is the person's at this provider, whichever is named (SAML Core section 3.7.3): it ends too.
+    #[must_use]
+    pub fn means(&self, identity: &Identity) -> bool {
+        let Upstream::Saml(kept) = identity.upstream() else { return false };
+        let index = identity.authentication().sid.as_ref();
+        let named = self.session_indexes.is_empty() || index.is_none_or(|index| self.session_indexes.contains(index));
+        named && self.name.means(kept, &self.idp)
+    }
 }
 
 /// What a logout message is to us.
@@ -138,8 +152,8 @@ impl Provider {
         match message {
             LogoutMessage::Request(request) => {
                 request.check(&expected)?;
-                let LogoutRequest { id, name_id, session_indexes, .. } = request;
-                Ok(LogoutAnswer::Demand(LogoutDemand { name: name_id.into(), session_indexes, request: id, relay_state, binding }))
+                let LogoutRequest { id, name_id, session_indexes, issuer: idp, .. } = request;
+                Ok(LogoutAnswer::Demand(LogoutDemand { name: name_id.into(), session_indexes, idp, request: id, relay_state, binding }))
             }
             LogoutMessage::Response(response) => {
                 response.check(&expected, &request_id(&relay_state.unwrap_or_default()))?;
