@@ -143,7 +143,12 @@ impl Gateway {
             LogoutAnswer::Done { everywhere } => return Ok(LogoutTaken::Answered { everywhere }),
             LogoutAnswer::Demand(demand) => demand,
         };
-        let ended = self.end_demanded(saml, &demand, caller).await;
+        let ended = match self.vault.was_used(Purpose::Used, &demand.mark).await {
+            // It was genuine once, and would end sessions that were opened since.
+            Ok(true) => return Err(Failure::logged(Trouble::SignOutRefused(saml.name().to_owned()), &Rejected::LogoutUsed)),
+            Ok(false) => self.end_demanded(saml, &demand, caller).await,
+            Err(error) => self.ended(saml.id(), Err(error), "", caller).await,
+        };
         // Success is said of sessions that are over, and of nothing else: where the store failed, the provider hears that we failed.
         let is_over = ended.is_ok();
         if behind {
@@ -159,7 +164,7 @@ impl Gateway {
     }
 
     /// Ends exactly the sessions that a demand means, and records it.
-    async fn end_demanded(&self, saml: &saml::Provider, demand: &LogoutDemand, caller: &Caller) -> Result<(), Failure> {
+    async fn end_demanded(&self, saml: &saml::Provider, demand: &LogoutDemand, caller: &Caller) -> Result<usize, Failure> {
         let unindexed = AtomicUsize::new(0);
         let meant = |session: &Session| {
             let meant = demand.means(&session.identity);
@@ -169,11 +174,12 @@ impl Gateway {
             meant
         };
         let closed = self.vault.close_meant(&saml_handle(saml.id(), &demand.name.value), meant).await;
+        let closed = self.used_up(&demand.mark, demand.remember, closed).await;
         let unindexed = unindexed.into_inner();
         let note = match (unindexed, demand.session_indexes.is_empty()) {
             (0, _) | (_, true) => String::new(),
             _ => format!(", {unindexed} of them opened without a SessionIndex"),
         };
-        self.ended(saml.id(), closed, &note, caller).await.map(|_| ())
+        self.ended(saml.id(), closed, &note, caller).await
     }
 }

@@ -164,7 +164,7 @@ fn response(element: &Element<'_>) -> Result<LogoutResponse, Refused> {
 }
 
 impl LogoutRequest {
-    /// Checks issuer, address and times. One that comes twice within its time ends nothing more: its sessions are over.
+    /// Checks issuer, address and times. That it was not used before is the caller's to see to, until [`Self::replayable_until`].
     ///
     /// # Errors
     /// The first [`Refused`] met.
@@ -173,6 +173,15 @@ impl LogoutRequest {
         expected.check(&self.issuer, self.destination.as_deref(), self.binding != Binding::Soap, self.issue_instant)?;
         let past = |end: Moment| expected.now.signed_duration_since(end) >= expected.skew;
         if self.not_on_or_after.is_some_and(past) { Err(Refused::Expired) } else { Ok(()) }
+    }
+}
+
+impl LogoutRequest {
+    /// Until when a replay of it could still be accepted, so how long it must be remembered.
+    #[must_use]
+    pub fn replayable_until(&self, skew: TimeDelta) -> Moment {
+        let oldest = self.issue_instant + LONGEST_AGE;
+        self.not_on_or_after.map_or(oldest, |end| end.min(oldest)) + skew
     }
 }
 

@@ -173,6 +173,14 @@ impl Vault {
         self.store.claim(&Key::of(purpose, name), ttl).await
     }
 
+    /// Whether what may be used once was used: [`Self::claim_once`] without using it.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as used.
+    pub async fn was_used(&self, purpose: Purpose, name: &[u8]) -> Result<bool, StoreUnavailable> {
+        self.store.is_claimed(&Key::of(purpose, name)).await
+    }
+
     /// Ends those sessions of a name for which `meant` says so: see [`Identity::handles`]. One that does not open is ended too, because
     /// whom it is of cannot be told. Says how many were alive.
     ///

@@ -1,12 +1,13 @@
 //! Single logout (SAML Profiles section 4.4), both ways round.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::TimeDelta;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
-use super::{Departure, Provider, leave, new_id};
+use super::{CLOCKS_APART, Departure, Provider, leave, new_id};
 use crate::clock::Moment;
 use crate::identity::{Identity, Rejected, SamlName, Upstream};
 use crate::saml::logout::{self, Expected, LogoutMessage, LogoutRefused, LogoutRequest, LogoutResponse};
@@ -54,6 +55,10 @@ pub struct LogoutDemand {
     pub name: SamlName,
     /// Which of them; with none, all.
     pub session_indexes: Vec<String>,
+    /// What tells the request from all others.
+    pub mark: Vec<u8>,
+    /// How long it must be remembered that it was used.
+    pub remember: Duration,
     /// The provider's entity ID, which names without a qualifier are of.
     idp: String,
     /// The request, for the answer.
@@ -152,8 +157,11 @@ impl Provider {
         match message {
             LogoutMessage::Request(request) => {
                 request.check(&expected)?;
-                let LogoutRequest { id, name_id, session_indexes, issuer: idp, .. } = request;
-                Ok(LogoutAnswer::Demand(LogoutDemand { name: name_id.into(), session_indexes, idp, request: id, relay_state, binding }))
+                let remember = (request.replayable_until(checked.skew) + CLOCKS_APART - now).to_std().unwrap_or_default();
+                let LogoutRequest { id: request, name_id, session_indexes, issuer: idp, .. } = request;
+                let mark = format!("saml logout\0{idp}\0{request}").into_bytes();
+                let name = name_id.into();
+                Ok(LogoutAnswer::Demand(LogoutDemand { name, session_indexes, mark, remember, idp, request, relay_state, binding }))
             }
             LogoutMessage::Response(response) => {
                 response.check(&expected, &request_id(&relay_state.unwrap_or_default()))?;
