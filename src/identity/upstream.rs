@@ -35,19 +35,17 @@ pub struct SamlName {
 
 impl SamlName {
     /// Whether a logout request that says `self` means the person whom an assertion called `kept` (SAML Core sections 3.3.4 and 3.7.3: the
-    /// names must match strongly). A qualifier that is left out means its default (section 8.3.7): the provider `idp`, and us. A format
-    /// that is left out or `unspecified` says nothing.
+    /// names must match strongly). A qualifier that is left out means its default (section 8.3.7): the provider `idp`, and us,
+    /// `sp`. A format that is left out or `unspecified` says nothing.
     #[must_use]
-    pub fn means(&self, kept: &Self, idp: &str) -> bool {
+    pub fn means(&self, kept: &Self, idp: &str, sp: &str) -> bool {
         let said = |word: &Option<String>| word.as_deref().filter(|word| !word.is_empty()).map(str::to_owned);
         let by = |name: &Self| said(&name.name_qualifier).unwrap_or_else(|| idp.to_owned());
         let format = |name: &Self| said(&name.format).filter(|format| format != UNSPECIFIED);
         // A session has no name that was made for another service: that was checked when it was opened.
+        let for_us = said(&self.sp_name_qualifier).is_none_or(|whom| whom == said(&kept.sp_name_qualifier).as_deref().unwrap_or(sp));
         let same_if_said = |one: Option<String>, other: Option<String>| one.is_none() || other.is_none() || one == other;
-        self.value == kept.value
-            && by(self) == by(kept)
-            && same_if_said(said(&self.sp_name_qualifier), said(&kept.sp_name_qualifier))
-            && same_if_said(format(self), format(kept))
+        self.value == kept.value && by(self) == by(kept) && for_us && same_if_said(format(self), format(kept))
     }
 }
 

@@ -61,6 +61,8 @@ pub struct LogoutDemand {
     pub remember: Duration,
     /// The provider's entity ID, which names without a qualifier are of.
     idp: String,
+    /// Ours, which they are made for.
+    sp: String,
     /// The request, for the answer.
     request: String,
     relay_state: Option<String>,
@@ -75,7 +77,7 @@ impl LogoutDemand {
         let Upstream::Saml(kept) = identity.upstream() else { return false };
         let index = identity.authentication().sid.as_ref();
         let named = self.session_indexes.is_empty() || index.is_none_or(|index| self.session_indexes.contains(index));
-        named && self.name.means(kept, &self.idp)
+        named && self.name.means(kept, &self.idp, &self.sp)
     }
 }
 
@@ -153,15 +155,21 @@ impl Provider {
         };
         let (message, relay_state, binding) = read?;
         let checked = &self.0.checked;
-        let expected = Expected { issuer: &loaded.description.entity_id, destination: &checked.addresses.slo, now, skew: checked.skew };
+        let expected = Expected {
+            issuer: &loaded.description.entity_id,
+            sp_entity_id: &checked.addresses.entity_id,
+            destination: &checked.addresses.slo,
+            now,
+            skew: checked.skew,
+        };
         match message {
             LogoutMessage::Request(request) => {
                 request.check(&expected)?;
                 let remember = (request.replayable_until(checked.skew) + CLOCKS_APART - now).to_std().unwrap_or_default();
                 let LogoutRequest { id: request, name_id, session_indexes, issuer: idp, .. } = request;
                 let mark = format!("saml logout\0{idp}\0{request}").into_bytes();
-                let name = name_id.into();
-                Ok(LogoutAnswer::Demand(LogoutDemand { name, session_indexes, mark, remember, idp, request, relay_state, binding }))
+                let (name, sp) = (name_id.into(), checked.addresses.entity_id.clone());
+                Ok(LogoutAnswer::Demand(LogoutDemand { name, session_indexes, mark, remember, idp, sp, request, relay_state, binding }))
             }
             LogoutMessage::Response(response) => {
                 response.check(&expected, &request_id(&relay_state.unwrap_or_default()))?;
