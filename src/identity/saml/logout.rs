@@ -1,12 +1,15 @@
 //! Single logout (SAML Profiles section 4.4), both ways round.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::TimeDelta;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
+use super::aside::by_length;
+use super::source::Loaded;
 use super::{CLOCKS_APART, Departure, Provider, leave, new_id};
 use crate::clock::Moment;
 use crate::identity::{Identity, Rejected, SamlName, Upstream};
@@ -146,10 +149,10 @@ impl Provider {
             return Err(Rejected::LogoutOff);
         }
         let loaded = self.loaded(now).await?;
-        let read = match Self::read_by(&loaded, travelled, now) {
+        let read = match Self::read_by(&loaded, travelled, now).await {
             Err(Rejected::Saml(Refused::Signature) | Rejected::Query(crate::saml::redirect::RedirectRefused::Signature)) => {
                 let newer = self.0.metadata.newer(&loaded, now, self.fetch(now)).await;
-                Self::read_by(newer.as_ref().unwrap_or(&loaded), travelled, now)
+                Self::read_by(newer.as_ref().unwrap_or(&loaded), travelled, now).await
             }
             read => read,
         };
@@ -179,13 +182,14 @@ impl Provider {
         }
     }
 
-    fn read_by(
-        loaded: &super::Loaded,
+    async fn read_by(
+        loaded: &Arc<Loaded>,
         travelled: Travelled<'_>,
         now: Moment,
     ) -> Result<(LogoutMessage, Option<String>, Binding), Rejected> {
         let certificates = loaded.description.signing(now).map_err(|error| Rejected::Unavailable(error.to_string()))?;
         match travelled {
+            // Its signature is over the query itself: nothing is parsed before it was found good.
             Travelled::Query(raw) => {
                 let query = Unverified::parse(raw).map_err(Rejected::Query)?;
                 let (message, relay_state) = logout::redirected(&query, certificates).map_err(|refused| match refused {
@@ -195,10 +199,15 @@ impl Provider {
                 Ok((message, relay_state, Binding::Redirect))
             }
             Travelled::Form { kind, message, relay_state } => {
-                let bytes = decode_posted(message)?;
-                Ok((logout::posted(kind, &bytes, &loaded.verifier)?, relay_state.map(str::to_owned), Binding::Post))
+                let (bytes, loaded) = (decode_posted(message)?, Arc::clone(loaded));
+                let message = by_length(bytes.len(), move || logout::posted(kind, &bytes, &loaded.verifier)).await??;
+                Ok((message, relay_state.map(str::to_owned), Binding::Post))
             }
-            Travelled::Envelope(bytes) => Ok((LogoutMessage::Request(logout::enveloped(bytes, &loaded.verifier)?), None, Binding::Soap)),
+            Travelled::Envelope(bytes) => {
+                let (bytes, loaded) = (bytes.to_vec(), Arc::clone(loaded));
+                let request = by_length(bytes.len(), move || logout::enveloped(&bytes, &loaded.verifier)).await??;
+                Ok((LogoutMessage::Request(request), None, Binding::Soap))
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! posted response into an [`Identity`]. Whose browser it is, that a request is answered once and that an assertion serves once, is the
 //! gateway's to see to.
 
+mod aside;
 mod checked;
 mod logout;
 mod person;
@@ -229,13 +230,16 @@ impl Provider {
     /// The [`Rejected`] that says why nobody is signed in.
     pub async fn complete(&self, posted: &Posted, asked: Option<Asked<'_>>, now: Moment) -> Result<Accepted, Rejected> {
         let checked = &self.0.checked;
-        let bytes = decode_posted(&posted.response)?;
+        let bytes = Arc::new(decode_posted(&posted.response)?);
         let loaded = self.loaded(now).await?;
-        let (verified, envelope) = match self.verify(&loaded, &bytes, now) {
+        let (verified, envelope) = match self.verify(&loaded, &bytes, now).await {
             // A key that is not known yet. Of an encrypted assertion nobody learns which of all reasons it was, we included.
             Err(Rejected::Saml(refused @ (Refused::Signature | Refused::Decryption))) => {
                 let newer = self.0.metadata.newer(&loaded, now, self.fetch(now)).await;
-                newer.map_or(Err(refused.into()), |newer| self.verify(&newer, &bytes, now))
+                match newer {
+                    Some(newer) => self.verify(&newer, &bytes, now).await,
+                    None => Err(refused.into()),
+                }
             }
             verified => verified,
         }?;
@@ -287,7 +291,12 @@ impl Provider {
     }
 
     /// The signed bytes of a response, with what stands around them.
-    fn verify(&self, loaded: &Loaded, bytes: &[u8], now: Moment) -> Result<(Verified, UnverifiedEnvelope), Rejected> {
+    async fn verify(&self, loaded: &Arc<Loaded>, bytes: &Arc<Vec<u8>>, now: Moment) -> Result<(Verified, UnverifiedEnvelope), Rejected> {
+        let (length, provider, loaded, bytes) = (bytes.len(), self.clone(), Arc::clone(loaded), Arc::clone(bytes));
+        aside::by_length(length, move || provider.verify_here(&loaded, &bytes, now)).await?
+    }
+
+    fn verify_here(&self, loaded: &Loaded, bytes: &[u8], now: Moment) -> Result<(Verified, UnverifiedEnvelope), Rejected> {
         let checked = &self.0.checked;
         // Metadata that has run out vouches for no key.
         loaded.description.signing(now).map_err(|error| Rejected::Unavailable(error.to_string()))?;

@@ -280,3 +280,24 @@ async fn s25_metadata_is_asked_for_where_the_settings_allow_and_kept_while_it_ca
         assert!(matches!(&refused, Rejected::Unavailable(found) if found.contains(why)), "{why}: {refused}");
     }
 }
+
+#[tokio::test]
+async fn w09_a_long_message_is_verified_aside_and_nobody_waits_for_it() {
+    let keys = json!({ "signing_key": { "file": "a.key" }, "signing_certificate": "a.crt" });
+    let folder = folder();
+    let provider = try_in(folder.path(), &keys).unwrap();
+    provider.begin("state", noon()).await.unwrap();
+    for (length, aside) in [(100, false), (100_000, true)] {
+        let message = format!("<a>{}</a>", "x".repeat(length));
+        let posted = Posted { response: BASE64.encode(message.as_bytes()), relay_state: String::new() };
+        let form = Travelled::Form { kind: MessageKind::Request, message: &posted.response, relay_state: None };
+        // Whoever is ready while it is verified gets their turn, or does not.
+        let found = tokio::select! { biased; _ = provider.complete(&posted, None, noon()) => false, () = std::future::ready(()) => true };
+        assert_eq!(found, aside, "a response of {length} bytes");
+        for travelled in [form, Travelled::Envelope(message.as_bytes())] {
+            let found =
+                tokio::select! { biased; _ = provider.read_logout(travelled, noon()) => false, () = std::future::ready(()) => true };
+            assert_eq!(found, aside, "a logout message of {length} bytes");
+        }
+    }
+}
