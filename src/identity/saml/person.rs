@@ -114,13 +114,20 @@ fn subject(checked: &Checked, assertion: &Assertion, attributes: &Attributes<'_>
     let subject = match &checked.subject_attribute {
         Some(attribute) => attributes.one(attribute).ok_or_else(|| Rejected::SubjectAttribute(attribute.clone()))?.to_owned(),
         None if name.format.as_deref() == Some(TRANSIENT) => return Err(Rejected::TransientSubject),
-        None => match name.name_qualifier.as_deref().filter(|qualifier| !qualifier.is_empty() && *qualifier != assertion.issuer) {
-            Some(qualifier) => format!("{qualifier}!{}", name.value),
-            None => name.value.clone(),
-        },
+        None => qualified(name, &assertion.issuer),
     };
     // The name itself stands on pages and in names too, whatever the subject is.
     if presentable(&subject) && presentable(&name.value) { Ok(subject) } else { Err(Refused::Subject.into()) }
+}
+
+/// A name with who gave it, if that is not the issuer, as `qualifier!name`. No two names are written alike: a qualifier has no `!` in it
+/// then, and a name of the issuer's own with one in it begins with another.
+fn qualified(name: &NameId, issuer: &str) -> String {
+    match name.name_qualifier.as_deref().filter(|qualifier| !qualifier.is_empty() && *qualifier != issuer) {
+        Some(qualifier) => format!("{}!{}", qualifier.replace('%', "%25").replace('!', "%21"), name.value),
+        None if name.value.contains('!') => format!("!{}", name.value),
+        None => name.value.clone(),
+    }
 }
 
 fn groups(checked: &Checked, attributes: &Attributes<'_>) -> Result<Vec<String>, Rejected> {

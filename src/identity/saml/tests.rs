@@ -175,6 +175,11 @@ fn the_subject_is_a_name_that_stays() {
     assert_eq!(subject(json!({}), plain.clone()), Ok("n1".into()));
     assert_eq!(subject(json!({}), qualified("https://idp.example")), Ok("n1".into()));
     assert_eq!(subject(json!({}), qualified("https://behind.example")), Ok("https://behind.example!n1".into()));
+    // Two people are never one: not by a `!` in a name, nor by one in a qualifier, nor by what stands for one.
+    let named = |by: Option<&str>, value: &str| NameId { value: value.into(), name_qualifier: by.map(str::to_owned), ..plain.clone() };
+    let alike = [(None, "a!b!c"), (Some("a"), "b!c"), (Some("a!b"), "c"), (None, "!a!b!c"), (Some("a%21b"), "c"), (Some("a%2521b"), "c")];
+    let alike: std::collections::BTreeSet<_> = alike.iter().map(|(by, value)| subject(json!({}), named(*by, value)).unwrap()).collect();
+    assert_eq!(alike.len(), 6, "{alike:?}");
     assert_eq!(subject(json!({}), transient.clone()), Err(Rejected::TransientSubject));
     assert_eq!(subject(json!({ "subject_attribute": "uid" }), transient), Ok("u1".into()));
     for missing in ["none", "two"] {
