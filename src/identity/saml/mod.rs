@@ -178,7 +178,7 @@ impl Provider {
 
     /// Looks for newer metadata for as long as it is polled, and warns ahead of what will end. `now` tells the time.
     pub async fn keep_fresh(self, now: impl Fn() -> Moment) {
-        let mut seen: Option<Arc<Loaded>> = None;
+        let (mut seen, mut told): (Option<Arc<Loaded>>, Option<Moment>) = (None, None);
         loop {
             let moment = now();
             match self.loaded(moment).await {
@@ -191,6 +191,12 @@ impl Provider {
                         }
                     }
                     seen = Some(loaded);
+                    // The old copy serves on: somebody should look before it is too old.
+                    if let Some((at, why)) = self.health().failure
+                        && told.replace(at) != Some(at)
+                    {
+                        tracing::warn!(provider = %self.id(), reason = %why, "the provider's metadata was not renewed: the old copy serves");
+                    }
                 }
                 Err(rejected) => tracing::warn!(provider = %self.id(), reason = %rejected, "the provider's metadata is not to be had"),
             }
@@ -326,7 +332,8 @@ impl Provider {
     }
 
     async fn fetch(&self, now: Moment) -> Result<Loaded, String> {
-        self.0.health.noting(source::fetch(&self.0.checked, &self.0.http, now).await, now)
+        let fetched = source::fetch(&self.0.checked, &self.0.http, now).await;
+        self.0.health.noting(fetched.and_then(|fetched| source::of_the_same(self.0.metadata.peek().as_deref(), fetched)), now)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::saml::response::{Assertion, Attribute, Authn, Conditions, Confirmation, NameId};
 use crate::saml::sign::self_signed;
+use crate::saml::write::messages::{LogoutRequest, NameId as NameIdToWrite};
 
 /// A folder with a key, its certificate, and metadata that carries it.
 fn folder() -> tempfile::TempDir {
@@ -305,4 +306,59 @@ async fn w09_a_long_message_is_verified_aside_and_nobody_waits_for_it() {
             assert_eq!(found, aside, "a logout message of {length} bytes");
         }
     }
+}
+
+/// A signed document of a provider, and whether it is taken for one.
+async fn takes(provider: &Provider, signer: &SamlSigner, now: Moment) -> bool {
+    let envelope = Envelope { id: "_l", issuer: "https://idp.example", destination: "https://gate.example/saml/corp/slo", issued: now };
+    let name_id = NameIdToWrite { value: "ana", format: None, name_qualifier: None, sp_name_qualifier: None };
+    let request = LogoutRequest { envelope, expires: now + TimeDelta::minutes(1), name_id, session_indexes: &[] };
+    let message = BASE64.encode(request.write(Some(signer)).unwrap().as_bytes());
+    let form = Travelled::Form { kind: MessageKind::Request, message: &message, relay_state: None };
+    match provider.read_logout(form, now).await {
+        Ok(_) => true,
+        Err(Rejected::Saml(Refused::Signature)) => false,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn signer((key, certificate): &(String, String)) -> SamlSigner {
+    SamlSigner::from_pem(&key.clone().into(), certificate).unwrap()
+}
+
+#[tokio::test]
+async fn s25_a_key_that_left_the_metadata_counts_no_more_once_that_was_read() {
+    let (old, new) = (pair(), pair());
+    let server = Server::start(metadata(&old.1, "cacheDuration='P30D'"));
+    let provider = try_with(&json!({ "metadata": { "url": server.url }, "private_network": true })).unwrap();
+    let day = TimeDelta::days(1);
+    assert!(takes(&provider, &signer(&old), noon()).await);
+    server.serve(Some(metadata(&new.1, "")));
+    // It is found at the latest after a day, whatever the provider said of its cache.
+    assert!(!takes(&provider, &signer(&old), noon() + day).await);
+    assert!(takes(&provider, &signer(&new), noon() + day).await);
+    // Or when the new key is met.
+    server.serve(Some(metadata(&old.1, "")));
+    let later = noon() + day + TimeDelta::hours(1);
+    assert!(takes(&provider, &signer(&new), later).await, "nobody looks before there is a reason");
+    assert!(takes(&provider, &signer(&old), later).await);
+    assert!(!takes(&provider, &signer(&new), later).await);
+}
+
+#[tokio::test]
+async fn s25_metadata_that_becomes_another_providers_is_not_taken() {
+    let (honest, other) = (pair(), pair());
+    let server = Server::start(metadata(&honest.1, "cacheDuration='PT1H'"));
+    let provider = try_with(&json!({ "metadata": { "url": server.url }, "private_network": true })).unwrap();
+    assert!(takes(&provider, &signer(&honest), noon()).await);
+    server.serve(Some(metadata(&other.1, "").replace("https://idp.example'", "https://evil.example'")));
+    let later = noon() + TimeDelta::hours(2);
+    assert!(takes(&provider, &signer(&honest), later).await && !takes(&provider, &signer(&other), later).await);
+    let failure = provider.health().failure.unwrap().1;
+    assert!(failure.contains("is of `https://evil.example` now, and was of `https://idp.example`"), "{failure}");
+    // The same provider with a new key is taken.
+    server.serve(Some(metadata(&other.1, "")));
+    let later = later + TimeDelta::minutes(1);
+    assert!(takes(&provider, &signer(&other), later).await && !takes(&provider, &signer(&honest), later).await);
+    assert!(!provider.health().is_down());
 }
