@@ -147,7 +147,7 @@ fn set_headers(site: &Site, response: &mut ServiceResponse<BoxBody>) {
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    // The one page whose form leads to AWS says where to.
+    // The pages whose forms lead to AWS say where to.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
         && let Ok(policy) = HeaderValue::from_str(&site.content_security_policy)
     {
