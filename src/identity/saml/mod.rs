@@ -41,7 +41,7 @@ use crate::saml::write::messages::{AuthnRequest, Comparison, Envelope};
 use crate::saml::write::metadata::SpMetadata;
 use crate::saml::write::{Binding, Unwritable, name_id_format};
 use crate::saml::xml::{Document, Limits};
-use crate::saml::{Refused, SAMLP_NS, decode_posted};
+use crate::saml::{Certificate, Refused, SAMLP_NS, decode_posted};
 use crate::settings::Problem;
 
 pub use logout::{LogoutAnswer, LogoutDemand, Travelled};
@@ -176,6 +176,14 @@ impl Provider {
         self.0.checked.idp_initiated
     }
 
+    /// The certificates of ours that the metadata shows, each with its key in the settings.
+    #[must_use]
+    pub fn own_certificates(&self) -> Vec<(&'static str, &Certificate)> {
+        let Checked { signing, encryption, .. } = &*self.0.checked;
+        let signing = signing.iter().map(|(key, certificate)| (*key, certificate));
+        signing.chain(encryption.iter().map(|certificate| ("encryption_keys", certificate))).collect()
+    }
+
     /// Looks for newer metadata for as long as it is polled, and warns ahead of what will end. `now` tells the time.
     pub async fn keep_fresh(self, now: impl Fn() -> Moment) {
         let (mut seen, mut told): (Option<Arc<Loaded>>, Option<Moment>) = (None, None);
@@ -281,12 +289,13 @@ impl Provider {
         let checked = &self.0.checked;
         let addresses = &checked.addresses;
         let services = [Binding::Redirect, Binding::Post, Binding::Soap].map(|binding| (binding, addresses.slo.as_str()));
+        let signing: Vec<_> = checked.signing.iter().map(|(_, certificate)| certificate.clone()).collect();
         let metadata = SpMetadata {
             id: "rolegate-sp",
             entity_id: &addresses.entity_id,
             valid_until: None,
             cache_duration: Some(TimeDelta::days(1)),
-            signing: &checked.signing,
+            signing: &signing,
             encryption: &checked.encryption,
             signs_requests: checked.signs_requests,
             assertion_consumer_service: &addresses.acs,
