@@ -106,10 +106,11 @@ pub(super) fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
     }
 }
 
-/// The addresses that other sites post to: what is posted there is signed, and serves once or ends sessions that it names.
+/// The addresses that other sites post to: what is posted there is signed, and serves once or ends sessions that it names; or it begins a
+/// sign-in, as a link could.
 fn is_for_others(path: &str) -> bool {
     let steps: Vec<_> = path.split('/').collect();
-    matches!(steps.as_slice(), ["", "saml", _, "acs" | "slo"] | ["", "logout", "backchannel", _])
+    matches!(steps.as_slice(), ["", "saml", _, "acs" | "slo"] | ["", "logout", "backchannel", _] | ["", "login", "initiate"])
 }
 
 /// Puts the page into the bare answer of an error, ours or the framework's.

@@ -53,7 +53,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/", read_only, get_or_head().to(portal::home)),
         page("/go", read_only, get_or_head().to(portal::go)),
         page("/login", "GET, HEAD, POST", get_or_head().to(login::choose)).route(web::post().to(login::by_email)),
-        page("/login/initiate", "GET", web::get().to(login::initiate)),
+        of_others("/login/initiate", "GET, POST", web::post().to(login::initiate_by_form)).route(web::get().to(login::initiate)),
         page("/login/{provider}", "GET", web::get().to(login::begin)),
         page("/callback/{provider}", "GET", web::get().to(login::callback)),
         of_others("/saml/{provider}/acs", "POST", web::post().to(saml::consume)),

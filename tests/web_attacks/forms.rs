@@ -25,7 +25,7 @@ fn w02_every_route_is_here() {
     let all: Vec<_> = FORMS.map(|(path, _)| path).into_iter().chain(["/switch"]).collect();
     assert_eq!(posts("page(\""), all);
     // What other sites post is signed, or does nothing: see the attacks on SAML and on logout tokens.
-    let of_others = ["/saml/{provider}/acs", "/saml/{provider}/slo", "/logout/backchannel/{provider}"];
+    let of_others = ["/login/initiate", "/saml/{provider}/acs", "/saml/{provider}/slo", "/logout/backchannel/{provider}"];
     assert_eq!(posts("of_others(\""), of_others);
     assert_eq!(routes.matches("web::post()").count(), all.len() + of_others.len());
     assert!(!routes.contains("web::put()") && !routes.contains("web::delete()") && !routes.contains("web::patch()"));
