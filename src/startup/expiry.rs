@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::identity::Provider;
 use crate::saml::Certificate;
 use crate::settings::Problem;
-use crate::trust::Issuer;
+use crate::trust::{Issuer, SamlIssuer};
 
 /// How long ahead the end is warned of: that of the providers' certificates is, too.
 const AHEAD: TimeDelta = TimeDelta::days(30);
@@ -37,7 +37,7 @@ pub(super) fn own_certificates(providers: &[Provider], issuer: &Issuer) -> Vec<O
         provider.own_certificates().into_iter().map(move |(key, certificate)| own(format!("saml_provider[{index}].{key}"), certificate))
     });
     let towards_aws =
-        issuer.saml().into_iter().flat_map(|saml| saml.own_certificates()).map(|(path, certificate)| own(path.clone(), certificate));
+        issuer.saml().into_iter().flat_map(SamlIssuer::own_certificates).map(|(path, certificate)| own(path.clone(), certificate));
     towards_providers.chain(towards_aws).collect()
 }
 

@@ -88,7 +88,7 @@ impl LogoutDemand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogoutAnswer {
     /// The provider wants sessions ended.
-    Demand(LogoutDemand),
+    Demand(Box<LogoutDemand>),
     /// The provider answers our request: whether every session is over, elsewhere too.
     Done {
         /// Whether it is.
@@ -172,7 +172,8 @@ impl Provider {
                 let LogoutRequest { id: request, name_id, session_indexes, issuer: idp, .. } = request;
                 let mark = format!("saml logout\0{idp}\0{request}").into_bytes();
                 let (name, sp) = (name_id.into(), checked.addresses.entity_id.clone());
-                Ok(LogoutAnswer::Demand(LogoutDemand { name, session_indexes, mark, remember, idp, sp, request, relay_state, binding }))
+                let demand = LogoutDemand { name, session_indexes, mark, remember, idp, sp, request, relay_state, binding };
+                Ok(LogoutAnswer::Demand(Box::new(demand)))
             }
             LogoutMessage::Response(response) => {
                 response.check(&expected, &request_id(&relay_state.unwrap_or_default()))?;
