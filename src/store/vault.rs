@@ -78,12 +78,10 @@ impl Vault {
         let id = SessionId::random();
         let key = id.key();
         let life = (session.expires - session.created).to_std().unwrap_or_default();
-        // The index first: a session that "sign out everywhere" cannot find must never exist.
-        self.store.index_add(&person_key(&session.identity.person()), &key, life).await?;
-        for handle in session.identity.handles() {
-            self.store.index_add(&upstream_key(&handle), &key, life).await?;
-        }
-        self.put(&key, session, idle.min(life)).await?;
+        let mut indexes = vec![person_key(&session.identity.person())];
+        indexes.extend(session.identity.handles().iter().map(|handle| upstream_key(handle)));
+        // A session that "sign out everywhere" cannot find must never be anybody's: if any part fails, nobody gets its id.
+        self.store.put_listed(&key, self.conceal(&key, session)?, idle.min(life), &indexes, life).await?;
         Ok(id)
     }
 
@@ -206,9 +204,12 @@ impl Vault {
     }
 
     async fn put<T: Serialize + Sync>(&self, key: &Key, value: &T, ttl: Duration) -> Result<(), StoreUnavailable> {
+        self.store.put(key, self.conceal(key, value)?, ttl).await
+    }
+
+    fn conceal<T: Serialize>(&self, key: &Key, value: &T) -> Result<Vec<u8>, StoreUnavailable> {
         let plain = serde_json::to_vec(value).map(Zeroizing::new).map_err(|_| StoreUnavailable::new("the value cannot be encoded"))?;
-        let sealed = self.keys.seal(key, &plain).map_err(|_| StoreUnavailable::new("the value cannot be sealed"))?;
-        self.store.put(key, sealed, ttl).await
+        self.keys.seal(key, &plain).map_err(|_| StoreUnavailable::new("the value cannot be sealed"))
     }
 
     async fn take<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreUnavailable> {
