@@ -182,6 +182,8 @@ async fn claim_is_exclusive(store: Arc<dyn Store>) {
             claimed += usize::from(claimer.await.unwrap());
         }
         assert_eq!(claimed, 1);
+        assert!(store.is_claimed(&name).await.unwrap());
+        assert!(!store.is_claimed(&Key::of(Purpose::Used, format!("no claim {round}").as_bytes())).await.unwrap());
     }
 }
 
@@ -190,7 +192,9 @@ async fn a_claim_expires(store: Arc<dyn Store>) {
     assert!(store.claim(&name, millis(500)).await.unwrap());
     sleep(millis(50)).await;
     assert!(!store.claim(&name, HOUR).await.unwrap(), "a refused claim must not prolong the mark");
+    assert!(store.is_claimed(&name).await.unwrap());
     sleep(millis(600)).await;
+    assert!(!store.is_claimed(&name).await.unwrap());
     assert!(store.claim(&name, HOUR).await.unwrap());
 }
 

@@ -146,6 +146,10 @@ impl Store for MemoryStore {
         Ok(self.marks.entry_by_ref(key).or_insert_with(|| self.entry(Vec::new(), ttl)).is_fresh())
     }
 
+    async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable> {
+        Ok(self.marks.get(key).is_some_and(|mark| self.is_live(&mark)))
+    }
+
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
         Ok(keys.iter().filter_map(|key| self.values.remove(key)).filter(|entry| self.is_live(entry)).count())
     }

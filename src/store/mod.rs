@@ -123,6 +123,9 @@ pub trait Store: Send + Sync {
     /// Marks a key as used. True for exactly one caller until the mark expires. Keys of marks hold nothing else.
     async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable>;
 
+    /// Whether a key is marked as used.
+    async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable>;
+
     /// Deletes records, not atomically; says how many were there.
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable>;
 

@@ -223,6 +223,11 @@ impl Store for RedisStore {
         Ok(set.is_some())
     }
 
+    async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable> {
+        let (there,) = self.run(&pipe("EXISTS", key), Twice::Same).await?;
+        Ok(there)
+    }
+
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
         if keys.is_empty() {
             return Ok(0);

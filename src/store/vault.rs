@@ -139,8 +139,19 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: nothing was laid down.
     pub async fn hand_over<T: Serialize + Sync>(&self, session: &SessionId, value: &T) -> Result<HandoverId, StoreUnavailable> {
+        self.lay_down(session, value, HANDOVER_LIFE).await
+    }
+
+    /// [`Self::hand_over`] for another span than [`HANDOVER_LIFE`].
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nothing was laid down.
+    pub async fn lay_down<T>(&self, session: &SessionId, value: &T, life: Duration) -> Result<HandoverId, StoreUnavailable>
+    where
+        T: Serialize + Sync,
+    {
         let id = HandoverId::random();
-        self.put(&session.handover_key(&id), value, HANDOVER_LIFE).await?;
+        self.put(&session.handover_key(&id), value, life).await?;
         Ok(id)
     }
 
@@ -158,6 +169,30 @@ impl Vault {
     /// [`StoreUnavailable`]: it must count as used.
     pub async fn claim_once(&self, purpose: Purpose, name: &[u8], ttl: Duration) -> Result<bool, StoreUnavailable> {
         self.store.claim(&Key::of(purpose, name), ttl).await
+    }
+
+    /// Whether what may be used once was used: [`Self::claim_once`] without using it.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as used.
+    pub async fn was_used(&self, purpose: Purpose, name: &[u8]) -> Result<bool, StoreUnavailable> {
+        self.store.is_claimed(&Key::of(purpose, name)).await
+    }
+
+    /// Ends those sessions of a name for which `meant` says so: see [`Identity::handles`]. One that does not open is ended too, because
+    /// whom it is of cannot be told. Says how many were alive.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: sessions may still be alive.
+    pub async fn close_meant(&self, handle: &str, meant: impl Fn(&Session) -> bool) -> Result<usize, StoreUnavailable> {
+        let mut ending = Vec::new();
+        for key in self.store.index_members(&upstream_key(handle)).await? {
+            let Some(sealed) = self.store.get(&key).await? else { continue };
+            if self.reveal::<Session>(&key, sealed).is_none_or(|session| meant(&session)) {
+                ending.push(key);
+            }
+        }
+        self.store.delete(&ending).await
     }
 
     /// Whether the store answers, and takes sessions.
