@@ -255,6 +255,7 @@ impl Draft {
                 account: Arc::clone(account),
                 purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
+                session_policy: None,
                 operation: Operation::default(),
                 console: ConsoleWay::default(),
                 tags: Vec::new(),
@@ -283,6 +284,12 @@ impl Draft {
         self.max_session = narrower(self.max_session, terms.max_session);
         self.carry_tags = narrower(self.carry_tags, terms.carry_tags);
         self.carry_source_identity = narrower(self.carry_source_identity, terms.carry_source_identity);
+        match (&self.entitlement.session_policy, &terms.session_policy) {
+            // AWS would unite them, and each was meant to be the limit.
+            (Some(one), Some(other)) if one != other => self.contradiction("session policy"),
+            (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
+            _ => {}
+        }
         match (self.operation, terms.operation) {
             (Some(one), Some(other)) if one != other => self.contradiction("operation"),
             (_, other) => self.operation = self.operation.or(other),
@@ -318,8 +325,16 @@ impl Draft {
         let mut entitlement = self.entitlement;
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
-        let usual = if entitlement.operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
-        entitlement.console = self.console.unwrap_or(usual);
+        // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
+        let limited = entitlement.session_policy.as_deref();
+        let posts = entitlement.operation == Operation::Saml && limited.is_none();
+        entitlement.console = self.console.unwrap_or(if posts { ConsoleWay::Post } else { ConsoleWay::Federation });
+        if limited.is_some() && entitlement.console == ConsoleWay::Post {
+            self.problems.push((Carry::Required, Denied::Contradiction("session policy and console".into())));
+        }
+        if limited.is_some_and(|policy| !policy.fits(&entitlement.role)) {
+            self.problems.push((Carry::Required, Denied::Contradiction("a session policy of another account or partition".into())));
+        }
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
@@ -391,6 +406,7 @@ impl Entitlements {
         Ok(AssumeRequest {
             role: entitlement.role.clone(),
             account: Arc::clone(&entitlement.account),
+            session_policy: entitlement.session_policy.clone(),
             operation: entitlement.operation,
             console: entitlement.console,
             duration,

@@ -14,6 +14,7 @@ mod naming;
 mod person;
 mod purposes;
 mod rule;
+mod session_policy;
 mod settings;
 mod template;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use naming::encode_name;
 pub use person::Person;
 pub use purposes::Purposes;
+pub use session_policy::{PolicyFiles, SessionPolicy, read_policies};
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
 pub use trial::{TestSettings, run_tests};
 
@@ -126,6 +128,8 @@ pub struct Entitlement {
     pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
+    /// What limits the session below what the role may do.
+    pub session_policy: Option<Arc<SessionPolicy>>,
     /// How AWS is asked for it.
     pub operation: Operation,
     /// How one gets into the console with it.
@@ -204,6 +208,7 @@ pub enum Denied {
 pub struct AssumeRequest {
     role: RoleArn,
     account: Arc<Account>,
+    session_policy: Option<Arc<SessionPolicy>>,
     operation: Operation,
     console: ConsoleWay,
     duration: Duration,
@@ -228,6 +233,12 @@ impl AssumeRequest {
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What limits the session below what the role may do.
+    #[must_use]
+    pub fn session_policy(&self) -> Option<&SessionPolicy> {
+        self.session_policy.as_deref()
     }
 
     /// How AWS is asked.
@@ -321,6 +332,7 @@ impl AssumeRequest {
         Self {
             role,
             account: Arc::new(account),
+            session_policy: None,
             operation: Operation::WebIdentity,
             console: ConsoleWay::Federation,
             duration,
@@ -333,6 +345,10 @@ impl AssumeRequest {
             evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()), also: Vec::new() }],
             policy: "digest".into(),
         }
+    }
+
+    pub(crate) fn set_session_policy_for_tests(&mut self, policy: SessionPolicy) {
+        self.session_policy = Some(Arc::new(policy));
     }
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {

@@ -10,6 +10,7 @@ use super::accounts::{AccountSelector, Accounts, roles_named};
 use super::condition::Condition;
 use super::groups::{self, Groups, Wanted};
 use super::purposes::Purposes;
+use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
@@ -58,6 +59,7 @@ pub(super) enum Roles {
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
+    pub(super) session_policy: Option<Arc<SessionPolicy>>,
     pub(super) operation: Option<Operation>,
     pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Vec<(String, Template, bool)>,
@@ -72,6 +74,7 @@ pub(super) struct RuleCompiler<'a> {
     pub(super) settings: &'a RuleSettings,
     pub(super) accounts: &'a Accounts,
     pub(super) groups: &'a Groups,
+    pub(super) policies: &'a PolicyFiles,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -233,13 +236,16 @@ impl RuleCompiler<'_> {
     fn deny(&mut self, pattern: Option<&Regex>) -> Body {
         let settings = self.settings;
         let has_terms = settings.max_session.is_some()
+            || settings.session_policy.is_some()
+            || !settings.policy_arns.is_empty()
             || settings.operation.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `console`, `tags` and `carry_…` out of it");
+            let hint = "take what is about the session out of it: `max_session`, `session_policy`, `operation`, `tags` and their like";
+            self.problem("", "a deny rule grants no session", hint);
         }
         if settings.until.is_some() {
             self.problem("until", "a deny rule does not run out", "take it out, and take the rule out when its time has come");
@@ -271,6 +277,7 @@ impl RuleCompiler<'_> {
             self.problem("roles", "a role without an account", "add `accounts`, or write the role's whole ARN");
         }
         let roles = if captured { Roles::Captured { accounts, roles } } else { Roles::Fixed(self.fixed(&accounts, &roles)) };
+        self.check_policy_fits(terms.session_policy.as_deref(), &roles);
         Body::Allow { roles, terms }
     }
 
@@ -310,6 +317,7 @@ impl RuleCompiler<'_> {
         let tags = self.tags(pattern);
         Terms {
             max_session,
+            session_policy: self.session_policy(),
             operation: settings.operation,
             console: settings.console,
             tags,

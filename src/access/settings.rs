@@ -147,6 +147,13 @@ pub struct RuleSettings {
     /// The longest AWS session that the rule allows, 15 minutes to 12 hours. Where several rules grant a role, the shortest wins.
     #[serde(default)]
     pub max_session: Option<Span>,
+    /// A file with a policy document (JSON) that limits the session below what the role may do. A relative path starts at the
+    /// configuration file's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<String>,
+    /// ARNs of managed policies that limit the session in the same way, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_arns: Vec<String>,
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,

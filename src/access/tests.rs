@@ -1,6 +1,7 @@
 //! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
 
 mod groups;
+mod session_policy;
 
 use std::time::Duration;
 
