@@ -256,6 +256,7 @@ impl Draft {
                 purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
                 session_policy: None,
+                reasons: Vec::new(),
                 operation: Operation::default(),
                 console: ConsoleWay::default(),
                 tags: Vec::new(),
@@ -289,6 +290,9 @@ impl Draft {
             (Some(one), Some(other)) if one != other => self.contradiction("session policy"),
             (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
             _ => {}
+        }
+        if let Some(reason) = terms.reason.as_ref().filter(|reason| !self.entitlement.reasons.iter().any(|other| other.is_like(reason))) {
+            self.entitlement.reasons.push(Arc::clone(reason));
         }
         match (self.operation, terms.operation) {
             (Some(one), Some(other)) if one != other => self.contradiction("operation"),
@@ -338,8 +342,14 @@ impl Draft {
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
+        entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));
+        let lower: Vec<String> = entitlement.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
+        for key in entitlement.reasons.iter().filter_map(|reason| reason.tag.as_ref()).filter(|key| lower.contains(&key.to_lowercase())) {
+            self.problems.push((Carry::Required, Denied::Contradiction(format!("tag {key}"))));
+        }
         entitlement.evidence.sort_by(|a, b| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)));
-        if !entitlement.tags.is_empty() && !entitlement.operation.carries_attributes() {
+        let has_tags = !entitlement.tags.is_empty() || entitlement.reasons.iter().any(|reason| reason.tag.is_some());
+        if has_tags && !entitlement.operation.carries_attributes() {
             self.problems.push((Carry::Required, Denied::Contradiction("tags for a forwarded token".into())));
         }
         if entitlement.tags.len() > MOST_TAGS {
@@ -402,7 +412,12 @@ impl Entitlements {
             carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
             _ => None,
         };
-        let tags = if entitlement.carry_tags != Carry::Off && attributes { entitlement.tags.clone() } else { Vec::new() };
+        let reason = entitlement.heard(wish.reason.as_deref())?;
+        let mut tags = Vec::new();
+        if entitlement.carry_tags != Carry::Off && attributes {
+            tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
+            tags.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         Ok(AssumeRequest {
             role: entitlement.role.clone(),
             account: Arc::clone(&entitlement.account),
@@ -411,6 +426,7 @@ impl Entitlements {
             console: entitlement.console,
             duration,
             purpose: wish.purpose,
+            reason,
             session_name: self.names.session_name.clone()?,
             subject: self.names.subject.clone(),
             source_identity,

@@ -40,6 +40,8 @@ pub struct Grant {
     pub purposes: Vec<Purpose>,
     /// What limits the session below what the role may do.
     pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What must be said before it is handed out.
+    pub reason: Option<String>,
     /// The rules that grant it, with the groups that matched.
     pub evidence: Vec<Because>,
     /// Why it cannot be taken although it is granted.
@@ -154,6 +156,7 @@ impl Policy {
             max_session: entitlement.max_session.as_secs(),
             purposes: entitlement.purposes.list(),
             session_policy: entitlement.session_policy.clone(),
+            reason: entitlement.wanted_reason(),
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
         }

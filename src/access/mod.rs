@@ -13,6 +13,7 @@ mod groups;
 mod naming;
 mod person;
 mod purposes;
+mod reason;
 mod rule;
 mod session_policy;
 mod settings;
@@ -35,6 +36,7 @@ pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use naming::encode_name;
 pub use person::Person;
 pub use purposes::Purposes;
+pub use reason::{Reason, ReasonSettings};
 pub use session_policy::{PolicyFiles, SessionPolicy, read_policies};
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
 pub use trial::{TestSettings, run_tests};
@@ -130,6 +132,8 @@ pub struct Entitlement {
     pub max_session: Duration,
     /// What limits the session below what the role may do.
     pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What people must say before they get it: all of these.
+    pub reasons: Vec<Arc<Reason>>,
     /// How AWS is asked for it.
     pub operation: Operation,
     /// How one gets into the console with it.
@@ -178,6 +182,8 @@ pub struct Wish {
     pub duration: Option<Duration>,
     /// What it is wanted for.
     pub purpose: Purpose,
+    /// What the person says that they need it for.
+    pub reason: Option<String>,
 }
 
 /// Why a role is not handed out.
@@ -192,6 +198,9 @@ pub enum Denied {
     /// The wanted length is outside 15 minutes and what the rules allow.
     #[error("the session may last from 15 minutes to {0:?}")]
     Duration(Duration),
+    /// The rules want to be told why, and what was said is not what they want.
+    #[error("the rules want a reason that was not given: {0}")]
+    Reason(String),
     /// Rules that grant the same role contradict each other.
     #[error("rules that grant this role contradict each other: {0}")]
     Contradiction(String),
@@ -213,6 +222,7 @@ pub struct AssumeRequest {
     console: ConsoleWay,
     duration: Duration,
     purpose: Purpose,
+    reason: Option<String>,
     session_name: String,
     subject: String,
     source_identity: Option<(String, Carry)>,
@@ -263,6 +273,12 @@ impl AssumeRequest {
     #[must_use]
     pub const fn purpose(&self) -> Purpose {
         self.purpose
+    }
+
+    /// What the person said that they need it for, where the rules want to be told.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// The role session's name, within STS's alphabet and length.
@@ -337,6 +353,7 @@ impl AssumeRequest {
             console: ConsoleWay::Federation,
             duration,
             purpose: Purpose::Credentials,
+            reason: None,
             session_name: "ana@example.org".into(),
             subject: "okta+ana".into(),
             source_identity: Some(("okta+ana".into(), Carry::IfAllowed)),
