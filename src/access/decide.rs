@@ -16,10 +16,11 @@ use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
     Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
-    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, encode_name,
+    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, demands, encode_name,
 };
 use crate::arn::{RoleArn, is_name_byte};
-use crate::identity::Identity;
+use crate::clock::Moment;
+use crate::identity::{Demand, Identity};
 
 /// A longer group name is no name that a pattern is about.
 const LONGEST_GROUP: usize = 256;
@@ -81,7 +82,7 @@ impl Policy {
                 });
             }
         }
-        let mut roles: Vec<_> = granted.into_values().map(Draft::finish).collect();
+        let mut roles: Vec<_> = granted.into_values().map(|draft| draft.finish(who, context.now)).collect();
         roles.sort_by(|a, b| (&a.account.name, &a.role).cmp(&(&b.account.name, &b.role)));
         (roles, faults.0)
     }
@@ -256,6 +257,8 @@ impl Draft {
                 purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
                 session_policy: None,
+                demand: Demand::default(),
+                step_up: None,
                 reasons: Vec::new(),
                 operation: Operation::default(),
                 console: ConsoleWay::default(),
@@ -291,6 +294,9 @@ impl Draft {
             (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
             _ => {}
         }
+        if demands::add(&mut self.entitlement.demand, &terms.demand).is_err() {
+            self.contradiction("require_acr");
+        }
         if let Some(reason) = terms.reason.as_ref().filter(|reason| !self.entitlement.reasons.iter().any(|other| other.is_like(reason))) {
             self.entitlement.reasons.push(Arc::clone(reason));
         }
@@ -325,8 +331,9 @@ impl Draft {
         self.problems.push((Carry::Required, Denied::Contradiction(what.to_owned())));
     }
 
-    fn finish(mut self) -> Entitlement {
+    fn finish(mut self, who: &Person<'_>, now: Moment) -> Entitlement {
         let mut entitlement = self.entitlement;
+        entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
         // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
@@ -364,7 +371,7 @@ impl Draft {
 }
 
 /// The narrower of two opinions, where none is no opinion.
-fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+pub(super) fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -401,6 +408,9 @@ impl Entitlements {
         }
         if !entitlement.purposes.has(wish.purpose) {
             return Err(Denied::Purpose(wish.purpose));
+        }
+        if let Some(step_up) = &entitlement.step_up {
+            return Err(Denied::StepUp(step_up.clone()));
         }
         let longest = entitlement.max_session;
         let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));

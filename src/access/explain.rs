@@ -13,6 +13,7 @@ use super::rule::{Body, Roles, Rule};
 use super::{Context, Entitlement, Evidence, Person, Purpose, Purposes, SessionPolicy};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
+use crate::identity::{Demand, StepUp};
 
 /// What the rules say of one person and one role.
 #[derive(Debug, Serialize)]
@@ -40,6 +41,10 @@ pub struct Grant {
     pub purposes: Vec<Purpose>,
     /// What limits the session below what the role may do.
     pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What is wanted of the sign-in.
+    pub demand: Demand,
+    /// What this sign-in lacks of it.
+    pub step_up: Option<Box<StepUp>>,
     /// What must be said before it is handed out.
     pub reason: Option<String>,
     /// The rules that grant it, with the groups that matched.
@@ -55,6 +60,8 @@ pub struct Because {
     pub rule: String,
     /// The groups; none for a rule that is about everyone.
     pub groups: Vec<Called>,
+    /// From when on the rule gives nothing any more.
+    pub until: Option<Moment>,
 }
 
 /// A group, as it was sent and as people call it.
@@ -134,7 +141,7 @@ impl fmt::Display for Missing {
             Self::GroupPattern { pattern, example: None } => write!(f, "a group that matches {pattern} and names this role"),
             Self::Condition { text, failed: None } => write!(f, "the condition does not hold: {text}"),
             Self::Condition { text, failed: Some(why) } => write!(f, "the condition cannot be evaluated ({why}): {text}"),
-            Self::Time { until } => write!(f, "the rule ran out on {}", until.format("%Y-%m-%d %H:%M UTC")),
+            Self::Time { until } => write!(f, "the rule has ended, on {}", until.format("%Y-%m-%d %H:%M UTC")),
             Self::GroupPattern { pattern, example: Some(example) } => write!(f, "a group such as {example} (pattern {pattern})"),
         }
     }
@@ -148,7 +155,8 @@ impl Policy {
         let because = |evidence: &Evidence| {
             let mut groups: Vec<_> = evidence.group.iter().map(String::as_str).chain(evidence.also.iter().map(|group| &**group)).collect();
             groups.dedup();
-            Because { rule: evidence.rule.to_string(), groups: groups.into_iter().map(called).collect() }
+            let until = self.rules.iter().find(|rule| rule.id == evidence.rule).and_then(|rule| rule.until);
+            Because { rule: evidence.rule.to_string(), until, groups: groups.into_iter().map(called).collect() }
         };
         Grant {
             role: entitlement.role.clone(),
@@ -156,6 +164,8 @@ impl Policy {
             max_session: entitlement.max_session.as_secs(),
             purposes: entitlement.purposes.list(),
             session_policy: entitlement.session_policy.clone(),
+            demand: entitlement.demand.clone(),
+            step_up: entitlement.step_up.clone(),
             reason: entitlement.wanted_reason(),
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),

@@ -17,7 +17,7 @@ use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
-use crate::identity::ProviderId;
+use crate::identity::{Demand, ProviderId};
 use crate::settings::Problem;
 
 /// The longest group pattern, in bytes, and the largest compiled one: an administrator's slip must not cost a gigabyte.
@@ -62,6 +62,7 @@ pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
     pub(super) session_policy: Option<Arc<SessionPolicy>>,
     pub(super) reason: Option<Arc<Reason>>,
+    pub(super) demand: Demand,
     pub(super) operation: Option<Operation>,
     pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Vec<(String, Template, bool)>,
@@ -241,13 +242,16 @@ impl RuleCompiler<'_> {
             || settings.session_policy.is_some()
             || !settings.policy_arns.is_empty()
             || settings.reason.is_some()
+            || settings.max_auth_age.is_some()
+            || !settings.require_acr.is_empty()
+            || settings.require_mfa
             || settings.operation.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            let hint = "take what is about the session out of it: `max_session`, `session_policy`, `operation`, `tags` and their like";
+            let hint = "take what is about the session out of it: `max_session`, `require_mfa`, `reason`, `tags` and their like";
             self.problem("", "a deny rule grants no session", hint);
         }
         if settings.until.is_some() {
@@ -323,6 +327,7 @@ impl RuleCompiler<'_> {
             max_session,
             session_policy: self.session_policy(),
             reason: self.reason(),
+            demand: self.demand(),
             operation: settings.operation,
             console: settings.console,
             tags,
