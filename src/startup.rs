@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwap;
 use url::Url;
 
-use crate::access::{Policy, run_tests};
+use crate::access::{Policy, Sources, read_policies, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
@@ -110,7 +110,9 @@ pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
     let file = &config.file;
     let providers = readings(config);
     let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
-    let policy = Policy::compile(&file.account, &file.rule, &file.naming, &ids)?;
+    let (groups, policies) = (file.group_settings(), &read_policies(&file.rule, &config.base));
+    let sources = Sources { accounts: &file.account, rules: &file.rule, naming: &file.naming, groups, policies };
+    let policy = Policy::of(&sources, &ids)?;
     let failed = run_tests(&policy, &providers, &file.test);
     if failed.is_empty() { Ok(policy) } else { Err(failed) }
 }

@@ -1,7 +1,8 @@
 //! The decision: which roles a person has, and what AWS is to be asked for one of them.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,11 @@ use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
     Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
-    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, encode_name,
+    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, demands, encode_name,
 };
 use crate::arn::{RoleArn, is_name_byte};
-use crate::identity::Identity;
+use crate::clock::Moment;
+use crate::identity::{Demand, Identity};
 
 /// A longer group name is no name that a pattern is about.
 const LONGEST_GROUP: usize = 256;
@@ -27,6 +29,8 @@ const LONGEST_GROUP: usize = 256;
 pub(super) struct Match<'a> {
     pub(super) rule: &'a Rule,
     group: Option<&'a str>,
+    /// The groups that fulfilled `groups_all`.
+    also: Vec<Arc<str>>,
     /// None when a capture has characters that AWS's names do not have: an allow then grants nothing, a deny takes everything.
     pub(super) captures: Option<Vec<(&'a str, &'a str)>>,
 }
@@ -54,6 +58,8 @@ impl Policy {
     }
 
     fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Vec<Fault>) {
+        let normal = self.groups.names.all(who.groups);
+        let who = &who.with_groups(normal.as_deref());
         let (matches, facts) = (self.matches(who), Facts::of(who, context));
         let (mut granted, mut faults) = (BTreeMap::new(), Faults::default());
         for matched in &matches {
@@ -76,7 +82,7 @@ impl Policy {
                 });
             }
         }
-        let mut roles: Vec<_> = granted.into_values().map(Draft::finish).collect();
+        let mut roles: Vec<_> = granted.into_values().map(|draft| draft.finish(who, context.now)).collect();
         roles.sort_by(|a, b| (&a.account.name, &a.role).cmp(&(&b.account.name, &b.role)));
         (roles, faults.0)
     }
@@ -84,11 +90,14 @@ impl Policy {
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns are matched as one set.
     pub(super) fn matches<'a>(&'a self, who: &Person<'a>) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
+        let groups = LazyCell::new(|| who.groups.iter().map(String::as_str).collect::<HashSet<_>>());
+        let has = |group: &str| groups.contains(group);
         let mut add = |index: usize, group, captures| {
             if let Some(rule) = self.rules.get(index)
                 && (rule.providers.is_empty() || rule.providers.contains(who.provider))
+                && rule.wanted.holds(has)
             {
-                matches.push(Match { rule, group, captures });
+                matches.push(Match { rule, group, captures, also: rule.wanted.fulfilled_by(has) });
             }
         };
         for index in &self.everyone {
@@ -247,6 +256,10 @@ impl Draft {
                 account: Arc::clone(account),
                 purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
+                session_policy: None,
+                demand: Demand::default(),
+                step_up: None,
+                reasons: Vec::new(),
                 operation: Operation::default(),
                 console: ConsoleWay::default(),
                 tags: Vec::new(),
@@ -267,7 +280,7 @@ impl Draft {
     fn combine(&mut self, asked: &Asked<'_>, purposes: Purposes) {
         let Asked { who, matched, captures, terms, .. } = asked;
         self.entitlement.purposes = self.entitlement.purposes.with(purposes);
-        let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned) };
+        let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned), also: matched.also.clone() };
         if self.entitlement.evidence.contains(&evidence) {
             return;
         }
@@ -275,6 +288,18 @@ impl Draft {
         self.max_session = narrower(self.max_session, terms.max_session);
         self.carry_tags = narrower(self.carry_tags, terms.carry_tags);
         self.carry_source_identity = narrower(self.carry_source_identity, terms.carry_source_identity);
+        match (&self.entitlement.session_policy, &terms.session_policy) {
+            // AWS would unite them, and each was meant to be the limit.
+            (Some(one), Some(other)) if one != other => self.contradiction("session policy"),
+            (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
+            _ => {}
+        }
+        if demands::add(&mut self.entitlement.demand, &terms.demand).is_err() {
+            self.contradiction("require_acr");
+        }
+        if let Some(reason) = terms.reason.as_ref().filter(|reason| !self.entitlement.reasons.iter().any(|other| other.is_like(reason))) {
+            self.entitlement.reasons.push(Arc::clone(reason));
+        }
         match (self.operation, terms.operation) {
             (Some(one), Some(other)) if one != other => self.contradiction("operation"),
             (_, other) => self.operation = self.operation.or(other),
@@ -306,17 +331,32 @@ impl Draft {
         self.problems.push((Carry::Required, Denied::Contradiction(what.to_owned())));
     }
 
-    fn finish(mut self) -> Entitlement {
+    fn finish(mut self, who: &Person<'_>, now: Moment) -> Entitlement {
         let mut entitlement = self.entitlement;
+        entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
-        let usual = if entitlement.operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
-        entitlement.console = self.console.unwrap_or(usual);
+        // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
+        let limited = entitlement.session_policy.as_deref();
+        let posts = entitlement.operation == Operation::Saml && limited.is_none();
+        entitlement.console = self.console.unwrap_or(if posts { ConsoleWay::Post } else { ConsoleWay::Federation });
+        if limited.is_some() && entitlement.console == ConsoleWay::Post {
+            self.problems.push((Carry::Required, Denied::Contradiction("session policy and console".into())));
+        }
+        if limited.is_some_and(|policy| !policy.fits(&entitlement.role)) {
+            self.problems.push((Carry::Required, Denied::Contradiction("a session policy of another account or partition".into())));
+        }
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
+        entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));
+        let lower: Vec<String> = entitlement.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
+        for key in entitlement.reasons.iter().filter_map(|reason| reason.tag.as_ref()).filter(|key| lower.contains(&key.to_lowercase())) {
+            self.problems.push((Carry::Required, Denied::Contradiction(format!("tag {key}"))));
+        }
         entitlement.evidence.sort_by(|a, b| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)));
-        if !entitlement.tags.is_empty() && !entitlement.operation.carries_attributes() {
+        let has_tags = !entitlement.tags.is_empty() || entitlement.reasons.iter().any(|reason| reason.tag.is_some());
+        if has_tags && !entitlement.operation.carries_attributes() {
             self.problems.push((Carry::Required, Denied::Contradiction("tags for a forwarded token".into())));
         }
         if entitlement.tags.len() > MOST_TAGS {
@@ -331,7 +371,7 @@ impl Draft {
 }
 
 /// The narrower of two opinions, where none is no opinion.
-fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+pub(super) fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -369,6 +409,9 @@ impl Entitlements {
         if !entitlement.purposes.has(wish.purpose) {
             return Err(Denied::Purpose(wish.purpose));
         }
+        if let Some(step_up) = &entitlement.step_up {
+            return Err(Denied::StepUp(step_up.clone()));
+        }
         let longest = entitlement.max_session;
         let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));
         if !(SHORTEST_SESSION..=longest).contains(&duration) {
@@ -379,14 +422,21 @@ impl Entitlements {
             carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
             _ => None,
         };
-        let tags = if entitlement.carry_tags != Carry::Off && attributes { entitlement.tags.clone() } else { Vec::new() };
+        let reason = entitlement.heard(wish.reason.as_deref())?;
+        let mut tags = Vec::new();
+        if entitlement.carry_tags != Carry::Off && attributes {
+            tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
+            tags.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         Ok(AssumeRequest {
             role: entitlement.role.clone(),
             account: Arc::clone(&entitlement.account),
+            session_policy: entitlement.session_policy.clone(),
             operation: entitlement.operation,
             console: entitlement.console,
             duration,
             purpose: wish.purpose,
+            reason,
             session_name: self.names.session_name.clone()?,
             subject: self.names.subject.clone(),
             source_identity,

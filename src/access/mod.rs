@@ -8,11 +8,15 @@ mod accounts;
 mod compile;
 mod condition;
 mod decide;
+mod demands;
 mod explain;
+mod groups;
 mod naming;
 mod person;
 mod purposes;
+mod reason;
 mod rule;
+mod session_policy;
 mod settings;
 mod template;
 #[cfg(test)]
@@ -26,17 +30,21 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use compile::Policy;
+pub use compile::{Policy, Sources};
 pub use condition::Failed as ConditionFailed;
-pub use explain::{Explanation, Grant, Miss, Missing};
+pub use explain::{Because, Called, Explanation, Grant, Miss, Missing};
+pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use naming::encode_name;
 pub use person::Person;
 pub use purposes::Purposes;
+pub use reason::{Reason, ReasonSettings};
+pub use session_policy::{PolicyFiles, SessionPolicy, read_policies};
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
 pub use trial::{TestSettings, run_tests};
 
 use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
 use crate::clock::Moment;
+use crate::identity::{Demand, StepUp};
 
 /// The longest session that STS grants to a federated role (12 hours).
 pub const LONGEST_SESSION: Duration = Duration::from_hours(12);
@@ -124,6 +132,14 @@ pub struct Entitlement {
     pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
+    /// What limits the session below what the role may do.
+    pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What is wanted of the sign-in.
+    pub demand: Demand,
+    /// What this sign-in lacks of it: the role can be had after another one.
+    pub step_up: Option<Box<StepUp>>,
+    /// What people must say before they get it: all of these.
+    pub reasons: Vec<Arc<Reason>>,
     /// How AWS is asked for it.
     pub operation: Operation,
     /// How one gets into the console with it.
@@ -158,6 +174,9 @@ pub struct Evidence {
     pub rule: Arc<str>,
     /// The group that matched; none for a rule that is about everyone.
     pub group: Option<String>,
+    /// The groups that fulfilled the rule's `groups_all`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Arc<str>>,
 }
 
 /// What somebody asks for. Nothing in it is trusted: [`Entitlements::choose`] compares it with what the rules grant.
@@ -169,6 +188,8 @@ pub struct Wish {
     pub duration: Option<Duration>,
     /// What it is wanted for.
     pub purpose: Purpose,
+    /// What the person says that they need it for.
+    pub reason: Option<String>,
 }
 
 /// Why a role is not handed out.
@@ -183,6 +204,12 @@ pub enum Denied {
     /// The wanted length is outside 15 minutes and what the rules allow.
     #[error("the session may last from 15 minutes to {0:?}")]
     Duration(Duration),
+    /// The rules want another sign-in than this one.
+    #[error("the rules want another sign-in; {0}")]
+    StepUp(Box<StepUp>),
+    /// The rules want to be told why, and what was said is not what they want.
+    #[error("the rules want a reason that was not given: {0}")]
+    Reason(String),
     /// Rules that grant the same role contradict each other.
     #[error("rules that grant this role contradict each other: {0}")]
     Contradiction(String),
@@ -199,10 +226,12 @@ pub enum Denied {
 pub struct AssumeRequest {
     role: RoleArn,
     account: Arc<Account>,
+    session_policy: Option<Arc<SessionPolicy>>,
     operation: Operation,
     console: ConsoleWay,
     duration: Duration,
     purpose: Purpose,
+    reason: Option<String>,
     session_name: String,
     subject: String,
     source_identity: Option<(String, Carry)>,
@@ -223,6 +252,12 @@ impl AssumeRequest {
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What limits the session below what the role may do.
+    #[must_use]
+    pub fn session_policy(&self) -> Option<&SessionPolicy> {
+        self.session_policy.as_deref()
     }
 
     /// How AWS is asked.
@@ -247,6 +282,12 @@ impl AssumeRequest {
     #[must_use]
     pub const fn purpose(&self) -> Purpose {
         self.purpose
+    }
+
+    /// What the person said that they need it for, where the rules want to be told.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// The role session's name, within STS's alphabet and length.
@@ -316,18 +357,24 @@ impl AssumeRequest {
         Self {
             role,
             account: Arc::new(account),
+            session_policy: None,
             operation: Operation::WebIdentity,
             console: ConsoleWay::Federation,
             duration,
             purpose: Purpose::Credentials,
+            reason: None,
             session_name: "ana@example.org".into(),
             subject: "okta+ana".into(),
             source_identity: Some(("okta+ana".into(), Carry::IfAllowed)),
             tags: vec![SessionTag { key: "Team".into(), value: "blue".into(), transitive: false }],
             carry_tags: Carry::IfAllowed,
-            evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()) }],
+            evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()), also: Vec::new() }],
             policy: "digest".into(),
         }
+    }
+
+    pub(crate) fn set_session_policy_for_tests(&mut self, policy: SessionPolicy) {
+        self.session_policy = Some(Arc::new(policy));
     }
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {

@@ -8,18 +8,21 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::accounts::{AccountSelector, Accounts, roles_named};
 use super::condition::Condition;
+use super::groups::{self, Groups, Wanted};
 use super::purposes::Purposes;
+use super::reason::Reason;
+use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
-use crate::identity::ProviderId;
+use crate::identity::{Demand, ProviderId};
 use crate::settings::Problem;
 
 /// The longest group pattern, in bytes, and the largest compiled one: an administrator's slip must not cost a gigabyte.
-const LONGEST_PATTERN: usize = 512;
-const LARGEST_PROGRAM: usize = 256 * 1024;
+pub(super) const LONGEST_PATTERN: usize = 512;
+pub(super) const LARGEST_PROGRAM: usize = 256 * 1024;
 /// What an AWS session may carry.
 pub(super) const MOST_TAGS: usize = 50;
 
@@ -28,8 +31,8 @@ pub(super) const MOST_TAGS: usize = 50;
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) providers: Vec<ProviderId>,
-    /// The author's matchers, for explanations; decisions use the policy's index.
-    pub(super) groups: Vec<Arc<str>>,
+    /// Groups by name. Decisions find a rule by the policy's index, and ask here for what else it wants.
+    pub(super) wanted: Wanted,
     pub(super) pattern: Option<Arc<str>>,
     pub(super) everyone: bool,
     pub(super) condition: Option<Condition>,
@@ -57,6 +60,9 @@ pub(super) enum Roles {
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
+    pub(super) session_policy: Option<Arc<SessionPolicy>>,
+    pub(super) reason: Option<Arc<Reason>>,
+    pub(super) demand: Demand,
     pub(super) operation: Option<Operation>,
     pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Vec<(String, Template, bool)>,
@@ -70,6 +76,8 @@ pub(super) struct RuleCompiler<'a> {
     pub(super) at: String,
     pub(super) settings: &'a RuleSettings,
     pub(super) accounts: &'a Accounts,
+    pub(super) groups: &'a Groups,
+    pub(super) policies: &'a PolicyFiles,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -86,12 +94,7 @@ impl RuleCompiler<'_> {
         if !id_is_valid {
             self.problem("id", format!("`{}` is not a good id for a rule", settings.id), "use 1 to 64 of A-Z a-z 0-9 - _ .");
         }
-        if settings.groups.is_empty() && settings.group_pattern.is_none() && !settings.everyone {
-            self.problem("", "the rule matches nobody", "give it `groups`, a `group_pattern`, or `everyone = true`");
-        }
-        if settings.groups.iter().any(|group| group.is_empty() || group.len() > 256) {
-            self.problem("groups", "a group name has 1 to 256 bytes", "write the name as the provider sends it");
-        }
+        let wanted = self.wanted();
         let providers = self.providers(known_providers);
         let pattern = settings.group_pattern.as_deref().and_then(|text| self.pattern(text));
         let body = match settings.effect {
@@ -101,7 +104,7 @@ impl RuleCompiler<'_> {
         let rule = Rule {
             id: settings.id.as_str().into(),
             providers,
-            groups: settings.groups.iter().map(|group| group.as_str().into()).collect(),
+            wanted,
             pattern: settings.group_pattern.as_deref().map(Into::into),
             everyone: settings.everyone,
             condition: self.condition(),
@@ -110,6 +113,33 @@ impl RuleCompiler<'_> {
             body,
         };
         (pattern, rule)
+    }
+
+    /// The groups that the rule asks for by name.
+    fn wanted(&mut self) -> Wanted {
+        let settings = self.settings;
+        let is_narrowed = settings.groups_all.is_empty() && !settings.groups_none.is_empty();
+        if settings.groups.is_empty() && settings.groups_all.is_empty() && settings.group_pattern.is_none() && !settings.everyone {
+            let hint = if is_narrowed {
+                "`groups_none` only narrows: add `everyone = true` to speak of all the others"
+            } else {
+                "give it `groups`, `groups_all`, a `group_pattern`, or `everyone = true`"
+            };
+            self.problem("", "the rule matches nobody", hint);
+        }
+        for (key, names) in [("groups", &settings.groups), ("groups_all", &settings.groups_all), ("groups_none", &settings.groups_none)] {
+            if !names.iter().all(|name| groups::is_name(name)) {
+                let hint = "write the name as the provider sends it, or an alias of [groups]";
+                self.problem(key, "a group name has 1 to 256 bytes and no control characters", hint);
+            }
+        }
+        let meant = |names: &[String]| names.iter().map(|name| self.groups.meant(name)).collect::<Vec<_>>();
+        let wanted =
+            Wanted { any: meant(&settings.groups).concat(), all: meant(&settings.groups_all), none: meant(&settings.groups_none).concat() };
+        if let Some(why) = wanted.contradiction() {
+            self.problem("groups_none", format!("nobody can match: {why}"), "take the group out of one of the two");
+        }
+        wanted
     }
 
     fn condition(&mut self) -> Option<Condition> {
@@ -209,13 +239,20 @@ impl RuleCompiler<'_> {
     fn deny(&mut self, pattern: Option<&Regex>) -> Body {
         let settings = self.settings;
         let has_terms = settings.max_session.is_some()
+            || settings.session_policy.is_some()
+            || !settings.policy_arns.is_empty()
+            || settings.reason.is_some()
+            || settings.max_auth_age.is_some()
+            || !settings.require_acr.is_empty()
+            || settings.require_mfa
             || settings.operation.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `console`, `tags` and `carry_…` out of it");
+            let hint = "take what is about the session out of it: `max_session`, `require_mfa`, `reason`, `tags` and their like";
+            self.problem("", "a deny rule grants no session", hint);
         }
         if settings.until.is_some() {
             self.problem("until", "a deny rule does not run out", "take it out, and take the rule out when its time has come");
@@ -248,6 +285,7 @@ impl RuleCompiler<'_> {
             self.problem("roles", "a role without an account", "add `accounts`, or write the role's whole ARN");
         }
         let roles = if captured { Roles::Captured { accounts, roles } } else { Roles::Fixed(self.fixed(&accounts, &roles)) };
+        self.check_policy_fits(terms.session_policy.as_deref(), &roles);
         Body::Allow { roles, terms }
     }
 
@@ -285,7 +323,8 @@ impl RuleCompiler<'_> {
         if max_session.is_some_and(|span| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&span)) {
             self.problem("max_session", "AWS sessions last from 15 minutes to 12 hours", "write for example \"1h\"");
         }
-        let attributes = !settings.tags.is_empty() || settings.carry_tags.is_some() || settings.carry_source_identity.is_some();
+        let has_tag = settings.reason.as_ref().is_some_and(|reason| reason.tag.is_some());
+        let attributes = has_tag || !settings.tags.is_empty() || settings.carry_tags.is_some() || settings.carry_source_identity.is_some();
         if attributes && settings.operation.is_some_and(|operation| !operation.carries_attributes()) {
             self.problem(
                 "operation",
@@ -299,6 +338,9 @@ impl RuleCompiler<'_> {
         let tags = self.tags(pattern);
         Terms {
             max_session,
+            session_policy: self.session_policy(),
+            reason: self.reason(),
+            demand: self.demand(),
             operation: settings.operation,
             console: settings.console,
             tags,
@@ -313,7 +355,7 @@ impl RuleCompiler<'_> {
         let mut tags = Vec::new();
         for (key, value) in &settings.tags {
             let place = format!("tags.{key}");
-            if !is_tag_text(key, 1, 128) || key.to_ascii_lowercase().starts_with("aws:") {
+            if !is_tag_key(key) {
                 self.problem(
                     &place,
                     format!("`{key}` is not a key for a session tag"),
@@ -350,6 +392,11 @@ pub(super) fn is_tag_text(text: &str, shortest: usize, longest: usize) -> bool {
     (shortest..=longest).contains(&text.chars().count()) && ALPHABET.as_ref().is_some_and(|alphabet| alphabet.is_match(text))
 }
 
-fn last_line(text: &str) -> &str {
+/// Whether a text can be the key of a session tag.
+pub(super) fn is_tag_key(text: &str) -> bool {
+    is_tag_text(text, 1, 128) && !text.to_ascii_lowercase().starts_with("aws:")
+}
+
+pub(super) fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or(text).trim()
 }

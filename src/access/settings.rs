@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Purpose;
+use super::{Purpose, ReasonSettings};
 use crate::arn::Partition;
 use crate::clock::Moment;
 use crate::settings::Span;
@@ -110,9 +110,15 @@ pub struct RuleSettings {
     /// Whether the rule gives or takes.
     #[serde(default)]
     pub effect: Effect,
-    /// Group names, compared byte for byte; having any one of them matches.
+    /// Names or aliases of groups; having any one of them matches.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Groups that are needed beside the other matchers, all of them. Alone they match by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups_all: Vec<String>,
+    /// Groups none of which may be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups_none: Vec<String>,
     /// A pattern that a whole group name must match; its named captures (`(?<account>…)`) can be used in `accounts`, `roles` and `tags`.
     #[serde(default)]
     pub group_pattern: Option<String>,
@@ -141,6 +147,25 @@ pub struct RuleSettings {
     /// The longest AWS session that the rule allows, 15 minutes to 12 hours. Where several rules grant a role, the shortest wins.
     #[serde(default)]
     pub max_session: Option<Span>,
+    /// A file with a policy document (JSON) that limits the session below what the role may do. A relative path starts at the
+    /// configuration file's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<String>,
+    /// ARNs of managed policies that limit the session in the same way, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_arns: Vec<String>,
+    /// How long ago people may have proved themselves to their provider. Whose sign-in is older is sent there, and comes back to the role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_auth_age: Option<Span>,
+    /// Authentication context classes one of which the sign-in must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require_acr: Vec<String>,
+    /// Whether a second factor must have been used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_mfa: bool,
+    /// What people must say before they get the roles: a reason, or a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonSettings>,
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,

@@ -12,6 +12,7 @@ mod server;
 mod urls;
 mod wording;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -21,7 +22,7 @@ pub use findings::{Finding, Findings, Severity};
 pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
 
-use crate::access::{AccountSettings, NamingSettings, RuleSettings, TestSettings};
+use crate::access::{AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, RuleSettings, TestSettings};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::identity::{ProviderSettings, SamlProviderSettings};
@@ -55,6 +56,12 @@ pub struct ConfigFile {
     /// How AWS is reached.
     #[serde(default)]
     pub aws: AwsSettings,
+    /// How the names of groups are compared.
+    #[serde(default)]
+    pub group_names: GroupNames,
+    /// Readable names for groups, by alias: rules say `admins` and mean the id that the provider sends.
+    #[serde(default)]
+    pub groups: BTreeMap<String, GroupIds>,
     /// How people are named in AWS sessions.
     #[serde(default)]
     pub naming: NamingSettings,
@@ -89,6 +96,14 @@ pub struct Config {
     pub warnings: Findings,
     name: String,
     places: Place,
+}
+
+impl ConfigFile {
+    /// How groups are named in rules.
+    #[must_use]
+    pub const fn group_settings(&self) -> GroupSettings<'_> {
+        GroupSettings { names: self.group_names, aliases: Some(&self.groups) }
+    }
 }
 
 impl Config {

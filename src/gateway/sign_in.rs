@@ -7,10 +7,12 @@ use url::Url;
 
 use super::failure::incident_id;
 use super::{Caller, Failure, Gateway, LocalPath, Trouble};
+use crate::access::Denied;
+use crate::arn::RoleArn;
 use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
 use crate::identity::oidc::Callback;
-use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected};
+use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected, StepUp};
 use crate::store::{BrowserId, LoginTicket, Session, SessionId, State};
 
 /// A login that was begun.
@@ -80,10 +82,44 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::UnknownProvider`], [`Trouble::ProviderUnavailable`], [`Trouble::Signing`].
     pub async fn begin(&self, provider: &str, browser: &BrowserId, return_to: &LocalPath, hint: Option<&str>) -> Result<Begun, Failure> {
-        let provider = self.known(provider)?;
+        self.begin_for(self.known(provider)?, browser, return_to, hint, None).await
+    }
+
+    /// Begins another login of somebody who is signed in, with what a role wants of it and this one lacks; none if it lacks nothing any more.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`] for a role that is not granted or that no sign-in could give, and as [`Gateway::begin`].
+    pub async fn step_up(
+        &self,
+        session: &Session,
+        role: &RoleArn,
+        browser: &BrowserId,
+        return_to: &LocalPath,
+        caller: &Caller,
+    ) -> Result<Option<Begun>, Failure> {
+        let entitlements = self.entitlements(session, caller);
+        let granted = entitlements.roles().iter().find(|entitlement| entitlement.role == *role);
+        let denied = |denied: Denied| Failure::logged(Trouble::Denied(denied.clone()), &denied);
+        let granted = granted.ok_or_else(|| denied(Denied::NotGranted))?;
+        if let Some(obstacle) = &granted.obstacle {
+            return Err(denied(obstacle.clone()));
+        }
+        let Some(step_up) = &granted.step_up else { return Ok(None) };
+        let provider = self.known(session.identity.provider().as_str())?;
+        self.begin_for(provider, browser, return_to, None, Some(step_up)).await.map(Some)
+    }
+
+    async fn begin_for(
+        &self,
+        provider: &Provider,
+        browser: &BrowserId,
+        return_to: &LocalPath,
+        hint: Option<&str>,
+        step_up: Option<&StepUp>,
+    ) -> Result<Begun, Failure> {
         let now = self.now();
         let state = State::random();
-        let begun = provider.begin(&state.expose(), hint, now).await.map_err(|rejected| refusal(provider, &rejected))?;
+        let begun = provider.begin_for(&state.expose(), hint, step_up, now).await.map_err(|rejected| refusal(provider, &rejected))?;
         let pending = PendingLogin {
             provider: provider.id().clone(),
             browser: browser.digest(),

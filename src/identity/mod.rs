@@ -6,6 +6,7 @@
 mod cache;
 mod check;
 pub mod claims;
+mod demand;
 mod forwardable;
 mod health;
 mod http;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use claims::Claims;
+pub use demand::{Demand, StepUp};
 pub use forwardable::Forwardable;
 pub use health::ProviderHealth;
 pub use pending::{LoginSecrets, PendingLogin};

@@ -7,10 +7,11 @@ use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::step_up::{leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{SignedInVisitor, Visitor};
-use crate::access::{Account, Purpose, Wish};
+use crate::access::{Account, Denied, Purpose, Wish};
 use crate::arn::{Region, RoleArn};
 use crate::aws::formats::{Format, profile_name};
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
@@ -26,6 +27,7 @@ pub(super) struct ConsoleForm {
     csrf: String,
     role: String,
     duration: Option<u64>,
+    reason: Option<String>,
     destination: Option<String>,
     attempt: Option<usize>,
 }
@@ -37,12 +39,13 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         me.check(&form.csrf)?;
         let form = form.into_inner();
         let gateway = &me.visitor.site.gateway;
-        let duration = form.duration.map(Duration::from_secs);
+        let wish = wish(form.role, form.duration, form.reason, Purpose::Console);
         let destination = form.destination.as_deref().filter(|text| !text.is_empty());
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default() };
-        let entry = gateway.enter_console(&me.session, form.role.clone(), duration, entrance, &me.visitor.caller).await;
+        let entry = gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
         match entry {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &form.role, destination, failure),
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, destination, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, destination, failure).await,
             Err(failure) => Err(failure.into()),
             Ok(ConsoleEntry::Redirect(url)) => {
                 let mut response = HttpResponse::Found();
@@ -54,18 +57,16 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
     .await
 }
 
+const fn wants_step_up(failure: &Failure) -> bool {
+    matches!(failure.trouble, Trouble::Denied(Denied::StepUp(_)))
+}
+
 /// A role that needs a fresh answer of the person's own provider: on to the provider, which often asks nothing, and back to the role.
 fn go_round(me: &SignedInVisitor, role: &str, destination: Option<&str>, failure: Failure) -> Result<HttpResponse, PageError> {
     let Ok(role) = role.parse::<RoleArn>() else { return Err(failure.into()) };
-    let account = role.account();
-    let mut link = url::form_urlencoded::Serializer::new(String::new());
-    link.append_pair("account", account.as_str()).append_pair("role", role.path_and_name());
-    if let Some(destination) = destination {
-        link.append_pair("destination", destination);
-    }
     let provider = me.session.identity.provider();
     let site = &me.visitor.site;
-    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &format!("/go?{}", link.finish())).finish();
+    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &role_link(&role, destination)).finish();
     let url = format!("{}/login/{provider}?{next}", site.origin);
     let destination = site.gateway.provider_name(provider);
     Ok(html(&Continue { shell: site.shell(me.csrf(), Some(&me.session)), destination: destination.into(), url: url.into() }))
@@ -84,6 +85,7 @@ fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&s
         role: request.role().path_and_name().into(),
         role_arn: request.role().as_str().into(),
         duration: request.duration().as_secs(),
+        reason: request.reason().map(Into::into),
         destination: destination.map(Into::into),
         endpoint: endpoint.url.as_str().into(),
         region: region.map(Into::into),
@@ -101,11 +103,12 @@ pub(super) struct CredentialsForm {
     csrf: String,
     role: String,
     duration: Option<u64>,
+    reason: Option<String>,
 }
 
-/// What the forms for credentials ask for.
-fn wish(role: &str, duration: Option<u64>) -> Wish {
-    Wish { role: role.to_owned(), duration: duration.map(Duration::from_secs), purpose: Purpose::Credentials }
+/// What the forms ask for.
+fn wish(role: String, duration: Option<u64>, reason: Option<String>, purpose: Purpose) -> Wish {
+    Wish { role, duration: duration.map(Duration::from_secs), purpose, reason }
 }
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
@@ -113,9 +116,11 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
     to_the_end(async move {
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
-        let wish = wish(&form.role, form.duration);
+        let form = form.into_inner();
+        let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
         match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &form.role, None, failure),
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, None, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, None, failure).await,
             laid_down => Ok(redirect(&format!("/credentials/{}", laid_down?.expose())).finish()),
         }
     })
@@ -154,6 +159,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         env: rendered.account.tags.iter().find(|(key, _)| key == "env").map(|(_, value)| value.as_str().into()),
         expires: expires.into(),
         duration: laid_down.duration,
+        reason: laid_down.reason.as_deref().map(Into::into),
         formats: rendered.formats.iter().map(|(format, text)| view(*format, text)).collect(),
         values: values.into_iter().map(|(label, text)| Value { label: label.into(), text: text.into() }).collect(),
     };
@@ -217,6 +223,7 @@ pub(super) struct DownloadForm {
     csrf: String,
     role: String,
     duration: Option<u64>,
+    reason: Option<String>,
     format: String,
 }
 
@@ -226,7 +233,9 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
-        let issued = me.visitor.site.gateway.assume(&me.session, &wish(&form.role, form.duration), &me.visitor.caller).await?;
+        let form = form.into_inner();
+        let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
+        let issued = me.visitor.site.gateway.assume(&me.session, &wish, &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.role)?;
         let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
         Ok(HttpResponse::Ok()

@@ -149,7 +149,7 @@ async fn leave(visitor: &Visitor, provider: &str, next: &LocalPath, hint: Option
 }
 
 /// What the browser keeps of a login that was begun.
-fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, response: &mut HttpResponse) {
+pub(super) fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, response: &mut HttpResponse) {
     let cookies = visitor.site.cookies;
     let _ = response.add_cookie(&cookies.write(Kind::LastProvider, provider.to_owned()));
     let _ = response.add_cookie(&cookies.write(Kind::Login(visitor.jar.slot()), ticket.expose()));

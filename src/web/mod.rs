@@ -7,6 +7,7 @@
 //! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata`, `/switch` |
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
+//! | `step_up` | `/step-up` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
@@ -26,6 +27,7 @@ mod portal;
 mod saml;
 mod server;
 mod site;
+mod step_up;
 mod trouble;
 mod unfit;
 mod visitor;
@@ -66,6 +68,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/credentials", "POST", web::post().to(issue::credentials)),
         page("/credentials/download", "POST", web::post().to(issue::download)),
         page("/credentials/{handover}", "GET", web::get().to(issue::show)),
+        page("/step-up", "POST", web::post().to(step_up::step_up)),
         page("/logout", "POST", web::post().to(logout::log_out)),
         page("/switch", "POST", web::post().to(saml::switch)),
         page("/signed-out", read_only, get_or_head().to(logout::signed_out)),

@@ -18,7 +18,7 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-pub use access::{Account, Go, NoRoles, Offer, Portal, Role, Target};
+pub use access::{Account, Go, NoRoles, Offer, Portal, Role, StepUp, Target};
 pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};

@@ -5,11 +5,12 @@ use reqwest::Method;
 use crate::world::{ADMIN, Browser, World, form};
 
 /// Every address that changes something, with a form that works. `every_route_is_here` holds the list complete.
-const FORMS: [(&str, &[(&str, &str)]); 5] = [
+const FORMS: [(&str, &[(&str, &str)]); 6] = [
     ("/login", &[("email", "ana@example.com")]),
     ("/console", &[("role", ADMIN)]),
     ("/credentials", &[("role", ADMIN)]),
     ("/credentials/download", &[("role", ADMIN), ("format", "bash")]),
+    ("/step-up", &[("role", ADMIN)]),
     ("/logout", &[("scope", "here")]),
 ];
 const EXPIRED: &str = "This form has expired";

@@ -29,7 +29,7 @@ use super::cache::Cache;
 use super::health::{Health, ProviderHealth};
 use super::http::Http;
 use super::provider::{Departure, PostForm};
-use super::{Forwardable, Identity, ProviderId, Rejected, UpstreamToken};
+use super::{Forwardable, Identity, ProviderId, Rejected, StepUp, UpstreamToken};
 use crate::clock::Moment;
 use crate::saml::encryption::{Policy, decrypt};
 use crate::saml::prescreen::prescreen;
@@ -217,6 +217,15 @@ impl Provider {
     /// # Errors
     /// [`Rejected::Unavailable`] when the provider's metadata is not to be had, or offers no way to it.
     pub async fn begin(&self, state: &str, now: Moment) -> Result<(Departure, String), Rejected> {
+        self.begin_for(state, None, now).await
+    }
+
+    /// [`Self::begin`], with a demand that an earlier sign-in did not meet: `RequestedAuthnContext`, and `ForceAuthn` where only proving
+    /// oneself anew can help.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_for(&self, state: &str, step_up: Option<&StepUp>, now: Moment) -> Result<(Departure, String), Rejected> {
         let checked = &self.0.checked;
         let loaded = self.loaded(now).await?;
         let endpoint = loaded.description.sign_on_by(checked.binding).ok_or_else(|| {
@@ -224,11 +233,11 @@ impl Provider {
             Rejected::Unavailable(format!("its metadata has no SingleSignOnService by this binding: set binding = \"{other}\""))
         })?;
         let id = new_id()?;
-        let classes: Vec<&str> = checked.authn_context.iter().map(String::as_str).collect();
+        let (classes, anew) = wishes(checked, step_up);
         let request = AuthnRequest {
             envelope: Envelope { id: &id, issuer: &checked.addresses.entity_id, destination: &endpoint.location, issued: now },
             assertion_consumer_service: &checked.addresses.acs,
-            force_authn: checked.force_authn,
+            force_authn: checked.force_authn || anew,
             name_id_format: checked.name_id_format.as_deref(),
             authn_context: (!classes.is_empty()).then_some((Comparison::Exact, &classes)),
         };
@@ -366,6 +375,24 @@ fn told_failure(bytes: &[u8]) -> Option<Rejected> {
     let known = |value: &str| KNOWN.into_iter().find(|known| value.strip_prefix(STATUS) == Some(*known));
     let word = inner.into_iter().chain([outer]).find_map(|code| known(code.attribute("Value")?))?;
     Some(Rejected::ProviderError(word.to_owned()))
+}
+
+/// The context classes to ask for, and whether the person must prove themselves anew.
+fn wishes<'a>(checked: &'a Checked, step_up: Option<&'a StepUp>) -> (Vec<&'a str>, bool) {
+    let wanted = step_up.map(|step_up| &step_up.wanted);
+    let classes = match wanted {
+        Some(wanted) if !wanted.classes.is_empty() => wanted.classes.as_slice(),
+        Some(wanted) if wanted.mfa => checked.mfa.as_slice(),
+        _ => &[],
+    };
+    // A class that the settings refuse would end the sign-in.
+    let accepted = |class: &&String| checked.authn_context.is_empty() || checked.authn_context.contains(class);
+    let mut classes: Vec<&str> = classes.iter().filter(accepted).map(String::as_str).collect();
+    let nameless_factor = step_up.is_some_and(StepUp::lacks_factor) && classes.is_empty();
+    if classes.is_empty() {
+        classes = checked.authn_context.iter().map(String::as_str).collect();
+    }
+    (classes, step_up.is_some_and(StepUp::is_stale) || nameless_factor)
 }
 
 /// An ID of a message: 160 random bits.

@@ -6,6 +6,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::identity::{Authentication, Demand};
 use crate::saml::response::{Assertion, Attribute, Authn, Conditions, Confirmation, NameId};
 use crate::saml::sign::self_signed;
 use crate::saml::write::messages::{LogoutRequest, NameId as NameIdToWrite};
@@ -249,6 +250,34 @@ impl Server {
     fn asked(&self) -> usize {
         self.state.lock().unwrap().0
     }
+}
+
+#[tokio::test]
+async fn a_step_up_asks_for_what_the_role_wants() {
+    let asked = async |changes: Value, wanted: Demand, came: Authentication| {
+        let folder = folder();
+        let provider = try_in(folder.path(), &changes).unwrap();
+        let step_up = wanted.missing(&came, noon()).unwrap();
+        let (departure, _) = provider.begin_for("state", Some(&step_up), noon()).await.unwrap();
+        let Departure::Visit(url) = departure else { panic!("{departure:?}") };
+        let (_, message) = url.query_pairs().find(|(name, _)| name == "SAMLRequest").unwrap();
+        let mut xml = String::new();
+        let bytes = BASE64.decode(message.as_bytes()).unwrap();
+        std::io::Read::read_to_string(&mut flate2::read::DeflateDecoder::new(&*bytes), &mut xml).unwrap();
+        let classes = xml.split("AuthnContextClassRef>").skip(1).step_by(2).map(|rest| rest.split('<').next().unwrap().to_owned());
+        (xml.contains("ForceAuthn=\"true\""), classes.collect::<Vec<_>>().join(" "))
+    };
+    let old = || Authentication { time: Some(noon() - TimeDelta::hours(1)), ..Authentication::default() };
+    let fresh = Demand { max_age: Some(Duration::from_mins(15)), ..Demand::default() };
+    let factor = Demand { mfa: true, ..Demand::default() };
+    let class = |name: &str| Demand { classes: vec![name.into()], ..Demand::default() };
+    assert_eq!(asked(json!({}), fresh.clone(), old()).await, (true, String::new()));
+    assert_eq!(asked(json!({ "authn_context": ["urn:a"] }), fresh, old()).await, (true, "urn:a".into()));
+    assert_eq!(asked(json!({}), class("urn:b"), old()).await, (false, "urn:b".into()));
+    assert_eq!(asked(json!({ "mfa": ["urn:mfa"] }), factor.clone(), old()).await, (false, "urn:mfa".into()));
+    assert_eq!(asked(json!({ "mfa": [] }), factor, old()).await, (true, String::new()), "a factor without a class: once more, all of it");
+    let strict = json!({ "authn_context": ["urn:a"] });
+    assert_eq!(asked(strict, class("urn:b"), old()).await, (false, "urn:a".into()), "a class that the settings refuse is not asked for");
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
         console: true,
         credentials: true,
         longest: HOUR * hours,
+        step_up: None,
+        reason: None,
         obstacle: None,
     }
 }
@@ -48,10 +50,12 @@ fn account(id: &'static str, name: &'static str, env: Option<&'static str>, role
 }
 
 fn hostile_account() -> Account<'static> {
-    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), console: true, credentials: true, longest: HOUR, obstacle: None };
+    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), reason: Some(HOSTILE.into()), ..role("111122223333", "X", 1) };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
+    let step_up = Some(StepUp { fresh: false, wanted: HOSTILE.into(), came: HOSTILE.into() });
+    let elsewhere = Role { step_up, ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
-    Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked] }
+    Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked, elsewhere] }
 }
 
 fn few() -> Vec<Account<'static>> {
@@ -90,6 +94,13 @@ fn long() -> Vec<Account<'static>> {
     blocked.obstacle =
         Some("The rule needs your cost centre, and Okta did not send the claim “cost_center”. Ask whoever runs Okta to add it.".into());
     account.roles.push(blocked);
+    let mut ticketed = role("444455556666", "BreakGlass", 1);
+    ticketed.reason = Some("the ticket, such as OPS-123; who knows that you are in here".into());
+    account.roles.push(ticketed);
+    let mut stale = role("444455556666", "Deployer", 1);
+    let came = "a sign-in 3h 12m 5s old, without a second factor".into();
+    stale.step_up = Some(StepUp { fresh: false, wanted: "a sign-in at most 15m old, with a second factor".into(), came });
+    account.roles.push(stale);
     vec![account]
 }
 
@@ -128,16 +139,21 @@ impl Go<'static> {
         let target = Target::Role { role: production.roles[0].clone(), account: production };
         let blocked = long().remove(0);
         let blocked = Target::Role { role: blocked.roles[2].clone(), account: blocked };
+        let stale = long().remove(0);
+        let stale = Target::Role { role: stale.roles[4].clone(), account: stale };
         let hostile = hostile_account();
         let hostile_role = Target::Role { role: hostile.roles[0].clone(), account: hostile.clone() };
+        let hostile_step = Target::Role { role: hostile.roles[2].clone(), account: hostile.clone() };
         let missing = Target::Missing { account: "999988887777".into(), role: Some("PlatformAdmin".into()) };
         let hostile_missing = Target::Missing { account: HOSTILE.into(), role: Some(HOSTILE.into()) };
-        let page = |target, destination| Self { shell: shell(true), target, destination };
-        let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()) };
+        let page = |target, destination| Self { shell: shell(true), target, destination, tried: true };
+        let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()), tried: true };
         vec![
             ("go", page(target, destination.clone())),
             ("go-account", page(Target::Account { account: staging }, destination)),
             ("go-blocked", page(blocked, None)),
+            ("go-step-up", page(stale, None)),
+            ("go-step-up-hostile", attack(hostile_step)),
             ("go-missing", page(missing, None)),
             ("go-hostile", attack(hostile_role)),
             ("go-account-hostile", attack(Target::Account { account: hostile })),
@@ -290,6 +306,7 @@ impl Credentials<'static> {
             env: Some("prod".into()),
             expires: at(3600),
             duration: 3600,
+            reason: Some("OPS-4711".into()),
             formats: sample_formats(),
             values,
         };
@@ -306,6 +323,7 @@ impl Credentials<'static> {
             env: Some(HOSTILE.into()),
             expires: at(3600),
             duration: 3600,
+            reason: Some(HOSTILE.into()),
             formats: vec![Format { key: "bash", label: HOSTILE.into(), hint: HOSTILE.into(), file: HOSTILE.into(), text: HOSTILE.into() }],
             values: vec![Value { label: HOSTILE.into(), text: HOSTILE.into() }],
         }
@@ -320,6 +338,7 @@ impl ConsolePost<'static> {
             role: "PlatformAdmin".into(),
             role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
             duration: 3600,
+            reason: None,
             destination: Some("https://console.aws.amazon.com/s3".into()),
             endpoint: "https://eu-central-1.signin.aws.amazon.com/saml".into(),
             region: region.map(Into::into),
@@ -333,6 +352,7 @@ impl ConsolePost<'static> {
             account: HOSTILE.into(),
             role: HOSTILE.into(),
             role_arn: HOSTILE.into(),
+            reason: Some(HOSTILE.into()),
             destination: Some(HOSTILE.into()),
             endpoint: HOSTILE.into(),
             region: Some(HOSTILE.into()),
