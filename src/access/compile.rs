@@ -1,13 +1,16 @@
 //! From the author's rules to an immutable [`Policy`]: everything that can be known before somebody signs in is settled here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use aws_lc_rs::digest;
 
 use super::Account;
 use super::accounts::Accounts;
-use super::rule::{Rule, RuleCompiler};
+use super::patterns::Patterns;
+use super::roles::KnownRoles;
+use super::rule::{Rule, RuleCompiler, Shared};
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
 use crate::identity::ProviderId;
@@ -19,13 +22,12 @@ pub struct Policy {
     pub(super) digest: Arc<str>,
     pub(super) accounts: Accounts,
     pub(super) rules: Vec<Rule>,
+    pub(super) roles: KnownRoles,
     /// Exact group name → the rules that name it.
-    pub(super) exact: HashMap<Box<str>, Vec<usize>>,
-    /// All patterns as one automaton, and one by one for their captures; same order.
-    pub(super) patterns: RegexSet,
-    pub(super) pattern_rules: Vec<(Regex, usize)>,
+    pub(super) exact: HashMap<Arc<str>, Vec<u32>>,
+    pub(super) patterns: Patterns,
     /// Rules that are about everyone.
-    pub(super) everyone: Vec<usize>,
+    pub(super) everyone: Vec<u32>,
     pub(super) session_name: Template,
     pub(super) source_identity: Template,
 }
@@ -43,38 +45,31 @@ impl Policy {
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut policy = Self {
-            digest: digest(accounts, rules, naming),
+            digest: digest_of(accounts, rules, naming),
             accounts: Accounts::compile(accounts, &mut problems),
             rules: Vec::with_capacity(rules.len()),
+            roles: KnownRoles::default(),
             exact: HashMap::new(),
-            patterns: RegexSet::empty(),
-            pattern_rules: Vec::new(),
+            patterns: Patterns::default(),
             everyone: Vec::new(),
             session_name: naming_template(&naming.session_name, "naming.session_name", &mut problems),
             source_identity: naming_template(&naming.source_identity, "naming.source_identity", &mut problems),
         };
-        let mut ids = BTreeSet::new();
-        for (index, settings) in rules.iter().enumerate() {
-            let mut compiler = RuleCompiler { at: format!("rule[{index}]"), settings, accounts: &policy.accounts, problems: Vec::new() };
+        let (mut ids, mut shared, mut patterns) = (HashSet::new(), Shared::default(), Vec::new());
+        for (number, settings) in (0..).zip(rules) {
+            let at = format!("rule[{number}]");
+            let mut compiler = RuleCompiler { at, settings, accounts: &policy.accounts, shared: &mut shared, problems: Vec::new() };
             if !ids.insert(settings.id.as_str()) {
                 compiler.problem("id", format!("two rules have the id `{}`", settings.id), "give each rule an id of its own");
             }
             let (pattern, rule) = compiler.compile(providers);
             problems.append(&mut compiler.problems);
-            policy.index(settings, pattern, rule);
+            patterns.extend(pattern.map(|pattern| (pattern, number)));
+            policy.index(number, rule);
         }
-        policy.patterns =
-            match RegexSetBuilder::new(policy.pattern_rules.iter().map(|(pattern, _)| pattern.as_str())).unicode(false).build() {
-                Ok(set) => set,
-                Err(error) => {
-                    problems.push(Problem::new(
-                        "rule",
-                        format!("the group patterns are too large together: {error}"),
-                        "use fewer or simpler ones",
-                    ));
-                    RegexSet::empty()
-                }
-            };
+        policy.roles = shared.roles.finish();
+        let too_large = |error| Problem::new("rule", format!("the group patterns are too large together: {error}"), "use simpler ones");
+        policy.patterns = Patterns::new(patterns).map_err(|error| problems.push(too_large(error))).unwrap_or_default();
         if problems.is_empty() { Ok(policy) } else { Err(problems) }
     }
 
@@ -96,26 +91,41 @@ impl Policy {
         self.accounts.find(id_or_name).map(AsRef::as_ref)
     }
 
-    fn index(&mut self, settings: &RuleSettings, pattern: Option<Regex>, rule: Rule) {
-        let index = self.rules.len();
-        for group in settings.groups.iter().collect::<BTreeSet<_>>() {
-            self.exact.entry(group.as_str().into()).or_default().push(index);
+    fn index(&mut self, number: u32, rule: Rule) {
+        for group in &rule.groups {
+            let rules = self.exact.entry(Arc::clone(group)).or_default();
+            if rules.last() != Some(&number) {
+                rules.push(number);
+            }
         }
-        if let Some(pattern) = pattern {
-            self.pattern_rules.push((pattern, index));
-        }
-        if settings.everyone {
-            self.everyone.push(index);
+        if rule.everyone {
+            self.everyone.push(number);
         }
         self.rules.push(rule);
     }
 }
 
 /// The digest covers the author's form, so a comment or a blank line does not change it.
-fn digest(accounts: &[AccountSettings], rules: &[RuleSettings], naming: &NamingSettings) -> Arc<str> {
-    let text = serde_json::to_vec(&(accounts, rules, naming)).unwrap_or_default();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
-    data_encoding::HEXLOWER.encode(digest.as_ref()).into()
+fn digest_of(accounts: &[AccountSettings], rules: &[RuleSettings], naming: &NamingSettings) -> Arc<str> {
+    let mut text = BufWriter::new(Digest(digest::Context::new(&digest::SHA256)));
+    // Settings are texts, numbers and lists of them: JSON can say them all, and a digest takes whatever comes.
+    let _ = serde_json::to_writer(&mut text, &(accounts, rules, naming));
+    let digest = text.into_inner().map(|digest| digest.0.finish());
+    digest.map(|digest| data_encoding::HEXLOWER.encode(digest.as_ref())).unwrap_or_default().into()
+}
+
+/// The text of a large policy need not be in memory to be digested.
+struct Digest(digest::Context);
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn naming_template(text: &str, path: &str, problems: &mut Vec<Problem>) -> Template {

@@ -8,6 +8,7 @@ use super::accounts::{AccountSelector, roles_named};
 use super::compile::Policy;
 use super::condition::Facts;
 use super::decide::{Match, Scope};
+use super::roles::KnownRoles;
 use super::rule::{Body, Roles, Rule};
 use super::{Context, Entitlement, Person, Purposes};
 use crate::arn::RoleArn;
@@ -141,7 +142,7 @@ impl Policy {
         let mut missed: Vec<_> = self
             .rules
             .iter()
-            .filter(|rule| could_give(rule, role))
+            .filter(|rule| could_give(&self.roles, rule, role))
             .map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) })
             .filter(|miss| !miss.missing.is_empty())
             .collect();
@@ -164,7 +165,7 @@ impl Policy {
     fn gives(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
         let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
         match roles {
-            Roles::Fixed(fixed) => fixed.iter().any(|(arn, _)| arn == role),
+            Roles::Fixed(fixed) => self.roles.is_among(role, fixed),
             Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
                 let named = roles_named(&self.accounts, accounts, &name, captures);
                 named.into_iter().flatten().any(|(arn, _)| arn == *role)
@@ -188,10 +189,10 @@ impl Policy {
 }
 
 /// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
-fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
+fn could_give(known: &KnownRoles, rule: &Rule, arn: &RoleArn) -> bool {
     let Body::Allow { roles, .. } = &rule.body else { return false };
     match roles {
-        Roles::Fixed(fixed) => fixed.iter().any(|(given, _)| given == arn),
+        Roles::Fixed(fixed) => known.is_among(arn, fixed),
         Roles::Captured { accounts, roles } => {
             let in_account = |selector: &AccountSelector| match selector {
                 AccountSelector::These(these) => these.iter().any(|account| account.id == arn.account()),
