@@ -1,15 +1,14 @@
 //! The decision: which roles a person has, and what AWS is to be asked for one of them.
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::accounts::{AccountSelector, roles_named};
+use super::accounts::roles_named;
 use super::compile::Policy;
 use super::condition::Facts;
+use super::deny::{Deny, Scope};
 use super::roles::Place;
 use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
@@ -18,7 +17,7 @@ use super::{
     Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
     SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, encode_name,
 };
-use crate::arn::{AccountId, RoleArn, is_name_byte};
+use crate::arn::{RoleArn, is_name_byte};
 use crate::identity::Identity;
 
 /// A longer group name is no name that a pattern is about.
@@ -75,7 +74,7 @@ impl Policy {
         for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
             let Some(first) = grants.first() else { continue };
             let given = grants.iter().fold(Purposes::NONE, |given, grant| given.with(grant.purposes));
-            let left = denies.iter().fold(given, |left, deny| left.without(deny.takes(first, &facts, &mut faults)));
+            let left = denies.iter().fold(given, |left, deny| left.without(deny.takes((&first.role, first.account), &facts, &mut faults)));
             if !left.is_empty() {
                 let mut draft = Draft::new(&first.role, first.account, left);
                 grants.iter().for_each(|grant| draft.combine(who, grant));
@@ -172,35 +171,12 @@ impl Grant<'_> {
     }
 }
 
-/// A deny rule that matched.
-struct Deny<'a> {
-    rule: &'a Rule,
-    scope: Scope<'a>,
-    /// What it takes, where that is the same for all roles.
-    once: OnceCell<Purposes>,
-}
-
-impl<'a> Deny<'a> {
-    fn of(rule: &'a Rule, scope: Scope<'a>) -> Self {
-        Self { rule, scope, once: OnceCell::new() }
-    }
-
-    /// What it takes of a role that is given.
-    fn takes(&self, grant: &Grant<'_>, facts: &Facts<'_>, faults: &mut Faults) -> Purposes {
-        if !self.scope.covers(&grant.role) {
-            return Purposes::NONE;
-        }
-        let mut ask = |role| self.rule.purposes(facts, role).unwrap_or_else(|why| faults.note(self.rule, why, Purposes::ALL));
-        if self.rule.is_about_role() { ask(Some((&grant.role, grant.account))) } else { *self.once.get_or_init(|| ask(None)) }
-    }
-}
-
 /// Conditions that could not be evaluated, each once.
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn note(&mut self, rule: &Rule, why: ConditionFailed, instead: Purposes) -> Purposes {
+    pub(super) fn note(&mut self, rule: &Rule, why: ConditionFailed, instead: Purposes) -> Purposes {
         let fault = Fault { rule: Arc::clone(&rule.id), why };
         if !self.0.contains(&fault) {
             self.0.push(fault);
@@ -229,57 +205,6 @@ fn captures<'a>(pattern: &'a Regex, group: &'a str) -> Option<Vec<(&'a str, &'a 
         captures.push((name, value));
     }
     Some(captures)
-}
-
-/// What a matched deny rule takes away. None is everything: a deny that cannot be evaluated must not let through.
-pub(super) struct Scope<'a> {
-    accounts: Option<Vec<DeniedAccounts<'a>>>,
-    roles: Option<Vec<Cow<'a, str>>>,
-}
-
-enum DeniedAccounts<'a> {
-    /// Ordered by id.
-    These(&'a [Arc<Account>]),
-    Captured(AccountId),
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn of(
-        policy: &'a Policy,
-        matched: &Match<'a>,
-        accounts: Option<&'a [AccountSelector]>,
-        roles: Option<&'a [Template]>,
-    ) -> Self {
-        let Some(captures) = matched.captures.as_deref() else {
-            return Self { accounts: None, roles: None };
-        };
-        // A capture that took no part in the match makes it all accounts; one that names no account makes it none.
-        let denied = |selector: &'a AccountSelector| match selector {
-            AccountSelector::These(accounts) => Some(Some(DeniedAccounts::These(accounts))),
-            AccountSelector::Captured(template) => {
-                let name = template.fill_captures(captures)?;
-                Some(policy.accounts.find(&name).map(|account| DeniedAccounts::Captured(account.id)))
-            }
-        };
-        let accounts = accounts.and_then(|selectors| selectors.iter().map(denied).collect::<Option<Vec<_>>>());
-        Self {
-            accounts: accounts.map(|accounts| accounts.into_iter().flatten().collect()),
-            roles: roles.and_then(|roles| roles.iter().map(|role| role.fill_captures(captures)).collect()),
-        }
-    }
-
-    pub(super) fn covers(&self, role: &RoleArn) -> bool {
-        let is_in = |accounts: &DeniedAccounts<'_>| match accounts {
-            DeniedAccounts::These(accounts) => accounts.binary_search_by_key(&role.account(), |account| account.id).is_ok(),
-            DeniedAccounts::Captured(account) => *account == role.account(),
-        };
-        let in_accounts = self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(is_in));
-        let in_roles = self
-            .roles
-            .as_ref()
-            .is_none_or(|roles| roles.iter().any(|name| name == role.path_and_name() || name == role.name() || name == role.as_str()));
-        in_accounts && in_roles
-    }
 }
 
 /// An entitlement while the rules that grant it are combined. The narrower limit wins, and a contradiction is an obstacle rather than a

@@ -8,6 +8,7 @@ mod accounts;
 mod compile;
 mod condition;
 mod decide;
+mod deny;
 mod explain;
 mod naming;
 mod patterns;
