@@ -126,6 +126,7 @@ impl Policy {
             .filter(|matched| self.takes(matched, role) && !matched.rule.purposes(&facts, place).is_ok_and(Purposes::is_empty))
             .map(|matched| matched.rule.id.to_string());
         let mut denied_by: Vec<_> = denied_by.collect();
+        denied_by.sort();
         denied_by.dedup();
         let has_group = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
         let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
@@ -201,7 +202,8 @@ fn could_give(known: &KnownRoles, rule: &Rule, arn: &RoleArn) -> bool {
             };
             let reaches = accounts.is_empty() || accounts.iter().any(in_account);
             let names = |name: Option<&str>| name.is_none_or(|name| name == arn.path_and_name() || name == arn.as_str());
-            reaches && roles.iter().any(|template| names(template.literal()))
+            // A whole ARN needs no account beside it.
+            roles.iter().any(|template| (reaches || template.begins_with("arn:")) && names(template.literal()))
         }
     }
 }
