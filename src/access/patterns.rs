@@ -60,6 +60,8 @@ fn last_line(text: &str) -> String {
 pub(super) struct Patterns {
     /// Ordered by beginning.
     nodes: Vec<Node>,
+    /// The [`key`] of each node, close together: most of a search is here.
+    keys: Vec<u128>,
 }
 
 /// The patterns with one beginning.
@@ -98,14 +100,18 @@ impl Patterns {
             let chunks = patterns.chunks(MANY).map(Chunk::new).collect::<Result<_, _>>()?;
             nodes.push(Node { beginning, parent, chunks });
         }
-        Ok(Self { nodes })
+        Ok(Self { keys: nodes.iter().map(|node| key(&node.beginning)).collect(), nodes })
     }
 
     /// The patterns that match a whole group name, each with the number of its rule.
     pub(super) fn matches<'a>(&'a self, group: &str, mut each: impl FnMut(&'a Regex, u32)) {
         let group = group.as_bytes();
-        let behind = self.nodes.partition_point(|node| *node.beginning <= *group);
-        let mut next = behind.checked_sub(1);
+        let own = key(group);
+        // Keys order as texts do, but for those that begin alike.
+        let before = self.keys.partition_point(|key| *key < own);
+        let alike = self.keys.iter().skip(before).take_while(|key| **key == own).count();
+        let alike = self.nodes.get(before..before + alike).unwrap_or_default();
+        let mut next = (before + alike.partition_point(|node| *node.beginning <= *group)).checked_sub(1);
         while let Some(node) = next.and_then(|index| self.nodes.get(index)) {
             if group.starts_with(&node.beginning) {
                 node.chunks.iter().for_each(|chunk| chunk.matches(group, &mut each));
@@ -113,6 +119,13 @@ impl Patterns {
             next = node.parent;
         }
     }
+}
+
+/// The first bytes of a text as a number that orders as they do.
+fn key(text: &[u8]) -> u128 {
+    let mut first = [0; 16];
+    first.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    u128::from_be_bytes(first)
 }
 
 impl Chunk {
@@ -169,8 +182,43 @@ mod tests {
 
     #[test]
     fn every_pattern_is_found_however_beginnings_nest() {
-        let patterns = ["a.*", "ab.*", "abc.*", "abd.*", ".*", "b.*", "ab", "abcd?", "", "x{2,}"];
-        for group in ["", "a", "ab", "abc", "abcd", "abd", "abe", "ac", "b", "xx", "zz", "ab\u{e9}"] {
+        let long = "0123456789abcdef";
+        let patterns = [
+            "a.*",
+            "ab.*",
+            "abc.*",
+            "abd.*",
+            ".*",
+            "b.*",
+            "ab",
+            "abcd?",
+            "",
+            "x{2,}",
+            "0123456789abcdef.*",
+            "0123456789abcdefg.*",
+            "0123456789abcdef0",
+        ];
+        for group in [
+            long,
+            &format!("{long}0"),
+            &format!("{long}g"),
+            &format!("{long}gh"),
+            &format!("{long}z"),
+            "0123456789abcde",
+            "a\0",
+            "",
+            "a",
+            "ab",
+            "abc",
+            "abcd",
+            "abd",
+            "abe",
+            "ac",
+            "b",
+            "xx",
+            "zz",
+            "ab\u{e9}",
+        ] {
             let expected: Vec<u32> = (0..)
                 .zip(patterns)
                 .filter(|(_, text)| {

@@ -100,7 +100,7 @@ impl Template {
     /// [`Denied::MissingClaim`] when the sign-in brought no such claim, or one that is not a single value: a list joined to one text
     /// could be mistaken for another.
     pub(super) fn fill(&self, who: &Person<'_>, captures: &Captures<'_>) -> Result<String, Denied> {
-        let mut filled = String::new();
+        let mut filled = String::with_capacity(32);
         for part in &self.0 {
             match part {
                 Part::Text(text) => filled.push_str(text),

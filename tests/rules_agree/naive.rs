@@ -1,6 +1,7 @@
 //! The rules once more, as docs/rules.md tells them, in the plainest way: every rule is asked about every group, nothing is looked up,
 //! nothing is prepared. It shares with the product the settings, the parsing of ARNs, and the regular expressions' library.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ impl Naive<'_> {
                 ways.push(Way { group: Some(group.clone()), captures: Some(Captures::new()) });
             }
             if let Some(pattern) = &rule.group_pattern {
-                let regex = Regex::new(&format!("(?-u)^(?:{pattern})$")).unwrap();
+                let regex = regex(pattern);
                 if let Some(found) = regex.captures(group.as_bytes()) {
                     let named = regex.capture_names().flatten().filter_map(|name| Some((name, found.name(name)?.as_bytes())));
                     let captures = named.map(|(name, value)| Some((name.to_owned(), clean(value)?))).collect::<Option<Captures>>();
@@ -238,6 +239,13 @@ impl Naive<'_> {
         let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
         (value.chars().count() <= 256 && value.chars().all(allowed)).then_some(value)
     }
+}
+
+/// The same few patterns stand in all policies, and to read one costs more than all the rest.
+fn regex(pattern: &str) -> Regex {
+    thread_local!(static KNOWN: RefCell<BTreeMap<String, Regex>> = const { RefCell::new(BTreeMap::new()) });
+    let anchored = || Regex::new(&format!("(?-u)^(?:{pattern})$")).unwrap();
+    KNOWN.with_borrow_mut(|known| known.entry(pattern.to_owned()).or_insert_with(anchored).clone())
 }
 
 fn listed(rule: &RuleSettings) -> Vec<Purpose> {
