@@ -8,7 +8,7 @@ use crate::identity::Demand;
 /// The shortest age that a rule may ask for: people come back from their provider and click.
 const SHORTEST_AGE: Duration = Duration::from_mins(1);
 
-impl RuleCompiler<'_> {
+impl RuleCompiler<'_, '_> {
     /// What the rule wants of the sign-in.
     pub(super) fn demand(&mut self) -> Demand {
         let settings = self.settings;

@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::accounts::{AccountSelector, roles_named};
 use super::compile::Policy;
 use super::condition::Facts;
-use super::decide::{Match, Scope};
+use super::decide::Match;
+use super::deny::Scope;
+use super::roles::KnownRoles;
 use super::rule::{Body, Roles, Rule};
 use super::{Context, Entitlement, Evidence, Person, Purpose, Purposes, SessionPolicy};
 use crate::arn::RoleArn;
@@ -187,6 +189,7 @@ impl Policy {
             .filter(|matched| self.takes(matched, role) && !matched.rule.purposes(&facts, place).is_ok_and(Purposes::is_empty))
             .map(|matched| matched.rule.id.to_string());
         let mut denied_by: Vec<_> = denied_by.collect();
+        denied_by.sort();
         denied_by.dedup();
         let has_group = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
         let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
@@ -204,7 +207,7 @@ impl Policy {
         let mut missed: Vec<_> = self
             .rules
             .iter()
-            .filter(|rule| could_give(rule, role))
+            .filter(|rule| could_give(&self.roles, rule, role))
             .map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) })
             .filter(|miss| !miss.missing.is_empty())
             .collect();
@@ -227,7 +230,7 @@ impl Policy {
     fn gives(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
         let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
         match roles {
-            Roles::Fixed(fixed) => fixed.iter().any(|(arn, _)| arn == role),
+            Roles::Fixed(fixed) => self.roles.is_among(role, fixed),
             Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
                 let named = roles_named(&self.accounts, accounts, &name, captures);
                 named.into_iter().flatten().any(|(arn, _)| arn == *role)
@@ -276,10 +279,10 @@ impl Policy {
 }
 
 /// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
-fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
+fn could_give(known: &KnownRoles, rule: &Rule, arn: &RoleArn) -> bool {
     let Body::Allow { roles, .. } = &rule.body else { return false };
     match roles {
-        Roles::Fixed(fixed) => fixed.iter().any(|(given, _)| given == arn),
+        Roles::Fixed(fixed) => known.is_among(arn, fixed),
         Roles::Captured { accounts, roles } => {
             let in_account = |selector: &AccountSelector| match selector {
                 AccountSelector::These(these) => these.iter().any(|account| account.id == arn.account()),
@@ -287,7 +290,8 @@ fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
             };
             let reaches = accounts.is_empty() || accounts.iter().any(in_account);
             let names = |name: Option<&str>| name.is_none_or(|name| name == arn.path_and_name() || name == arn.as_str());
-            reaches && roles.iter().any(|template| names(template.literal()))
+            // A whole ARN needs no account beside it.
+            roles.iter().any(|template| (reaches || template.begins_with("arn:")) && names(template.literal()))
         }
     }
 }
