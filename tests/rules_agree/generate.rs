@@ -98,9 +98,11 @@ fn rule(random: &mut Random, number: usize, accounts: &[Known], conditions: &mut
             rule["everyone"] = json!(true);
         }
         if rule["everyone"].is_null() || random.chance(30) {
-            rule["groups"] = json!((0..=random.below(2)).map(|_| GROUPS[random.below(GROUPS.len() - 1)]).collect::<Vec<_>>());
+            let key = if pattern.is_none() && random.chance(15) { "groups_all" } else { "groups" };
+            rule[key] = json!((0..=random.below(2)).map(|_| group(random)).collect::<Vec<_>>());
         }
     }
+    narrow(random, &mut rule);
     if random.chance(20) {
         rule["providers"] = json!([random.one_of(&["okta", "entra"])]);
     }
@@ -118,6 +120,25 @@ fn rule(random: &mut Random, number: usize, accounts: &[Known], conditions: &mut
         terms(random, &mut rule, pattern.is_some_and(|(text, ..)| text.contains("<team>")) && uses_captures);
     }
     serde_json::from_value(rule).unwrap()
+}
+
+/// A group's name that a rule may write.
+fn group(random: &mut Random) -> &'static str {
+    let writable: Vec<&str> = GROUPS.into_iter().filter(|name| !name.is_empty() && !name.contains(char::is_control)).collect();
+    random.one_of(&writable)
+}
+
+/// What else is asked of the groups.
+fn narrow(random: &mut Random, rule: &mut Value) {
+    let named: Vec<Value> = ["groups", "groups_all"].iter().filter_map(|key| rule[key].as_array()).flatten().cloned().collect();
+    if rule["groups_all"].is_null() && random.chance(8) {
+        rule["groups_all"] = json!([group(random)]);
+    }
+    let barred = group(random);
+    let wanted = named.iter().chain(rule["groups_all"].as_array().into_iter().flatten()).any(|name| *name == barred);
+    if !wanted && random.chance(12) {
+        rule["groups_none"] = json!([barred]);
+    }
 }
 
 /// Where, and which roles.

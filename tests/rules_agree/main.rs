@@ -135,7 +135,11 @@ impl Subject {
             return Ok(());
         }
         let mut more = who.clone();
-        more.groups.insert(random.below(who.groups.len() + 1), random.one_of(&GROUPS).into());
+        let added = random.one_of(&GROUPS);
+        if self.case.rules.iter().any(|rule| rule.groups_none.iter().any(|barred| barred == added)) {
+            return Ok(());
+        }
+        more.groups.insert(random.below(who.groups.len() + 1), added.into());
         let kept: BTreeMap<_, _> = granted(&self.policy, &more).iter().map(decision).collect();
         for (role, before) in decided {
             let denies = Naive { case: &self.case, who: &more }.denies(&role.parse().unwrap());

@@ -105,11 +105,16 @@ impl Naive<'_> {
     /// Every way in which the person matches.
     fn ways(&self, rule: &RuleSettings) -> Vec<Way> {
         let mut ways = Vec::new();
+        let has = |name: &String| self.who.groups.contains(name);
+        if !rule.groups_all.iter().all(has) || rule.groups_none.iter().any(has) {
+            return ways;
+        }
+        let by_all_alone = !rule.everyone && rule.groups.is_empty() && rule.group_pattern.is_none();
         if rule.everyone {
             ways.push(Way { group: None, captures: Some(Captures::new()) });
         }
         for group in &self.who.groups {
-            if rule.groups.contains(group) {
+            if rule.groups.contains(group) || by_all_alone && rule.groups_all.first() == Some(group) {
                 ways.push(Way { group: Some(group.clone()), captures: Some(Captures::new()) });
             }
             if let Some(pattern) = &rule.group_pattern {
