@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rolegate::clock::{Clock, SystemClock};
 use rolegate::config;
 use rolegate::startup::{self, RunError};
 use rolegate::trust::{SigningAlgorithm, keys};
@@ -147,7 +148,8 @@ fn check(path: &std::path::Path) -> ExitCode {
     let checked = config::load_with(path, startup::problems);
     match checked {
         Err(findings) => fail(&findings.to_string(), FINDINGS),
-        Ok(config) => {
+        Ok(mut config) => {
+            config.warn(startup::ahead(&config, SystemClock.now()));
             let file = &config.file;
             if config.warnings.iter().next().is_some() {
                 fail(&config.warnings.to_string(), 0);

@@ -1,5 +1,7 @@
 //! From a checked configuration to a running gateway.
 
+mod expiry;
+
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
@@ -37,6 +39,13 @@ struct Parts {
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
     parts(config, SystemClock.now()).err().unwrap_or_default()
+}
+
+/// What is good for now, and needs somebody soon: certificates of ours that end within thirty days.
+#[must_use]
+pub fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
+    let parts = parts(config, now);
+    parts.map(|parts| expiry::ending(&expiry::own_certificates(&parts.providers, &parts.issuer), now)).unwrap_or_default()
 }
 
 fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
@@ -237,6 +246,7 @@ pub async fn run(
     }
     let audit = gateway.audit.clone();
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
+    let own_certificates = expiry::own_certificates(&gateway.providers, &gateway.issuer);
     let site = site(config, gateway, banner);
     ready(&site);
     let running = serve(site, listener, &server_options(config))?;
@@ -246,6 +256,7 @@ pub async fn run(
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }
+    tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
     shutdown.await;
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;

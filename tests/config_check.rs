@@ -579,6 +579,47 @@ fn a_rule_by_saml_needs_what_signs_or_what_is_forwarded() {
 }
 
 #[test]
+fn s16_two_providers_that_would_take_each_others_assertions_are_refused() {
+    let provider = |id: &str, more: &str| {
+        format!("[[saml_provider]]\nid = \"{id}\"\nname = \"{id}\"\nmetadata = {{ url = \"https://idp.example/metadata\" }}\n{more}\n")
+    };
+    let told = |one: &str, other: &str| {
+        let text = format!("{LEAST}{}{}", provider("one", one), provider("two", other));
+        parse(&text).err().map(|findings| findings.to_string()).unwrap_or_default()
+    };
+    let same = "the same metadata and the same entity ID of ours";
+    assert!(told("sp_entity_id = \"urn:us\"", "sp_entity_id = \"urn:us\"").contains(same));
+    assert!(told("", "sp_entity_id = \"https://roles.example.org/saml/one\"").contains(same), "the default of the other counts");
+    for (one, other) in [
+        ("", ""),
+        ("sp_entity_id = \"urn:us\"", ""),
+        ("sp_entity_id = \"urn:us\"", "sp_entity_id = \"urn:them\""),
+        ("sp_entity_id = \"urn:us\"\nentity_id = \"urn:idp1\"", "sp_entity_id = \"urn:us\"\nentity_id = \"urn:idp2\""),
+    ] {
+        assert_eq!(told(one, other), "", "{one} {other}");
+    }
+}
+
+#[test]
+fn a_role_that_no_saml_response_can_name_is_refused_for_saml() {
+    let told = |operation: &str, role: &str| {
+        let rule = format!(
+            "\n[[rule]]\nid = \"r\"\ngroup_pattern = \"x-(?<r>.+)\"\naccounts = [\"Staging\"]\nroles = [\"{role}\"]\noperation = \"{operation}\"\n"
+        );
+        let text = format!("{DEMO}{rule}").replace("idp_initiated = true", "aws_recipient = \"https://signin.aws.amazon.com/saml\"");
+        let checked =
+            config::parse_with(&text, "c.toml", Path::new("."), |config| rolegate::startup::policy(config).err().unwrap_or_default());
+        checked.err().map(|findings| findings.to_string()).unwrap_or_default()
+    };
+    for (operation, role) in [("saml", "a,b"), ("saml", "a,${r}"), ("forwarded_saml", "a,b")] {
+        assert!(told(operation, role).contains(&format!("`{role}` has a comma in it")), "{operation} {role}: {}", told(operation, role));
+    }
+    for (operation, role) in [("saml", "ab"), ("web_identity", "a,b")] {
+        assert_eq!(told(operation, role), "", "{operation} {role}");
+    }
+}
+
+#[test]
 fn a_rule_that_asks_for_an_address_wants_the_proxy_named() {
     let rule = "[[account]]\nid = \"111122223333\"\nname = \"A\"\n[[rule]]\nid = \"r\"\ngroups = [\"g\"]\naccounts = [\"A\"]\nroles = [\"R\"]\n\
                 when = 'request.ip.within(\"10.0.0.0/8\")'\n";

@@ -275,6 +275,7 @@ impl RuleCompiler<'_> {
         if self.settings.roles.is_empty() {
             self.problem("", "the rule grants no role", "give it `roles`");
         }
+        self.paired_roles();
         let terms = self.terms(pattern);
         let accounts = self.selectors(pattern);
         let roles = self.role_templates(pattern);
@@ -286,6 +287,18 @@ impl RuleCompiler<'_> {
         let roles = if captured { Roles::Captured { accounts, roles } } else { Roles::Fixed(self.fixed(&accounts, &roles)) };
         self.check_policy_fits(terms.session_policy.as_deref(), &roles);
         Body::Allow { roles, terms }
+    }
+
+    /// In a SAML response a role stands beside its provider, with a comma between (AWS's attribute Role).
+    fn paired_roles(&mut self) {
+        let settings = self.settings;
+        if !matches!(settings.operation, Some(Operation::Saml | Operation::ForwardedSaml)) {
+            return;
+        }
+        for (index, role) in settings.roles.iter().enumerate().filter(|(_, role)| role.contains(',')) {
+            let message = format!("`{role}` has a comma in it, so that no SAML response can name it");
+            self.problem(&format!("roles[{index}]"), message, "use operation = \"web_identity\" for it, or rename the role");
+        }
     }
 
     fn fixed(&mut self, accounts: &[AccountSelector], roles: &[Template]) -> Vec<(RoleArn, Arc<Account>)> {

@@ -8,6 +8,7 @@ mod failure;
 mod issue;
 mod local_path;
 mod logout;
+mod replace;
 mod saml;
 mod sign_in;
 
@@ -21,6 +22,7 @@ use url::Url;
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
+pub use replace::{Arrival, Question};
 pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 

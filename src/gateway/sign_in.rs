@@ -64,6 +64,17 @@ pub struct Returning<'a> {
     pub session: Option<&'a SessionId>,
 }
 
+/// Somebody who is proven, on the way to a session.
+pub(super) struct Arrived {
+    pub(super) identity: Identity,
+    /// Where the person wants to go.
+    pub(super) return_to: LocalPath,
+    /// When the provider wants the session to end at the latest.
+    pub(super) ends_by: Option<Moment>,
+    /// Whether the provider began it.
+    pub(super) unasked: bool,
+}
+
 impl Gateway {
     /// Begins a login: says where to send the browser, and what it must bring along when it comes back. The store is not asked, so that
     /// logins which nobody finishes fill nothing.
@@ -151,7 +162,10 @@ impl Gateway {
             Err(rejected) => Err(rejected),
         };
         match verified {
-            Ok(identity) => self.welcome(identity, local(&pending), None, returning.session, caller).await,
+            Ok(identity) => {
+                let arrived = Arrived { identity, return_to: local(&pending), ends_by: None, unasked: false };
+                self.welcome(arrived, returning.session, caller).await
+            }
             Err(rejected) => Err(self.refuse(provider, rejected, caller).await?),
         }
     }
@@ -176,17 +190,11 @@ impl Gateway {
     }
 
     /// Opens a session for somebody who is proven, in place of the one that their browser had before.
-    pub(super) async fn welcome(
-        &self,
-        identity: Identity,
-        return_to: LocalPath,
-        ends_by: Option<Moment>,
-        before: Option<&SessionId>,
-        caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
-        self.record(&self.event(Kind::SignIn, Outcome::Ok, caller).about(&identity)).await?;
+    pub(super) async fn welcome(&self, arrived: Arrived, before: Option<&SessionId>, caller: &Caller) -> Result<SignedIn, Failure> {
+        let event = self.event(Kind::SignIn, Outcome::Ok, caller).begun_by_provider(arrived.unasked);
+        self.record(&event.about(&arrived.identity)).await?;
         self.end_previous(before).await;
-        self.open(identity, return_to, ends_by, caller).await
+        self.open(arrived, caller).await
     }
 
     /// The pending login of a state, out of the tickets that the browser brought along.
@@ -226,7 +234,8 @@ impl Gateway {
         }
     }
 
-    async fn open(&self, identity: Identity, return_to: LocalPath, ends_by: Option<Moment>, caller: &Caller) -> Result<SignedIn, Failure> {
+    async fn open(&self, arrived: Arrived, caller: &Caller) -> Result<SignedIn, Failure> {
+        let Arrived { identity, return_to, ends_by, unasked } = arrived;
         let created: Moment = self.now();
         let latest = created + self.limits.absolute.0;
         let expires = ends_by.map_or(latest, |end| end.min(latest));
@@ -236,7 +245,8 @@ impl Gateway {
             Ok(id) => Ok(SignedIn { session: id, life, return_to }),
             Err(error) => {
                 let failure = Failure::logged(Trouble::Store, &error);
-                let event = self.event(Kind::SignIn, Outcome::Failed, caller).about(&session.identity).because(error);
+                let event = self.event(Kind::SignIn, Outcome::Failed, caller).begun_by_provider(unasked);
+                let event = event.about(&session.identity).because(error);
                 self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
                 Err(failure)
             }

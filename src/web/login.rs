@@ -13,6 +13,9 @@ use crate::gateway::{Begun, Failure, LocalPath, Returning, SignedIn};
 use crate::identity::oidc::Callback;
 use crate::store::LoginTicket;
 
+/// The longest query that a form of another site becomes, in bytes.
+const LONGEST_QUERY: usize = 4096;
+
 #[derive(Deserialize)]
 pub(super) struct ChooseQuery {
     next: Option<String>,
@@ -121,6 +124,18 @@ pub(super) async fn initiate(visitor: Visitor, query: web::Query<InitiateQuery>)
     let provider = gateway.provider_by_issuer(&query.iss)?.id().to_string();
     let next = query.target_link_uri.as_deref().and_then(|target| gateway.own_place(target)).unwrap_or_else(LocalPath::home);
     leave(&visitor, &provider, &next, query.login_hint.as_deref()).await
+}
+
+/// `POST /login/initiate`: the same by a form (the section allows both). Browsers leave our cookies out of other sites' forms, so it goes on
+/// by GET, where they are: else the sign-in would be begun in the name of a new browser, and those that are under way be lost.
+pub(super) async fn initiate_by_form(form: web::Form<InitiateQuery>) -> Result<HttpResponse, PageError> {
+    let InitiateQuery { iss, login_hint, target_link_uri } = form.into_inner();
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("iss", &iss);
+    let optional = [("login_hint", login_hint), ("target_link_uri", target_link_uri)];
+    query.extend_pairs(optional.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+    let query = query.finish();
+    if query.len() > LONGEST_QUERY { Err(PageError::Unreadable) } else { Ok(redirect(&format!("/login/initiate?{query}")).finish()) }
 }
 
 async fn leave(visitor: &Visitor, provider: &str, next: &LocalPath, hint: Option<&str>) -> Result<HttpResponse, PageError> {

@@ -28,7 +28,7 @@ pub(super) async fn home(visitor: Visitor) -> Result<HttpResponse, PageError> {
             total: groups.len(),
         }));
     }
-    Ok(html(&Portal { shell, notice: None, accounts: accounts(entitlements.roles()) }))
+    Ok(site.leading_to_console(html(&Portal { shell, notice: None, accounts: accounts(entitlements.roles()) })))
 }
 
 /// Entitlements as the page shows them: they arrive ordered by account.
@@ -93,7 +93,7 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     let target = target(&link, &in_account);
     let (shell, tried) = (site.shell(me.csrf(), Some(&me.session)), link.after.is_some());
     let page = Go { shell, target, destination: link.destination.as_deref().map(Into::into), tried };
-    Ok(html(&page))
+    Ok(site.leading_to_console(html(&page)))
 }
 
 fn target<'a>(link: &'a Link, in_account: &'a [Entitlement]) -> Target<'a> {

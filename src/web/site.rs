@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
 use ipnet::IpNet;
 use url::Url;
 
@@ -44,7 +44,10 @@ pub struct Site {
     pub(super) cookies: Cookies,
     /// The origin of the public URL: absolute URLs and `Origin` checks go by it, never by the `Host` header.
     pub(super) origin: String,
+    /// The policy of pages that lead nowhere else.
     pub(super) content_security_policy: String,
+    /// That of pages with a button into the console.
+    console_policy: String,
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
 }
@@ -57,11 +60,12 @@ impl Site {
         let mut partitions: Vec<Partition> = gateway.policy.load().accounts().iter().map(|account| account.partition).collect();
         partitions.sort_unstable();
         partitions.dedup();
-        // Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
-        let content_security_policy = policy(&gateway.console.form_action_sources(partitions));
+        // Browsers hold every redirect that follows a form to this list: the way into the console must be on it, where there is a button.
+        let console_policy = policy(&gateway.console.form_action_sources(partitions));
+        let content_security_policy = policy(&[]);
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
-        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https, sign_in_limit }
+        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, console_policy, is_https, sign_in_limit }
     }
 
     /// The policy of the page whose form goes to one of AWS's sign-in pages: that page, and where AWS redirects from there.
@@ -71,6 +75,14 @@ impl Site {
             sources.insert(0, url.origin().ascii_serialization());
         }
         policy(&sources)
+    }
+
+    /// A page with a button into the console.
+    pub(super) fn leading_to_console(&self, mut page: HttpResponse) -> HttpResponse {
+        if let Ok(policy) = HeaderValue::from_str(&self.console_policy) {
+            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        page
     }
 
     /// The path under which the issuer's documents stand, without a trailing slash.
@@ -133,9 +145,10 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
 
 /// The content security policy, where forms may lead to these places beside our own.
 pub(super) fn policy(form_action: &[String]) -> String {
+    let own = ["'self'"];
+    let form_action: Vec<_> = own.into_iter().chain(form_action.iter().map(String::as_str)).collect();
     format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {}; frame-ancestors 'none'; \
-         base-uri 'none'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'",
         form_action.join(" ")
     )
 }

@@ -229,6 +229,22 @@ impl Continue<'static> {
     }
 }
 
+impl OtherPerson<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let waiting = "Zk3Yx0vC2mB8sJ1nLr7Tz5Kd9Wf3HgPaEuViOyXcMbN";
+        let page = |shell, one: &'static str, other: &'static str| Self {
+            shell,
+            present: (one.into(), "Okta".into()),
+            other: (other.into(), "Okta".into()),
+            waiting: waiting.into(),
+        };
+        vec![
+            ("other-person", page(shell(true), "ana.duarte@example.org", "bela.kovacs@example.org")),
+            ("other-person-hostile", page(hostile_shell(), HOSTILE, HOSTILE)),
+        ]
+    }
+}
+
 impl SignedOut<'static> {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
         vec![

@@ -15,6 +15,7 @@ fn pages() -> Vec<(&'static str, String)> {
         .chain(render(Continue::samples()))
         .chain(render(HandOn::samples()))
         .chain(render(SignedOut::samples()))
+        .chain(render(OtherPerson::samples()))
         .chain(render(Portal::samples()))
         .chain(render(NoRoles::samples()))
         .chain(render(Go::samples()))
