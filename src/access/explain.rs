@@ -239,7 +239,7 @@ impl Policy {
     }
 
     /// What a person's groups lack for a rule.
-    fn missing(&self, rule: &Rule, who: &Person<'_>, role: &RoleArn) -> Vec<Missing> {
+    fn missing(&self, rule: &Rule, who: &Person<'_>, wanted: &RoleArn) -> Vec<Missing> {
         let mut missing = Vec::new();
         if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
             missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
@@ -248,7 +248,7 @@ impl Policy {
         let shown = |groups: &[Arc<str>]| groups.iter().map(|group| self.groups.shown(group)).collect::<Vec<_>>();
         if !rule.everyone && !rule.wanted.any.iter().any(has) {
             match &rule.pattern {
-                Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, role) }),
+                Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, wanted) }),
                 None if rule.wanted.any.is_empty() => {}
                 None => missing.push(Missing::AnyGroup { of: shown(&rule.wanted.any) }),
             }

@@ -93,8 +93,8 @@ fn read(text: &str) -> Result<Regex, String> {
     if text.len() > patterns::LONGEST {
         return Err(format!("the pattern is longer than {} bytes", patterns::LONGEST));
     }
-    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
-    let built = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
+    let compile = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
+    let built = compile(text).and_then(|_| compile(&format!(r"\A(?:{text})\z")));
     built.map_err(|error| format!("the pattern cannot be read: {}", last_line(&error.to_string())))
 }
 

@@ -121,13 +121,13 @@ impl Trial<'_> {
 
     /// What keeps the person from a role: the deny, or the nearest rule. A rule that has ended says so.
     fn why_not(&self, role: &str, who: &Person<'_>, context: &Context) -> String {
-        let Ok(role) = role.parse() else { return String::new() };
-        let explanation = self.policy.explain(who, context, &role);
+        let Ok(arn) = role.parse() else { return String::new() };
+        let explanation = self.policy.explain(who, context, &arn);
         match (explanation.denied_by.first(), explanation.missed.first()) {
-            (Some(rule), _) => format!(": the rule {rule} denies it"),
-            (None, Some(Miss { rule, missing })) => {
+            (Some(deny), _) => format!(": the rule {deny} denies it"),
+            (None, Some(Miss { rule: nearest, missing })) => {
                 let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                format!(": the rule {rule} would grant it; missing: {}", missing.join("; and "))
+                format!(": the rule {nearest} would grant it; missing: {}", missing.join("; and "))
             }
             (None, None) => ": no rule grants it to anybody".into(),
         }

@@ -6,7 +6,7 @@ pub(crate) mod test;
 
 use std::io::{IsTerminal, Read, Write};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -77,7 +77,7 @@ pub(crate) fn load(path: &Path) -> Result<(Config, Policy), Stopped> {
 }
 
 /// What stands in a file, or comes by standard input where the name is `-`.
-pub(crate) fn read(path: &PathBuf) -> Result<String, Stopped> {
+pub(crate) fn read(path: &Path) -> Result<String, Stopped> {
     let unusable = |wrong: String| Stopped::Unusable(format!("{} {wrong}", path.display()));
     let bytes = if path.as_os_str() == "-" { read_input() } else { read_file(path, LARGEST_INPUT) };
     let bytes = bytes.map_err(|error| unusable(format!("cannot be read: {error}")))?;

@@ -264,7 +264,8 @@ async fn a_step_up_asks_for_what_the_role_wants() {
         let mut xml = String::new();
         let bytes = BASE64.decode(message.as_bytes()).unwrap();
         std::io::Read::read_to_string(&mut flate2::read::DeflateDecoder::new(&*bytes), &mut xml).unwrap();
-        let classes = xml.split("AuthnContextClassRef>").skip(1).step_by(2).map(|rest| rest.split('<').next().unwrap().to_owned());
+        let (ends, named) = (xml.matches("</saml:AuthnContextClassRef>").count(), xml.split("</saml:AuthnContextClassRef>"));
+        let classes = named.take(ends).map(|before| before.rsplit('>').next().unwrap().to_owned());
         (xml.contains("ForceAuthn=\"true\""), classes.collect::<Vec<_>>().join(" "))
     };
     let old = || Authentication { time: Some(noon() - TimeDelta::hours(1)), ..Authentication::default() };
