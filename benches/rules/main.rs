@@ -2,15 +2,19 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a bench that cannot be set up must stop")]
 
+#[allow(dead_code, reason = "each bench uses its own part")]
 mod organisation;
 
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mimalloc::MiMalloc;
 use organisation::{Kind, Organisation, person};
 use rolegate::access::{Context, Purpose, Wish};
 use rolegate::clock::{Clock, SystemClock};
+use rolegate::{config, startup};
+use serde_json::{Value, json};
 
 /// The allocator of the product.
 #[global_allocator]
@@ -46,6 +50,32 @@ fn compiling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules");
     group.sample_size(10);
     group.bench_function("compile-100000-rules", |bencher| bencher.iter(|| black_box(organisation.compile())));
+    let provider = json!({ "name": "Example", "issuer": "https://idp.example.org", "client_id": "rolegate", "client_auth": "none" });
+    let providers = ["okta", "partner"].map(|id| {
+        let mut provider = provider.clone();
+        provider["id"] = json!(id);
+        provider
+    });
+    let lists = json!({ "provider": providers, "account": organisation.accounts, "rule": organisation.rules });
+    let text = format!("public_url = \"https://roles.example.org\"\n{}", toml::to_string(&without_nulls(lists)).unwrap());
+    let name = format!("load-100000-rules-of-{}-MB", text.len() / 1_000_000);
+    group.bench_function(&name, |bencher| {
+        bencher.iter(|| {
+            let config = config::parse(&text, "rolegate.toml", Path::new(".")).unwrap_or_else(|findings| panic!("{findings}"));
+            startup::policy(&config).unwrap()
+        });
+    });
+}
+
+/// TOML has no word for nothing.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            map.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, without_nulls(value))).collect()
+        }
+        Value::Array(list) => list.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
 }
 
 criterion_group!(benches, decisions, compiling);

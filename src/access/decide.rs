@@ -292,7 +292,7 @@ impl Draft {
         self.operation = narrower(self.operation, terms.operation);
         self.console = narrower(self.console, terms.console);
         let carry = terms.carry_tags.unwrap_or_default();
-        for (key, template, transitive) in &terms.tags {
+        for (key, template, transitive) in terms.tags.iter() {
             match template.fill(who, captures) {
                 Ok(value) if is_tag_text(&value, 0, 256) => {
                     self.entitlement.tags.push(SessionTag { key: key.clone(), value, transitive: *transitive });

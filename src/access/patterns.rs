@@ -4,6 +4,7 @@
 //! cache holds, and each group would pay for them.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_syntax::ParserBuilder;
@@ -36,8 +37,7 @@ impl Pattern {
         let parsed = parsed.map_err(|error| last_line(&error.to_string()))?;
         let beginnings = Extractor::new().extract(&parsed);
         let beginning = beginnings.longest_common_prefix().unwrap_or_default().into();
-        let builder = |text: &str| RegexBuilder::new(text).unicode(false).size_limit(LARGEST_PROGRAM).nest_limit(DEEPEST + 2).build();
-        let regex = builder(&anchored(text)).map_err(|error| last_line(&error.to_string()))?;
+        let regex = regex(&anchored(text)).map_err(|error| last_line(&error.to_string()))?;
         Ok(Self { regex, beginning })
     }
 
@@ -45,6 +45,10 @@ impl Pattern {
     pub(super) fn capture_names(&self) -> impl Iterator<Item = &str> {
         self.regex.capture_names().flatten()
     }
+}
+
+fn regex(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).unicode(false).size_limit(LARGEST_PROGRAM).nest_limit(DEEPEST + 2).build()
 }
 
 fn anchored(text: &str) -> String {
@@ -77,7 +81,22 @@ struct Node {
 struct Chunk {
     /// All of `patterns` as one automaton, where there are more than a few.
     set: Option<RegexSet>,
-    patterns: Vec<(Regex, u32)>,
+    patterns: Vec<Kept>,
+}
+
+/// A pattern that has been tried, and is made again when the first group begins as it does: an automaton takes many kilobytes, and of
+/// thousands of patterns a day's people have few.
+#[derive(Debug)]
+struct Kept {
+    text: Box<str>,
+    regex: OnceLock<Regex>,
+    rule: u32,
+}
+
+impl Kept {
+    fn regex(&self) -> &Regex {
+        self.regex.get_or_init(|| regex(&self.text).unwrap_or_else(|_| unreachable!("the same text was compiled before")))
+    }
 }
 
 impl Patterns {
@@ -86,9 +105,9 @@ impl Patterns {
     /// # Errors
     /// If they are too large together.
     pub(super) fn new(patterns: Vec<(Pattern, u32)>) -> Result<Self, String> {
-        let mut by_beginning = BTreeMap::<Box<[u8]>, Vec<(Regex, u32)>>::new();
+        let mut by_beginning = BTreeMap::<Box<[u8]>, Vec<Kept>>::new();
         for (Pattern { regex, beginning }, rule) in patterns {
-            by_beginning.entry(beginning).or_default().push((regex, rule));
+            by_beginning.entry(beginning).or_default().push(Kept { text: regex.as_str().into(), regex: OnceLock::new(), rule });
         }
         let mut nodes: Vec<Node> = Vec::with_capacity(by_beginning.len());
         for (beginning, patterns) in by_beginning {
@@ -97,7 +116,11 @@ impl Patterns {
             while let Some(node) = parent.and_then(|index| nodes.get(index)).filter(|node| !beginning.starts_with(&node.beginning)) {
                 parent = node.parent;
             }
-            let chunks = patterns.chunks(MANY).map(Chunk::new).collect::<Result<_, _>>()?;
+            let mut patterns = patterns.into_iter().peekable();
+            let mut chunks = Vec::new();
+            while patterns.peek().is_some() {
+                chunks.push(Chunk::new(patterns.by_ref().take(MANY).collect())?);
+            }
             nodes.push(Node { beginning, parent, chunks });
         }
         Ok(Self { keys: nodes.iter().map(|node| key(&node.beginning)).collect(), nodes })
@@ -129,21 +152,21 @@ fn key(text: &[u8]) -> u128 {
 }
 
 impl Chunk {
-    fn new(patterns: &[(Regex, u32)]) -> Result<Self, String> {
+    fn new(patterns: Vec<Kept>) -> Result<Self, String> {
         let set = || {
-            let texts = patterns.iter().map(|(regex, _)| regex.as_str());
+            let texts = patterns.iter().map(|kept| &*kept.text);
             RegexSetBuilder::new(texts).unicode(false).size_limit(MANY * LARGEST_PROGRAM).nest_limit(DEEPEST + 2).build()
         };
         let set = (patterns.len() > FEW).then(set).transpose().map_err(|error| last_line(&error.to_string()))?;
-        Ok(Self { set, patterns: patterns.to_vec() })
+        Ok(Self { set, patterns })
     }
 
     fn matches<'a>(&'a self, group: &[u8], each: &mut impl FnMut(&'a Regex, u32)) {
         match &self.set {
-            None => self.patterns.iter().filter(|(regex, _)| regex.is_match(group)).for_each(|(regex, rule)| each(regex, *rule)),
+            None => self.patterns.iter().filter(|kept| kept.regex().is_match(group)).for_each(|kept| each(kept.regex(), kept.rule)),
             Some(set) => {
-                for (regex, rule) in set.matches(group).iter().filter_map(|index| self.patterns.get(index)) {
-                    each(regex, *rule);
+                for kept in set.matches(group).iter().filter_map(|index| self.patterns.get(index)) {
+                    each(kept.regex(), kept.rule);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! One rule, from the author's form to the compiled one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -62,10 +62,13 @@ pub(super) struct Terms {
     pub(super) demand: Demand,
     pub(super) operation: Option<Operation>,
     pub(super) console: Option<ConsoleWay>,
-    pub(super) tags: Box<[(String, Template, bool)]>,
+    pub(super) tags: Tags,
     pub(super) carry_tags: Option<Carry>,
     pub(super) carry_source_identity: Option<Carry>,
 }
+
+/// Keys, values, and whether they are transitive.
+type Tags = Arc<[(String, Template, bool)]>;
 
 /// Compiles one rule and collects what is wrong with it.
 pub(super) struct RuleCompiler<'a, 'b> {
@@ -83,6 +86,7 @@ pub(super) struct RuleCompiler<'a, 'b> {
 #[derive(Default)]
 pub(super) struct Shared<'a> {
     pub(super) roles: RoleNumbers,
+    tags: HashMap<(&'a BTreeMap<String, String>, &'a [String]), Tags>,
     conditions: HashMap<&'a str, Result<Arc<Condition>, Refused>>,
 }
 
@@ -347,7 +351,7 @@ impl RuleCompiler<'_, '_> {
         }
     }
 
-    fn tags(&mut self, pattern: Option<&Pattern>) -> Box<[(String, Template, bool)]> {
+    fn tags(&mut self, pattern: Option<&Pattern>) -> Tags {
         let settings = self.settings;
         let mut lower_keys = BTreeSet::new();
         let mut tags = Vec::new();
@@ -380,7 +384,7 @@ impl RuleCompiler<'_, '_> {
                 self.problem(&format!("transitive_tags[{index}]"), format!("`{key}` is no key of `tags`"), "name a tag of this rule");
             }
         }
-        tags.into()
+        Arc::clone(self.shared.tags.entry((&settings.tags, &settings.transitive_tags)).or_insert_with(|| tags.into()))
     }
 }
 
