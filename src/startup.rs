@@ -1,5 +1,7 @@
 //! From a checked configuration to a running gateway.
 
+mod reload;
+
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
@@ -9,13 +11,15 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwap;
 use url::Url;
 
+use reload::Reloader;
+
 use crate::access::{Policy, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{Config, Findings};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Reloads};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc};
 use crate::saml;
 use crate::settings::Problem;
@@ -156,6 +160,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     Ok(Gateway {
         providers: parts.providers,
         policy: ArcSwap::from_pointee(parts.policy),
+        reloads: ArcSwap::from_pointee(Reloads::none(clock.now())),
         vault,
         issuer: parts.issuer,
         sts: parts.sts,
@@ -233,14 +238,14 @@ pub async fn run(
             "server.trusted_proxies is empty: behind a proxy, all people seem to come from its address and share one limit on sign-ins"
         );
     }
-    let audit = gateway.audit.clone();
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
-    let site = site(config, gateway, banner);
+    tracing::info!(policy = gateway.policy.load().digest(), "the rules in force");
+    let site = Arc::new(site(config, gateway, banner));
     ready(&site);
-    let running = serve(site, listener, &server_options(config))?;
+    let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
-    reopen_on_hangup(audit);
     // They end with the runtime.
+    tokio::spawn(Reloader::new(site, config).run());
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }
@@ -248,19 +253,6 @@ pub async fn run(
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;
     Ok(())
-}
-
-/// After a log rotation, SIGHUP makes the audit trail go on in a new file.
-fn reopen_on_hangup(audit: AuditLog) {
-    tokio::spawn(async move {
-        let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
-        while hangups.recv().await.is_some() {
-            match audit.reopen().await {
-                Ok(()) => tracing::info!("the audit trail was opened anew"),
-                Err(error) => tracing::error!(reason = %error, "the audit trail was not opened anew; the old file stays in use"),
-            }
-        }
-    });
 }
 
 /// Why the gateway does not run.

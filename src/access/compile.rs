@@ -10,6 +10,7 @@ use super::accounts::Accounts;
 use super::rule::{Rule, RuleCompiler};
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
+use crate::arn::Partition;
 use crate::identity::ProviderId;
 use crate::settings::Problem;
 
@@ -17,6 +18,7 @@ use crate::settings::Problem;
 #[derive(Debug)]
 pub struct Policy {
     pub(super) digest: Arc<str>,
+    partitions: Vec<Partition>,
     pub(super) accounts: Accounts,
     pub(super) rules: Vec<Rule>,
     /// Exact group name → the rules that name it.
@@ -42,8 +44,10 @@ impl Policy {
         providers: &[ProviderId],
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
+        let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
             digest: digest(accounts, rules, naming),
+            partitions: partitions.into_iter().collect(),
             accounts: Accounts::compile(accounts, &mut problems),
             rules: Vec::with_capacity(rules.len()),
             exact: HashMap::new(),
@@ -82,6 +86,18 @@ impl Policy {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// [`Self::digest`], shared.
+    #[must_use]
+    pub const fn shared_digest(&self) -> &Arc<str> {
+        &self.digest
+    }
+
+    /// The partitions that the known accounts live in, each once.
+    #[must_use]
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
     }
 
     /// The known accounts, in the order of the configuration.

@@ -38,7 +38,7 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
 }
 
 /// A rule must not ask for what nobody can sign.
-fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
+pub(super) fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
     let forwards = file.saml_provider.iter().any(|provider| provider.aws_recipient.is_some());
     for (index, rule) in file.rule.iter().enumerate() {
         if rule.operation == Some(Operation::Saml) && file.trust.saml.is_none() {

@@ -7,12 +7,15 @@ mod checks;
 mod document;
 mod findings;
 mod places;
+mod reload;
 mod schema;
 mod server;
+mod stamp;
 mod urls;
 mod wording;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +23,7 @@ use serde::Deserialize;
 pub use findings::{Finding, Findings, Severity};
 pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
+pub use stamp::{Stamp, Watch};
 
 use crate::access::{AccountSettings, NamingSettings, RuleSettings, TestSettings};
 use crate::audit::AuditSettings;
@@ -87,8 +91,12 @@ pub struct Config {
     pub base: PathBuf,
     /// What is allowed, but deserves a second look.
     pub warnings: Findings,
+    /// The file it was read from, and how that looked before; none for a text that was in no file.
+    pub origin: Option<(PathBuf, Stamp)>,
     name: String,
     places: Place,
+    /// What was read, to compare with what is read later.
+    text: Arc<str>,
 }
 
 impl Config {
@@ -128,10 +136,12 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let unreadable =
         |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
+    let stamp = Stamp::of([path]);
     let bytes = read_file(path, LARGEST_FILE)
         .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
     let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
-    parse_with(&text, &name, folder_of(path), more)
+    let config = parse_with(&text, &name, folder_of(path), more)?;
+    Ok(Config { origin: Some((path.to_owned(), stamp)), ..config })
 }
 
 /// The folder that relative paths start at; a bare file name stands in the current one.
@@ -161,7 +171,7 @@ pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config
     checks::check(&mut file, &places, base, &mut problems);
     let second_looks = checks::second_looks(&file, base);
     let warnings = locate(second_looks, Severity::Warning, name, &places).into_iter().collect();
-    let config = Config { file, base: base.to_path_buf(), warnings, name: name.to_owned(), places };
+    let config = Config { file, base: base.to_path_buf(), warnings, origin: None, name: name.to_owned(), places, text: text.into() };
     if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {
         let news = more(&config).into_iter().filter(|new| !problems.iter().any(|old| within(&old.path, &new.path))).collect::<Vec<_>>();
         problems.extend(news);

@@ -1,9 +1,11 @@
 //! What all handlers share.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use url::Url;
 
@@ -44,7 +46,8 @@ pub struct Site {
     pub(super) cookies: Cookies,
     /// The origin of the public URL: absolute URLs and `Origin` checks go by it, never by the `Host` header.
     pub(super) origin: String,
-    pub(super) content_security_policy: String,
+    /// The usual content security policy, and the partitions that it is for.
+    content_security_policy: ArcSwap<(Vec<Partition>, HeaderValue)>,
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
 }
@@ -54,14 +57,21 @@ impl Site {
     #[must_use]
     pub fn new(gateway: Gateway, settings: SiteSettings) -> Self {
         let is_https = gateway.public_url.scheme() == "https";
-        let mut partitions: Vec<Partition> = gateway.policy.load().accounts().iter().map(|account| account.partition).collect();
-        partitions.sort_unstable();
-        partitions.dedup();
-        // Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
-        let content_security_policy = policy(&gateway.console.form_action_sources(partitions));
+        let content_security_policy = ArcSwap::from_pointee(usual_policy(&gateway));
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https, sign_in_limit }
+    }
+
+    /// The content security policy of every page but one. It follows the accounts: another policy of roles may bring another partition.
+    pub(super) fn content_security_policy(&self) -> HeaderValue {
+        let kept = self.content_security_policy.load();
+        if kept.0 == self.gateway.policy.load().partitions() {
+            return kept.1.clone();
+        }
+        let (partitions, header) = usual_policy(&self.gateway);
+        self.content_security_policy.store(Arc::new((partitions, header.clone())));
+        header
     }
 
     /// The policy of the page whose form goes to one of AWS's sign-in pages: that page, and where AWS redirects from there.
@@ -129,6 +139,15 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
     let address = bare.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
     address.map(|address| address.to_canonical())
+}
+
+/// Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
+fn usual_policy(gateway: &Gateway) -> (Vec<Partition>, HeaderValue) {
+    let partitions = gateway.policy.load().partitions().to_vec();
+    let text = policy(&gateway.console.form_action_sources(partitions.iter().copied()));
+    // Origins are ASCII. A page without a policy would be the worse of two evils.
+    let header = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+    (partitions, header)
 }
 
 /// The content security policy, where forms may lead to these places beside our own.
