@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use serde::Serialize;
 
 use super::Account;
 use super::accounts::Accounts;
+use super::groups::{GroupSettings, Groups};
 use super::rule::{Rule, RuleCompiler};
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
@@ -20,8 +22,9 @@ pub struct Policy {
     pub(super) digest: Arc<str>,
     partitions: Vec<Partition>,
     pub(super) accounts: Accounts,
+    pub(super) groups: Groups,
     pub(super) rules: Vec<Rule>,
-    /// Exact group name → the rules that name it.
+    /// Group name as it is compared → the rules that name it.
     pub(super) exact: HashMap<Box<str>, Vec<usize>>,
     /// All patterns as one automaton, and one by one for their captures; same order.
     pub(super) patterns: RegexSet,
@@ -32,8 +35,21 @@ pub struct Policy {
     pub(super) source_identity: Template,
 }
 
+/// What a policy is compiled from.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Sources<'a> {
+    /// The accounts that rules may grant roles in.
+    pub accounts: &'a [AccountSettings],
+    /// The rules.
+    pub rules: &'a [RuleSettings],
+    /// How people are named in AWS sessions.
+    pub naming: &'a NamingSettings,
+    /// How groups are named in rules.
+    pub groups: GroupSettings<'a>,
+}
+
 impl Policy {
-    /// Compiles accounts and rules.
+    /// Compiles accounts and rules that name groups as the providers do.
     ///
     /// # Errors
     /// Every [`Problem`] at once, each with its place in the configuration.
@@ -43,12 +59,22 @@ impl Policy {
         naming: &NamingSettings,
         providers: &[ProviderId],
     ) -> Result<Self, Vec<Problem>> {
+        Self::of(&Sources { accounts, rules, naming, groups: GroupSettings::default() }, providers)
+    }
+
+    /// Compiles a policy from all that belongs to it.
+    ///
+    /// # Errors
+    /// Every [`Problem`] at once, each with its place in the configuration.
+    pub fn of(sources: &Sources<'_>, providers: &[ProviderId]) -> Result<Self, Vec<Problem>> {
+        let Sources { accounts, rules, naming, groups } = *sources;
         let mut problems = Vec::new();
         let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
-            digest: digest(accounts, rules, naming),
+            digest: digest(sources),
             partitions: partitions.into_iter().collect(),
             accounts: Accounts::compile(accounts, &mut problems),
+            groups: Groups::compile(&groups, &mut problems),
             rules: Vec::with_capacity(rules.len()),
             exact: HashMap::new(),
             patterns: RegexSet::empty(),
@@ -59,7 +85,8 @@ impl Policy {
         };
         let mut ids = BTreeSet::new();
         for (index, settings) in rules.iter().enumerate() {
-            let mut compiler = RuleCompiler { at: format!("rule[{index}]"), settings, accounts: &policy.accounts, problems: Vec::new() };
+            let (at, accounts, groups) = (format!("rule[{index}]"), &policy.accounts, &policy.groups);
+            let mut compiler = RuleCompiler { at, settings, accounts, groups, problems: Vec::new() };
             if !ids.insert(settings.id.as_str()) {
                 compiler.problem("id", format!("two rules have the id `{}`", settings.id), "give each rule an id of its own");
             }
@@ -114,8 +141,10 @@ impl Policy {
 
     fn index(&mut self, settings: &RuleSettings, pattern: Option<Regex>, rule: Rule) {
         let index = self.rules.len();
-        for group in settings.groups.iter().collect::<BTreeSet<_>>() {
-            self.exact.entry(group.as_str().into()).or_default().push(index);
+        let matches_by_all = rule.wanted.any.is_empty() && pattern.is_none() && !settings.everyone;
+        let needed = rule.wanted.all.first().filter(|_| matches_by_all);
+        for group in rule.wanted.any.iter().chain(needed.into_iter().flatten()).collect::<BTreeSet<_>>() {
+            self.exact.entry((**group).into()).or_default().push(index);
         }
         if let Some(pattern) = pattern {
             self.pattern_rules.push((pattern, index));
@@ -128,8 +157,8 @@ impl Policy {
 }
 
 /// The digest covers the author's form, so a comment or a blank line does not change it.
-fn digest(accounts: &[AccountSettings], rules: &[RuleSettings], naming: &NamingSettings) -> Arc<str> {
-    let text = serde_json::to_vec(&(accounts, rules, naming)).unwrap_or_default();
+fn digest(sources: &Sources<'_>) -> Arc<str> {
+    let text = serde_json::to_vec(sources).unwrap_or_default();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
     data_encoding::HEXLOWER.encode(digest.as_ref()).into()
 }

@@ -1,7 +1,8 @@
 //! The decision: which roles a person has, and what AWS is to be asked for one of them.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ const LONGEST_GROUP: usize = 256;
 pub(super) struct Match<'a> {
     pub(super) rule: &'a Rule,
     group: Option<&'a str>,
+    /// The groups that fulfilled `groups_all`.
+    also: Vec<Arc<str>>,
     /// None when a capture has characters that AWS's names do not have: an allow then grants nothing, a deny takes everything.
     pub(super) captures: Option<Vec<(&'a str, &'a str)>>,
 }
@@ -54,6 +57,8 @@ impl Policy {
     }
 
     fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Vec<Fault>) {
+        let normal = self.groups.names.all(who.groups);
+        let who = &who.with_groups(normal.as_deref());
         let (matches, facts) = (self.matches(who), Facts::of(who, context));
         let (mut granted, mut faults) = (BTreeMap::new(), Faults::default());
         for matched in &matches {
@@ -84,11 +89,14 @@ impl Policy {
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns are matched as one set.
     pub(super) fn matches<'a>(&'a self, who: &Person<'a>) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
+        let groups = LazyCell::new(|| who.groups.iter().map(String::as_str).collect::<HashSet<_>>());
+        let has = |group: &str| groups.contains(group);
         let mut add = |index: usize, group, captures| {
             if let Some(rule) = self.rules.get(index)
                 && (rule.providers.is_empty() || rule.providers.contains(who.provider))
+                && rule.wanted.holds(has)
             {
-                matches.push(Match { rule, group, captures });
+                matches.push(Match { rule, group, captures, also: rule.wanted.fulfilled_by(has) });
             }
         };
         for index in &self.everyone {
@@ -267,7 +275,7 @@ impl Draft {
     fn combine(&mut self, asked: &Asked<'_>, purposes: Purposes) {
         let Asked { who, matched, captures, terms, .. } = asked;
         self.entitlement.purposes = self.entitlement.purposes.with(purposes);
-        let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned) };
+        let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned), also: matched.also.clone() };
         if self.entitlement.evidence.contains(&evidence) {
             return;
         }

@@ -1,6 +1,7 @@
 //! Why somebody has a role, or what is missing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -9,7 +10,7 @@ use super::compile::Policy;
 use super::condition::Facts;
 use super::decide::{Match, Scope};
 use super::rule::{Body, Roles, Rule};
-use super::{Context, Entitlement, Person, Purposes};
+use super::{Context, Entitlement, Evidence, Person, Purposes};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 
@@ -36,19 +37,34 @@ pub struct Grant {
     /// The longest session, in seconds.
     pub max_session: u64,
     /// The rules that grant it, with the groups that matched.
-    pub evidence: Vec<super::Evidence>,
+    pub evidence: Vec<Because>,
     /// Why it cannot be taken although it is granted.
     pub obstacle: Option<String>,
 }
 
-impl From<&Entitlement> for Grant {
-    fn from(entitlement: &Entitlement) -> Self {
-        Self {
-            role: entitlement.role.clone(),
-            account: entitlement.account.name.clone(),
-            max_session: entitlement.max_session.as_secs(),
-            evidence: entitlement.evidence.clone(),
-            obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
+/// A rule that grants, and the groups that made it match.
+#[derive(Debug, Serialize)]
+pub struct Because {
+    /// The rule's id.
+    pub rule: String,
+    /// The groups; none for a rule that is about everyone.
+    pub groups: Vec<Called>,
+}
+
+/// A group, as it was sent and as people call it.
+#[derive(Debug, Serialize)]
+pub struct Called {
+    /// The name or id that is compared.
+    pub group: String,
+    /// Its alias, if `[groups]` has one.
+    pub alias: Option<String>,
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.alias {
+            Some(alias) => write!(f, "{alias} ({})", self.group),
+            None => f.write_str(&self.group),
         }
     }
 }
@@ -76,6 +92,11 @@ pub enum Missing {
         /// The groups; one would do.
         of: Vec<String>,
     },
+    /// The person has groups that the rule does not admit.
+    Without {
+        /// The groups.
+        barred: Vec<String>,
+    },
     /// No group of the person's matches this pattern with what the role needs.
     GroupPattern {
         /// The pattern.
@@ -101,7 +122,9 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Provider { wanted } => write!(f, "a sign-in with {}", wanted.join(" or ")),
+            Self::AnyGroup { of } if of.len() == 1 => write!(f, "the group {}", of.concat()),
             Self::AnyGroup { of } => write!(f, "one of the groups {}", of.join(", ")),
+            Self::Without { barred } => write!(f, "not being in the group {}", barred.join(", nor in ")),
             Self::GroupPattern { pattern, example: None } => write!(f, "a group that matches {pattern} and names this role"),
             Self::Condition { text, failed: None } => write!(f, "the condition does not hold: {text}"),
             Self::Condition { text, failed: Some(why) } => write!(f, "the condition cannot be evaluated ({why}): {text}"),
@@ -112,10 +135,31 @@ impl fmt::Display for Missing {
 }
 
 impl Policy {
+    /// A granted role as explanations show it.
+    #[must_use]
+    pub fn grant_of(&self, entitlement: &Entitlement) -> Grant {
+        let called = |group: &str| Called { group: group.to_owned(), alias: self.groups.alias(group).map(str::to_owned) };
+        let because = |evidence: &Evidence| {
+            let mut groups: Vec<_> = evidence.group.iter().map(String::as_str).chain(evidence.also.iter().map(|group| &**group)).collect();
+            groups.dedup();
+            Because { rule: evidence.rule.to_string(), groups: groups.into_iter().map(called).collect() }
+        };
+        Grant {
+            role: entitlement.role.clone(),
+            account: entitlement.account.name.clone(),
+            max_session: entitlement.max_session.as_secs(),
+            evidence: entitlement.evidence.iter().map(because).collect(),
+            obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
+        }
+    }
+
     /// Why a person has a role, or what is missing.
     #[must_use]
     pub fn explain(&self, who: &Person<'_>, context: &Context, role: &RoleArn) -> Explanation {
-        let (granted, facts) = (self.granted(who, context), Facts::of(who, context));
+        let granted = self.granted(who, context);
+        let normal = self.groups.names.all(who.groups);
+        let who = &who.with_groups(normal.as_deref());
+        let facts = Facts::of(who, context);
         let account = self.accounts.of_role(role);
         let place = account.map(|account| (role, account.as_ref()));
         let matches = self.matches(who);
@@ -135,7 +179,7 @@ impl Policy {
         };
         let over = |rule: &Rule| rule.until.filter(|until| context.now >= *until).map(|until| Missing::Time { until });
         let all = |rule: &Rule| {
-            let groups = if has_group(rule) { Vec::new() } else { missing(rule, who, role) };
+            let groups = if has_group(rule) { Vec::new() } else { self.missing(rule, who, role) };
             groups.into_iter().chain(unmet(rule)).chain(over(rule)).collect::<Vec<_>>()
         };
         let mut missed: Vec<_> = self
@@ -147,7 +191,7 @@ impl Policy {
             .collect();
         missed.sort_by_key(|miss| miss.missing.len());
         Explanation {
-            granted: granted.iter().find(|entitlement| entitlement.role == *role).map(Grant::from),
+            granted: granted.iter().find(|entitlement| entitlement.role == *role).map(|entitlement| self.grant_of(entitlement)),
             role: role.clone(),
             denied_by,
             missed,
@@ -170,6 +214,31 @@ impl Policy {
                 named.into_iter().flatten().any(|(arn, _)| arn == *role)
             }),
         }
+    }
+
+    /// What a person's groups lack for a rule.
+    fn missing(&self, rule: &Rule, who: &Person<'_>, role: &RoleArn) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
+            missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
+        }
+        let has = |group: &Arc<str>| who.groups.iter().any(|has| **has == **group);
+        let shown = |groups: &[Arc<str>]| groups.iter().map(|group| self.groups.shown(group)).collect::<Vec<_>>();
+        if !rule.everyone && !rule.wanted.any.iter().any(has) {
+            match &rule.pattern {
+                Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, role) }),
+                None if rule.wanted.any.is_empty() => {}
+                None => missing.push(Missing::AnyGroup { of: shown(&rule.wanted.any) }),
+            }
+        }
+        for choice in rule.wanted.all.iter().filter(|choice| !choice.iter().any(has)) {
+            missing.push(Missing::AnyGroup { of: shown(choice) });
+        }
+        let barred: Vec<_> = rule.wanted.none.iter().filter(|group| has(group)).cloned().collect();
+        if !barred.is_empty() {
+            missing.push(Missing::Without { barred: shown(&barred) });
+        }
+        missing
     }
 
     /// A role by its ARN, or by account and name: `Production/ReadOnly`. It need not be granted by any rule.
@@ -202,21 +271,6 @@ fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
             reaches && roles.iter().any(|template| names(template.literal()))
         }
     }
-}
-
-fn missing(rule: &Rule, who: &Person<'_>, wanted: &RoleArn) -> Vec<Missing> {
-    let mut missing = Vec::new();
-    if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
-        missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
-    }
-    let has_group = who.groups.iter().any(|group| rule.groups.iter().any(|wanted| **wanted == **group));
-    if !rule.everyone && !has_group {
-        match &rule.pattern {
-            Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, wanted) }),
-            None => missing.push(Missing::AnyGroup { of: rule.groups.iter().map(ToString::to_string).collect() }),
-        }
-    }
-    missing
 }
 
 /// The name of a group that would match, for patterns of the usual kind: plain text around captures of an account and a role.

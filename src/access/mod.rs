@@ -9,6 +9,7 @@ mod compile;
 mod condition;
 mod decide;
 mod explain;
+mod groups;
 mod naming;
 mod person;
 mod purposes;
@@ -26,9 +27,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use compile::Policy;
+pub use compile::{Policy, Sources};
 pub use condition::Failed as ConditionFailed;
-pub use explain::{Explanation, Grant, Miss, Missing};
+pub use explain::{Because, Called, Explanation, Grant, Miss, Missing};
+pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use naming::encode_name;
 pub use person::Person;
 pub use purposes::Purposes;
@@ -158,6 +160,9 @@ pub struct Evidence {
     pub rule: Arc<str>,
     /// The group that matched; none for a rule that is about everyone.
     pub group: Option<String>,
+    /// The groups that fulfilled the rule's `groups_all`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Arc<str>>,
 }
 
 /// What somebody asks for. Nothing in it is trusted: [`Entitlements::choose`] compares it with what the rules grant.
@@ -325,7 +330,7 @@ impl AssumeRequest {
             source_identity: Some(("okta+ana".into(), Carry::IfAllowed)),
             tags: vec![SessionTag { key: "Team".into(), value: "blue".into(), transitive: false }],
             carry_tags: Carry::IfAllowed,
-            evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()) }],
+            evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()), also: Vec::new() }],
             policy: "digest".into(),
         }
     }

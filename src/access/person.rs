@@ -13,7 +13,12 @@ pub struct Person<'a> {
     pub(super) authentication: &'a Authentication,
 }
 
-impl Person<'_> {
+impl<'a> Person<'a> {
+    /// The same person with these groups instead, if there are any.
+    pub(super) fn with_groups(&self, groups: Option<&'a [String]>) -> Self {
+        Self { groups: groups.unwrap_or(self.groups), ..*self }
+    }
+
     /// The stable key of the person: provider and subject.
     pub(super) fn key(&self) -> String {
         format!("{}+{}", self.provider, self.subject)

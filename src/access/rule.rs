@@ -8,6 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::accounts::{AccountSelector, Accounts, roles_named};
 use super::condition::Condition;
+use super::groups::{self, Groups, Wanted};
 use super::purposes::Purposes;
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
@@ -28,8 +29,8 @@ pub(super) const MOST_TAGS: usize = 50;
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) providers: Vec<ProviderId>,
-    /// The author's matchers, for explanations; decisions use the policy's index.
-    pub(super) groups: Vec<Arc<str>>,
+    /// Groups by name. Decisions find a rule by the policy's index, and ask here for what else it wants.
+    pub(super) wanted: Wanted,
     pub(super) pattern: Option<Arc<str>>,
     pub(super) everyone: bool,
     pub(super) condition: Option<Condition>,
@@ -70,6 +71,7 @@ pub(super) struct RuleCompiler<'a> {
     pub(super) at: String,
     pub(super) settings: &'a RuleSettings,
     pub(super) accounts: &'a Accounts,
+    pub(super) groups: &'a Groups,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -86,12 +88,7 @@ impl RuleCompiler<'_> {
         if !id_is_valid {
             self.problem("id", format!("`{}` is not a good id for a rule", settings.id), "use 1 to 64 of A-Z a-z 0-9 - _ .");
         }
-        if settings.groups.is_empty() && settings.group_pattern.is_none() && !settings.everyone {
-            self.problem("", "the rule matches nobody", "give it `groups`, a `group_pattern`, or `everyone = true`");
-        }
-        if settings.groups.iter().any(|group| group.is_empty() || group.len() > 256) {
-            self.problem("groups", "a group name has 1 to 256 bytes", "write the name as the provider sends it");
-        }
+        let wanted = self.wanted();
         let providers = self.providers(known_providers);
         let pattern = settings.group_pattern.as_deref().and_then(|text| self.pattern(text));
         let body = match settings.effect {
@@ -101,7 +98,7 @@ impl RuleCompiler<'_> {
         let rule = Rule {
             id: settings.id.as_str().into(),
             providers,
-            groups: settings.groups.iter().map(|group| group.as_str().into()).collect(),
+            wanted,
             pattern: settings.group_pattern.as_deref().map(Into::into),
             everyone: settings.everyone,
             condition: self.condition(),
@@ -110,6 +107,33 @@ impl RuleCompiler<'_> {
             body,
         };
         (pattern, rule)
+    }
+
+    /// The groups that the rule asks for by name.
+    fn wanted(&mut self) -> Wanted {
+        let settings = self.settings;
+        let is_narrowed = settings.groups_all.is_empty() && !settings.groups_none.is_empty();
+        if settings.groups.is_empty() && settings.groups_all.is_empty() && settings.group_pattern.is_none() && !settings.everyone {
+            let hint = if is_narrowed {
+                "`groups_none` only narrows: add `everyone = true` to speak of all the others"
+            } else {
+                "give it `groups`, `groups_all`, a `group_pattern`, or `everyone = true`"
+            };
+            self.problem("", "the rule matches nobody", hint);
+        }
+        for (key, names) in [("groups", &settings.groups), ("groups_all", &settings.groups_all), ("groups_none", &settings.groups_none)] {
+            if !names.iter().all(|name| groups::is_name(name)) {
+                let hint = "write the name as the provider sends it, or an alias of [groups]";
+                self.problem(key, "a group name has 1 to 256 bytes and no control characters", hint);
+            }
+        }
+        let meant = |names: &[String]| names.iter().map(|name| self.groups.meant(name)).collect::<Vec<_>>();
+        let wanted =
+            Wanted { any: meant(&settings.groups).concat(), all: meant(&settings.groups_all), none: meant(&settings.groups_none).concat() };
+        if let Some(why) = wanted.contradiction() {
+            self.problem("groups_none", format!("nobody can match: {why}"), "take the group out of one of the two");
+        }
+        wanted
     }
 
     fn condition(&mut self) -> Option<Condition> {

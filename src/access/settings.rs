@@ -110,9 +110,15 @@ pub struct RuleSettings {
     /// Whether the rule gives or takes.
     #[serde(default)]
     pub effect: Effect,
-    /// Group names, compared byte for byte; having any one of them matches.
+    /// Names or aliases of groups; having any one of them matches.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Groups that are needed beside the other matchers, all of them. Alone they match by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups_all: Vec<String>,
+    /// Groups none of which may be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups_none: Vec<String>,
     /// A pattern that a whole group name must match; its named captures (`(?<account>…)`) can be used in `accounts`, `roles` and `tags`.
     #[serde(default)]
     pub group_pattern: Option<String>,

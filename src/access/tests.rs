@@ -1,5 +1,7 @@
 //! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
 
+mod groups;
+
 use std::time::Duration;
 
 use chrono::DateTime;

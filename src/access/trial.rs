@@ -28,7 +28,7 @@ pub struct TestSettings {
     /// The claims that the provider sends. Groups, name and second factor are read from them as at a sign-in.
     #[serde(default)]
     pub claims: Map<String, Value>,
-    /// The person's groups, for tests that need nothing else of the claims.
+    /// The person's groups, by name or alias, for tests that need nothing else of the claims.
     #[serde(default)]
     pub groups: Vec<String>,
     /// Whether a second factor was used; without it, what the claims say.
@@ -139,7 +139,9 @@ impl Trial<'_> {
                 self.fail("groups", "the groups are given twice, or stand deep in the claims", "give them in `claims` alone");
                 return None;
             }
-            claims.insert(plain.to_owned(), Value::from(self.test.groups.clone()));
+            // An alias of several groups stands for somebody who has the first of them.
+            let named = self.test.groups.iter().filter_map(|name| self.policy.groups.meant(name).first().map(ToString::to_string));
+            claims.insert(plain.to_owned(), Value::from(named.collect::<Vec<_>>()));
         }
         match Supposed::new(id.clone(), reading, claims) {
             Ok(person) => Some(match self.test.mfa {

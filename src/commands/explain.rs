@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     let context = arguments.circumstances.context();
     let Some(role) = &arguments.role else {
         let granted = policy.granted(&(&person).into(), &context);
-        let grants: Vec<Grant> = granted.iter().map(Grant::from).collect();
+        let grants: Vec<Grant> = granted.iter().map(|entitlement| policy.grant_of(entitlement)).collect();
         if arguments.json {
             return print_json(&grants);
         }
@@ -56,9 +56,9 @@ fn granted_line(grant: &Grant) -> String {
     let why: Vec<_> = grant
         .evidence
         .iter()
-        .map(|evidence| match &evidence.group {
-            Some(group) => format!("{} (group {group})", evidence.rule),
-            None => format!("{} (everyone)", evidence.rule),
+        .map(|because| match because.groups.as_slice() {
+            [] => format!("{} (everyone)", because.rule),
+            groups => format!("{} (group {})", because.rule, groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" with ")),
         })
         .collect();
     let obstacle = grant.obstacle.as_ref().map(|why| format!("\n    but cannot be taken: {why}")).unwrap_or_default();

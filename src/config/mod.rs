@@ -14,6 +14,7 @@ mod stamp;
 mod urls;
 mod wording;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
 
-use crate::access::{AccountSettings, NamingSettings, RuleSettings, TestSettings};
+use crate::access::{AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, RuleSettings, TestSettings};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::identity::{ProviderSettings, SamlProviderSettings};
@@ -59,6 +60,12 @@ pub struct ConfigFile {
     /// How AWS is reached.
     #[serde(default)]
     pub aws: AwsSettings,
+    /// How the names of groups are compared.
+    #[serde(default)]
+    pub group_names: GroupNames,
+    /// Readable names for groups, by alias: rules say `admins` and mean the id that the provider sends.
+    #[serde(default)]
+    pub groups: BTreeMap<String, GroupIds>,
     /// How people are named in AWS sessions.
     #[serde(default)]
     pub naming: NamingSettings,
@@ -97,6 +104,14 @@ pub struct Config {
     places: Place,
     /// What was read, to compare with what is read later.
     text: Arc<str>,
+}
+
+impl ConfigFile {
+    /// How groups are named in rules.
+    #[must_use]
+    pub const fn group_settings(&self) -> GroupSettings<'_> {
+        GroupSettings { names: self.group_names, aliases: Some(&self.groups) }
+    }
 }
 
 impl Config {

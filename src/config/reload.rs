@@ -5,10 +5,10 @@ use toml::{Table, Value};
 use super::{Config, ConfigFile, Findings, Severity, checks, locate};
 
 /// What can be taken over: who gets what. Everything else stands for something that is open or in use.
-const RELOADABLE: [&str; 4] = ["account", "rule", "naming", "test"];
+const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
 
 impl Config {
-    /// This configuration with the accounts, rules, naming and tests of a newer one, and with their lines. Providers and all else stay as
+    /// This configuration with the accounts, groups, rules, naming and tests of a newer one, and with their lines. Providers and all else stay as
     /// they are, because they are what runs: rules must hold with them.
     ///
     /// # Errors
@@ -16,6 +16,8 @@ impl Config {
     pub fn with_rules_of(&self, newer: &Self) -> Result<Self, Findings> {
         let file = ConfigFile {
             account: newer.file.account.clone(),
+            group_names: newer.file.group_names,
+            groups: newer.file.groups.clone(),
             rule: newer.file.rule.clone(),
             naming: newer.file.naming.clone(),
             test: newer.file.test.clone(),
