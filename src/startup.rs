@@ -5,6 +5,7 @@ mod reload;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -18,7 +19,7 @@ use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
-use crate::config::{Config, Findings};
+use crate::config::{self, Config, Findings};
 use crate::gateway::{Gateway, Reloads};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc};
 use crate::saml;
@@ -41,6 +42,24 @@ struct Parts {
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
     parts(config, SystemClock.now()).err().unwrap_or_default()
+}
+
+/// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look in its rules.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of its lines.
+pub fn load(path: &Path) -> Result<Config, Findings> {
+    config::load_with(path, problems).map(look_twice)
+}
+
+/// Adds to the warnings of a checked configuration what deserves a second look in its rules.
+#[must_use]
+pub fn look_twice(mut config: Config) -> Config {
+    if let Ok(policy) = policy(&config) {
+        let providers: Vec<_> = readings(&config).into_iter().map(|(id, _)| id).collect();
+        config.warn(policy.second_looks(&config.file.rule, &providers, SystemClock.now()));
+    }
+    config
 }
 
 fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {

@@ -128,6 +128,11 @@ impl Config {
         self.places.line_of(path)
     }
 
+    /// Adds warnings that other modules found in this configuration.
+    pub fn warn(&mut self, problems: Vec<Problem>) {
+        self.warnings.extend(locate(problems, Severity::Warning, &self.name, &self.places));
+    }
+
     /// Turns problems that other modules found in this configuration into findings with lines.
     #[must_use]
     pub fn locate(&self, problems: Vec<Problem>) -> Findings {

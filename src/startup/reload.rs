@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::policy;
 use crate::access::Policy;
-use crate::config::{self, Config, Finding, Findings, Watch};
+use crate::config::{Config, Finding, Findings, Watch};
 use crate::gateway::Failure;
 use crate::web::Site;
 
@@ -110,7 +110,7 @@ async fn take_over(site: &Site, reread: Reread) -> Result<(), Failure> {
 
 /// The rules of a file, if all of the file is right and they hold with what runs.
 fn reread(path: &std::path::Path, running: &Config) -> Result<Reread, Findings> {
-    let newer = config::load_with(path, super::problems)?;
+    let newer = super::load(path)?;
     let waiting = running.needs_restart_for(&newer);
     let found = running.with_rules_of(&newer).and_then(|taken| policy(&taken).map_err(|problems| taken.locate(problems)));
     let policy = found.map_err(|findings| {
