@@ -36,6 +36,7 @@ fn minting(criterion: &mut Criterion) {
         role: "arn:aws:iam::111122223333:role/Developer".into(),
         duration: Some(Duration::from_hours(1)),
         purpose: Purpose::Console,
+        reason: None,
     };
     let request = gateway.entitlements(&session, &Caller::default()).choose(&wish).unwrap_or_else(|denied| panic!("{denied}"));
     for (name, algorithm) in [("minting/es256", SigningAlgorithm::Es256), ("minting/rs256", SigningAlgorithm::Rs256)] {

@@ -60,7 +60,8 @@ fn rules(criterion: &mut Criterion) {
     // Two rules share an account, and so its ReadOnly.
     assert_eq!(entitlements.roles().len(), 30);
     criterion.bench_function("rules/entitlements-20-groups-100-rules", |bencher| bencher.iter(|| policy.entitlements(&person, &context)));
-    let wish = Wish { role: "arn:aws:iam::000000000005:role/Engineer09".into(), duration: None, purpose: Purpose::Credentials };
+    let wish =
+        Wish { role: "arn:aws:iam::000000000005:role/Engineer09".into(), duration: None, purpose: Purpose::Credentials, reason: None };
     criterion.bench_function("rules/choose", |bencher| bencher.iter(|| entitlements.choose(&wish).unwrap()));
 }
 

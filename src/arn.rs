@@ -3,6 +3,7 @@
 //! Every AWS host name follows from a [`Partition`], and the partition follows from the role's ARN: nothing else in the crate may
 //! spell an AWS host. Limits are those of the IAM and STS service models (role name 1–64 characters, ARN 20–2048).
 
+mod managed_policy;
 mod saml_provider;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use managed_policy::ManagedPolicyArn;
 pub use saml_provider::SamlProviderArn;
 
 /// A separate AWS cloud with accounts, hosts and an ARN prefix of its own.
@@ -170,6 +172,12 @@ pub enum InvalidArn {
     /// The SAML provider's name has a character or length that IAM does not allow.
     #[error("a SAML provider's name has 1 to 128 characters of A-Z a-z 0-9 . _ -")]
     SamlProviderName,
+    /// Not six fields of the form `arn:partition:iam::account:policy/name`.
+    #[error("not of the form arn:PARTITION:iam::ACCOUNT:policy/NAME, or with aws for the account")]
+    NotAPolicy,
+    /// The policy's name or path has a character or length that IAM does not allow.
+    #[error("a policy's name has 1 to 128 characters of A-Z a-z 0-9 _ + = , . @ - (a path before it ends each part with /)")]
+    PolicyName,
     /// The region is not of the form `xx-name-1`.
     #[error("a region looks like eu-central-1")]
     Region,

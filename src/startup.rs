@@ -14,7 +14,7 @@ use url::Url;
 
 use reload::Reloader;
 
-use crate::access::{Policy, Sources, run_tests};
+use crate::access::{Policy, Sources, read_policies, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
@@ -124,7 +124,8 @@ pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
     let file = &config.file;
     let providers = readings(config);
     let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
-    let sources = Sources { accounts: &file.account, rules: &file.rule, naming: &file.naming, groups: file.group_settings() };
+    let (groups, policies) = (file.group_settings(), &read_policies(&file.rule, &config.base));
+    let sources = Sources { accounts: &file.account, rules: &file.rule, naming: &file.naming, groups, policies };
     let policy = Policy::of(&sources, &ids)?;
     let failed = run_tests(&policy, &providers, &file.test);
     if failed.is_empty() { Ok(policy) } else { Err(failed) }

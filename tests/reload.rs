@@ -175,6 +175,26 @@ async fn a_config_map_that_is_swapped_by_its_link_is_noticed() {
     assert!(has(&world.portal().await, "Breakglass"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_policy_of_a_rule_is_watched_like_the_file_itself() {
+    let folder = Scratch::new();
+    let policy = |action: &str| {
+        format!("{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\"Action\":\"{action}\",\"Resource\":\"*\"}}]}}")
+    };
+    folder.write("limit.json", policy("s3:GetObject"));
+    let limited = |config: String| config.replacen(RULE, &format!("{RULE}\nsession_policy = \"limit.json\""), 1);
+    let mut world = World::start_in(folder, &Plan::new(), "http://127.0.0.1:9", limited).await;
+    let file = world.gateway.folder().join("limit.json");
+    fs::write(&file, policy("s3:*")).unwrap();
+    let first = world.events("policy.reloaded", 1).await.remove(0);
+    fs::write(&file, "no policy").unwrap();
+    let refused = world.events("policy.refused", 1).await.remove(0);
+    assert_eq!(refused["policy"], first["policy"]);
+    // Mended as it was before.
+    fs::write(&file, policy("s3:GetObject")).unwrap();
+    assert_eq!(world.events("policy.reloaded", 2).await[1]["policy"], first["previous_policy"]);
+}
+
 /// A way to STS on which every connection waits until the test opens it.
 async fn gate(to: &str) -> (String, Arc<Semaphore>, Arc<Semaphore>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

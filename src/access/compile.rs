@@ -10,6 +10,7 @@ use super::Account;
 use super::accounts::Accounts;
 use super::groups::{GroupSettings, Groups};
 use super::rule::{Rule, RuleCompiler};
+use super::session_policy::PolicyFiles;
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
 use crate::arn::Partition;
@@ -46,10 +47,12 @@ pub struct Sources<'a> {
     pub naming: &'a NamingSettings,
     /// How groups are named in rules.
     pub groups: GroupSettings<'a>,
+    /// The files that rules name as `session_policy`.
+    pub policies: &'a PolicyFiles,
 }
 
 impl Policy {
-    /// Compiles accounts and rules that name groups as the providers do.
+    /// Compiles accounts and rules that need nothing beside them: no aliases, and no files with session policies.
     ///
     /// # Errors
     /// Every [`Problem`] at once, each with its place in the configuration.
@@ -59,7 +62,8 @@ impl Policy {
         naming: &NamingSettings,
         providers: &[ProviderId],
     ) -> Result<Self, Vec<Problem>> {
-        Self::of(&Sources { accounts, rules, naming, groups: GroupSettings::default() }, providers)
+        let policies = &PolicyFiles::default();
+        Self::of(&Sources { accounts, rules, naming, groups: GroupSettings::default(), policies }, providers)
     }
 
     /// Compiles a policy from all that belongs to it.
@@ -67,7 +71,7 @@ impl Policy {
     /// # Errors
     /// Every [`Problem`] at once, each with its place in the configuration.
     pub fn of(sources: &Sources<'_>, providers: &[ProviderId]) -> Result<Self, Vec<Problem>> {
-        let Sources { accounts, rules, naming, groups } = *sources;
+        let Sources { accounts, rules, naming, groups, policies } = *sources;
         let mut problems = Vec::new();
         let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
@@ -86,7 +90,7 @@ impl Policy {
         let mut ids = BTreeSet::new();
         for (index, settings) in rules.iter().enumerate() {
             let (at, accounts, groups) = (format!("rule[{index}]"), &policy.accounts, &policy.groups);
-            let mut compiler = RuleCompiler { at, settings, accounts, groups, problems: Vec::new() };
+            let mut compiler = RuleCompiler { at, settings, accounts, groups, policies, problems: Vec::new() };
             if !ids.insert(settings.id.as_str()) {
                 compiler.problem("id", format!("two rules have the id `{}`", settings.id), "give each rule an id of its own");
             }

@@ -255,6 +255,8 @@ impl Draft {
                 account: Arc::clone(account),
                 purposes: Purposes::NONE,
                 max_session: USUAL_SESSION,
+                session_policy: None,
+                reasons: Vec::new(),
                 operation: Operation::default(),
                 console: ConsoleWay::default(),
                 tags: Vec::new(),
@@ -283,6 +285,15 @@ impl Draft {
         self.max_session = narrower(self.max_session, terms.max_session);
         self.carry_tags = narrower(self.carry_tags, terms.carry_tags);
         self.carry_source_identity = narrower(self.carry_source_identity, terms.carry_source_identity);
+        match (&self.entitlement.session_policy, &terms.session_policy) {
+            // AWS would unite them, and each was meant to be the limit.
+            (Some(one), Some(other)) if one != other => self.contradiction("session policy"),
+            (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
+            _ => {}
+        }
+        if let Some(reason) = terms.reason.as_ref().filter(|reason| !self.entitlement.reasons.iter().any(|other| other.is_like(reason))) {
+            self.entitlement.reasons.push(Arc::clone(reason));
+        }
         match (self.operation, terms.operation) {
             (Some(one), Some(other)) if one != other => self.contradiction("operation"),
             (_, other) => self.operation = self.operation.or(other),
@@ -318,13 +329,27 @@ impl Draft {
         let mut entitlement = self.entitlement;
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
-        let usual = if entitlement.operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
-        entitlement.console = self.console.unwrap_or(usual);
+        // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
+        let limited = entitlement.session_policy.as_deref();
+        let posts = entitlement.operation == Operation::Saml && limited.is_none();
+        entitlement.console = self.console.unwrap_or(if posts { ConsoleWay::Post } else { ConsoleWay::Federation });
+        if limited.is_some() && entitlement.console == ConsoleWay::Post {
+            self.problems.push((Carry::Required, Denied::Contradiction("session policy and console".into())));
+        }
+        if limited.is_some_and(|policy| !policy.fits(&entitlement.role)) {
+            self.problems.push((Carry::Required, Denied::Contradiction("a session policy of another account or partition".into())));
+        }
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
+        entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));
+        let lower: Vec<String> = entitlement.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
+        for key in entitlement.reasons.iter().filter_map(|reason| reason.tag.as_ref()).filter(|key| lower.contains(&key.to_lowercase())) {
+            self.problems.push((Carry::Required, Denied::Contradiction(format!("tag {key}"))));
+        }
         entitlement.evidence.sort_by(|a, b| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)));
-        if !entitlement.tags.is_empty() && !entitlement.operation.carries_attributes() {
+        let has_tags = !entitlement.tags.is_empty() || entitlement.reasons.iter().any(|reason| reason.tag.is_some());
+        if has_tags && !entitlement.operation.carries_attributes() {
             self.problems.push((Carry::Required, Denied::Contradiction("tags for a forwarded token".into())));
         }
         if entitlement.tags.len() > MOST_TAGS {
@@ -387,14 +412,21 @@ impl Entitlements {
             carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
             _ => None,
         };
-        let tags = if entitlement.carry_tags != Carry::Off && attributes { entitlement.tags.clone() } else { Vec::new() };
+        let reason = entitlement.heard(wish.reason.as_deref())?;
+        let mut tags = Vec::new();
+        if entitlement.carry_tags != Carry::Off && attributes {
+            tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
+            tags.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         Ok(AssumeRequest {
             role: entitlement.role.clone(),
             account: Arc::clone(&entitlement.account),
+            session_policy: entitlement.session_policy.clone(),
             operation: entitlement.operation,
             console: entitlement.console,
             duration,
             purpose: wish.purpose,
+            reason,
             session_name: self.names.session_name.clone()?,
             subject: self.names.subject.clone(),
             source_identity,

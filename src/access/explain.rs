@@ -10,7 +10,7 @@ use super::compile::Policy;
 use super::condition::Facts;
 use super::decide::{Match, Scope};
 use super::rule::{Body, Roles, Rule};
-use super::{Context, Entitlement, Evidence, Person, Purposes};
+use super::{Context, Entitlement, Evidence, Person, Purpose, Purposes, SessionPolicy};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 
@@ -36,6 +36,12 @@ pub struct Grant {
     pub account: String,
     /// The longest session, in seconds.
     pub max_session: u64,
+    /// What it may be taken for.
+    pub purposes: Vec<Purpose>,
+    /// What limits the session below what the role may do.
+    pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What must be said before it is handed out.
+    pub reason: Option<String>,
     /// The rules that grant it, with the groups that matched.
     pub evidence: Vec<Because>,
     /// Why it cannot be taken although it is granted.
@@ -148,6 +154,9 @@ impl Policy {
             role: entitlement.role.clone(),
             account: entitlement.account.name.clone(),
             max_session: entitlement.max_session.as_secs(),
+            purposes: entitlement.purposes.list(),
+            session_policy: entitlement.session_policy.clone(),
+            reason: entitlement.wanted_reason(),
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
         }

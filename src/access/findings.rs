@@ -39,7 +39,7 @@ pub const EDITABLE_CLAIMS: [&str; 18] = [
     "username",
 ];
 
-/// The room for session tags, in bytes. AWS does not tell how it packs them; people report refusals from about a thousand characters on.
+/// The room for session policies and tags together, in bytes. AWS does not tell how it packs them; people report refusals from about a thousand characters on.
 const PACKED_ROOM: usize = 1050;
 /// From how many percent of it on somebody should look.
 const PACKED_WARNING: usize = 80;
@@ -147,11 +147,21 @@ impl Look<'_> {
     fn packed_size(&mut self) {
         let Body::Allow { terms, .. } = &self.rule.body else { return };
         let value = |template: &Template| template.texts().len() + USUAL_VALUE * template.placeholders().count();
-        let bytes: usize = terms.tags.iter().map(|(key, template, _)| key.len() + value(template) + 2).sum();
+        let tags: usize = terms.tags.iter().map(|(key, template, _)| key.len() + value(template) + 2).sum();
+        let policy = terms.session_policy.as_ref().map_or(0, |policy| {
+            let arns: usize = policy.arns.iter().map(|arn| arn.to_string().len()).sum();
+            policy.document.as_ref().map_or(0, |document| document.len()) + arns
+        });
+        let bytes = tags + policy;
         let percent = bytes * 100 / PACKED_ROOM;
         if percent >= PACKED_WARNING {
-            let message = format!("the session tags may take about {percent}% of the room that AWS has for them");
-            self.problem("tags", message, "above 100% AWS refuses: use fewer tags, shorter keys and values");
+            let (key, what) = match (tags, policy) {
+                (_, 0) => ("tags", "session tags"),
+                (0, _) => ("", "session policy"),
+                _ => ("", "session policy and the tags"),
+            };
+            let message = format!("the {what} may take about {percent}% of the room that AWS has for them");
+            self.problem(key, message, "above 100% AWS refuses: use fewer and shorter tags, and a shorter or a managed policy");
         }
     }
 }

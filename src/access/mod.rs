@@ -14,7 +14,9 @@ mod groups;
 mod naming;
 mod person;
 mod purposes;
+mod reason;
 mod rule;
+mod session_policy;
 mod settings;
 mod template;
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use naming::encode_name;
 pub use person::Person;
 pub use purposes::Purposes;
+pub use reason::{Reason, ReasonSettings};
+pub use session_policy::{PolicyFiles, SessionPolicy, read_policies};
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
 pub use trial::{TestSettings, run_tests};
 
@@ -128,6 +132,10 @@ pub struct Entitlement {
     pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
+    /// What limits the session below what the role may do.
+    pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What people must say before they get it: all of these.
+    pub reasons: Vec<Arc<Reason>>,
     /// How AWS is asked for it.
     pub operation: Operation,
     /// How one gets into the console with it.
@@ -176,6 +184,8 @@ pub struct Wish {
     pub duration: Option<Duration>,
     /// What it is wanted for.
     pub purpose: Purpose,
+    /// What the person says that they need it for.
+    pub reason: Option<String>,
 }
 
 /// Why a role is not handed out.
@@ -190,6 +200,9 @@ pub enum Denied {
     /// The wanted length is outside 15 minutes and what the rules allow.
     #[error("the session may last from 15 minutes to {0:?}")]
     Duration(Duration),
+    /// The rules want to be told why, and what was said is not what they want.
+    #[error("the rules want a reason that was not given: {0}")]
+    Reason(String),
     /// Rules that grant the same role contradict each other.
     #[error("rules that grant this role contradict each other: {0}")]
     Contradiction(String),
@@ -206,10 +219,12 @@ pub enum Denied {
 pub struct AssumeRequest {
     role: RoleArn,
     account: Arc<Account>,
+    session_policy: Option<Arc<SessionPolicy>>,
     operation: Operation,
     console: ConsoleWay,
     duration: Duration,
     purpose: Purpose,
+    reason: Option<String>,
     session_name: String,
     subject: String,
     source_identity: Option<(String, Carry)>,
@@ -230,6 +245,12 @@ impl AssumeRequest {
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What limits the session below what the role may do.
+    #[must_use]
+    pub fn session_policy(&self) -> Option<&SessionPolicy> {
+        self.session_policy.as_deref()
     }
 
     /// How AWS is asked.
@@ -254,6 +275,12 @@ impl AssumeRequest {
     #[must_use]
     pub const fn purpose(&self) -> Purpose {
         self.purpose
+    }
+
+    /// What the person said that they need it for, where the rules want to be told.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// The role session's name, within STS's alphabet and length.
@@ -323,10 +350,12 @@ impl AssumeRequest {
         Self {
             role,
             account: Arc::new(account),
+            session_policy: None,
             operation: Operation::WebIdentity,
             console: ConsoleWay::Federation,
             duration,
             purpose: Purpose::Credentials,
+            reason: None,
             session_name: "ana@example.org".into(),
             subject: "okta+ana".into(),
             source_identity: Some(("okta+ana".into(), Carry::IfAllowed)),
@@ -335,6 +364,10 @@ impl AssumeRequest {
             evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()), also: Vec::new() }],
             policy: "digest".into(),
         }
+    }
+
+    pub(crate) fn set_session_policy_for_tests(&mut self, policy: SessionPolicy) {
+        self.session_policy = Some(Arc::new(policy));
     }
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {

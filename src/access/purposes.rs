@@ -37,6 +37,12 @@ impl Purposes {
         }
     }
 
+    /// They, one by one.
+    #[must_use]
+    pub fn list(self) -> Vec<Purpose> {
+        [Purpose::Console, Purpose::Credentials].into_iter().filter(|purpose| self.has(*purpose)).collect()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -68,7 +74,7 @@ impl Rule {
             return Ok(if condition.holds(facts, Purpose::Console, role)? { self.purposes } else { Purposes::NONE });
         }
         let mut held = Purposes::NONE;
-        for purpose in [Purpose::Console, Purpose::Credentials].into_iter().filter(|purpose| self.purposes.has(*purpose)) {
+        for purpose in self.purposes.list() {
             if condition.holds(facts, purpose, role)? {
                 held = held.with(Purposes::of(|other| other == purpose));
             }

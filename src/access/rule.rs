@@ -10,6 +10,8 @@ use super::accounts::{AccountSelector, Accounts, roles_named};
 use super::condition::Condition;
 use super::groups::{self, Groups, Wanted};
 use super::purposes::Purposes;
+use super::reason::Reason;
+use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
@@ -19,8 +21,8 @@ use crate::identity::ProviderId;
 use crate::settings::Problem;
 
 /// The longest group pattern, in bytes, and the largest compiled one: an administrator's slip must not cost a gigabyte.
-const LONGEST_PATTERN: usize = 512;
-const LARGEST_PROGRAM: usize = 256 * 1024;
+pub(super) const LONGEST_PATTERN: usize = 512;
+pub(super) const LARGEST_PROGRAM: usize = 256 * 1024;
 /// What an AWS session may carry.
 pub(super) const MOST_TAGS: usize = 50;
 
@@ -58,6 +60,8 @@ pub(super) enum Roles {
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
+    pub(super) session_policy: Option<Arc<SessionPolicy>>,
+    pub(super) reason: Option<Arc<Reason>>,
     pub(super) operation: Option<Operation>,
     pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Vec<(String, Template, bool)>,
@@ -72,6 +76,7 @@ pub(super) struct RuleCompiler<'a> {
     pub(super) settings: &'a RuleSettings,
     pub(super) accounts: &'a Accounts,
     pub(super) groups: &'a Groups,
+    pub(super) policies: &'a PolicyFiles,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -233,13 +238,17 @@ impl RuleCompiler<'_> {
     fn deny(&mut self, pattern: Option<&Regex>) -> Body {
         let settings = self.settings;
         let has_terms = settings.max_session.is_some()
+            || settings.session_policy.is_some()
+            || !settings.policy_arns.is_empty()
+            || settings.reason.is_some()
             || settings.operation.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            self.problem("", "a deny rule grants no session", "take `max_session`, `operation`, `console`, `tags` and `carry_…` out of it");
+            let hint = "take what is about the session out of it: `max_session`, `session_policy`, `operation`, `tags` and their like";
+            self.problem("", "a deny rule grants no session", hint);
         }
         if settings.until.is_some() {
             self.problem("until", "a deny rule does not run out", "take it out, and take the rule out when its time has come");
@@ -271,6 +280,7 @@ impl RuleCompiler<'_> {
             self.problem("roles", "a role without an account", "add `accounts`, or write the role's whole ARN");
         }
         let roles = if captured { Roles::Captured { accounts, roles } } else { Roles::Fixed(self.fixed(&accounts, &roles)) };
+        self.check_policy_fits(terms.session_policy.as_deref(), &roles);
         Body::Allow { roles, terms }
     }
 
@@ -296,7 +306,8 @@ impl RuleCompiler<'_> {
         if max_session.is_some_and(|span| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&span)) {
             self.problem("max_session", "AWS sessions last from 15 minutes to 12 hours", "write for example \"1h\"");
         }
-        let attributes = !settings.tags.is_empty() || settings.carry_tags.is_some() || settings.carry_source_identity.is_some();
+        let has_tag = settings.reason.as_ref().is_some_and(|reason| reason.tag.is_some());
+        let attributes = has_tag || !settings.tags.is_empty() || settings.carry_tags.is_some() || settings.carry_source_identity.is_some();
         if attributes && settings.operation.is_some_and(|operation| !operation.carries_attributes()) {
             self.problem(
                 "operation",
@@ -310,6 +321,8 @@ impl RuleCompiler<'_> {
         let tags = self.tags(pattern);
         Terms {
             max_session,
+            session_policy: self.session_policy(),
+            reason: self.reason(),
             operation: settings.operation,
             console: settings.console,
             tags,
@@ -324,7 +337,7 @@ impl RuleCompiler<'_> {
         let mut tags = Vec::new();
         for (key, value) in &settings.tags {
             let place = format!("tags.{key}");
-            if !is_tag_text(key, 1, 128) || key.to_ascii_lowercase().starts_with("aws:") {
+            if !is_tag_key(key) {
                 self.problem(
                     &place,
                     format!("`{key}` is not a key for a session tag"),
@@ -361,6 +374,11 @@ pub(super) fn is_tag_text(text: &str, shortest: usize, longest: usize) -> bool {
     (shortest..=longest).contains(&text.chars().count()) && ALPHABET.as_ref().is_some_and(|alphabet| alphabet.is_match(text))
 }
 
-fn last_line(text: &str) -> &str {
+/// Whether a text can be the key of a session tag.
+pub(super) fn is_tag_key(text: &str) -> bool {
+    is_tag_text(text, 1, 128) && !text.to_ascii_lowercase().starts_with("aws:")
+}
+
+pub(super) fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or(text).trim()
 }

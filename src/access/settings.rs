@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Purpose;
+use super::{Purpose, ReasonSettings};
 use crate::arn::Partition;
 use crate::clock::Moment;
 use crate::settings::Span;
@@ -147,6 +147,16 @@ pub struct RuleSettings {
     /// The longest AWS session that the rule allows, 15 minutes to 12 hours. Where several rules grant a role, the shortest wins.
     #[serde(default)]
     pub max_session: Option<Span>,
+    /// A file with a policy document (JSON) that limits the session below what the role may do. A relative path starts at the
+    /// configuration file's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<String>,
+    /// ARNs of managed policies that limit the session in the same way, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_arns: Vec<String>,
+    /// What people must say before they get the roles: a reason, or a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonSettings>,
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,

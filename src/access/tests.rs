@@ -1,6 +1,8 @@
 //! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
 
 mod groups;
+mod reason;
+mod session_policy;
 
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ fn roles(rules: &str, groups: &[&str]) -> Vec<String> {
 }
 
 fn wish(role: &str) -> Wish {
-    Wish { role: role.into(), duration: None, purpose: Purpose::Console }
+    Wish { role: role.into(), duration: None, purpose: Purpose::Console, reason: None }
 }
 
 /// Asserts that the rules have just this problem: at a key, with these words.
@@ -395,7 +397,7 @@ fn a_rule_gives_for_its_purposes_and_a_deny_takes_for_its_own() {
     assert_eq!(of(&format!("{ADMINS}{deny}")), (false, true));
     assert!(under(&format!("{console}\n{deny}"), &["aws-admins"], false, "10.1.1.1", NOON).is_empty(), "nothing is left of it");
     let role = "arn:aws:iam::111122223333:role/Admin";
-    let wish = |purpose| Wish { role: role.into(), duration: None, purpose };
+    let wish = |purpose| Wish { role: role.into(), duration: None, purpose, reason: None };
     let entitled = entitled(&console, &["aws-admins"]);
     assert!(entitled.choose(&wish(Purpose::Console)).is_ok());
     assert_eq!(entitled.choose(&wish(Purpose::Credentials)).unwrap_err(), Denied::Purpose(Purpose::Credentials));

@@ -110,6 +110,15 @@ pub struct Event {
     /// The AWS session's tags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<SessionTag>,
+    /// The SHA-256 digest, in hex, of the policy document that limits the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<String>,
+    /// The managed policies that limit the session.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policy_arns: Vec<String>,
+    /// What the person said that they need the role for, where the rules want to be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stated_reason: Option<String>,
     /// The ids of the rules that granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
@@ -162,6 +171,9 @@ impl Event {
             session_name: None,
             source_identity: None,
             tags: Vec::new(),
+            session_policy: None,
+            policy_arns: Vec::new(),
+            stated_reason: None,
             rules: Vec::new(),
             policy: None,
             previous_policy: None,
@@ -217,6 +229,13 @@ impl Event {
         self.session_name = Some(request.session_name().to_owned());
         self.source_identity = request.source_identity().map(str::to_owned);
         self.tags = request.tags().to_vec();
+        self.stated_reason = request.reason().map(str::to_owned);
+        if let Some(policy) = request.session_policy() {
+            self.session_policy = policy.document.as_ref().map(|document| {
+                data_encoding::HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document.as_bytes()).as_ref())
+            });
+            self.policy_arns = policy.arns.iter().map(ToString::to_string).collect();
+        }
         for evidence in request.evidence() {
             // One rule may have matched by several groups.
             if !self.rules.iter().any(|rule| **rule == *evidence.rule) {

@@ -98,12 +98,23 @@ pub struct Config {
     pub base: PathBuf,
     /// What is allowed, but deserves a second look.
     pub warnings: Findings,
-    /// The file it was read from, and how that looked before; none for a text that was in no file.
-    pub origin: Option<(PathBuf, Stamp)>,
+    /// Where it was read from; none for a text that was in no file.
+    pub origin: Option<Origin>,
     name: String,
     places: Place,
     /// What was read, to compare with what is read later.
     text: Arc<str>,
+}
+
+/// The files that a configuration was read from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The configuration file.
+    pub path: PathBuf,
+    /// It and those that its rules are made from.
+    pub files: Vec<PathBuf>,
+    /// How they looked before they were read.
+    pub stamp: Stamp,
 }
 
 impl ConfigFile {
@@ -156,12 +167,22 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let unreadable =
         |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
-    let stamp = Stamp::of([path]);
+    let before = Stamp::of([path]);
     let bytes = read_file(path, LARGEST_FILE)
         .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
     let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
+    let files = reload::rule_files(&text, folder_of(path));
+    let stamp = before.with(Stamp::of(&files));
     let config = parse_with(&text, &name, folder_of(path), more)?;
-    Ok(Config { origin: Some((path.to_owned(), stamp)), ..config })
+    let files = std::iter::once(path.to_owned()).chain(files).collect();
+    Ok(Config { origin: Some(Origin { path: path.to_owned(), files, stamp }), ..config })
+}
+
+/// A configuration file and those that its rules are made from, as far as they can be told from a file that may be wrong.
+#[must_use]
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    let text = read_file(path, LARGEST_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    std::iter::once(path.to_owned()).chain(reload::rule_files(&text, folder_of(path))).collect()
 }
 
 /// The folder that relative paths start at; a bare file name stands in the current one.

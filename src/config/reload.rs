@@ -1,11 +1,22 @@
 //! What of a changed file can be taken over while the gateway runs, and what needs a restart.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use toml::{Table, Value};
 
 use super::{Config, ConfigFile, Findings, Severity, checks, locate};
 
 /// What can be taken over: who gets what. Everything else stands for something that is open or in use.
 const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
+
+/// The files that rules refer to, each once; none from a text that is no TOML.
+pub(super) fn rule_files(text: &str, base: &Path) -> Vec<PathBuf> {
+    let table = text.parse::<Table>().unwrap_or_default();
+    let rules = table.get("rule").and_then(Value::as_array).into_iter().flatten();
+    let files: BTreeSet<_> = rules.filter_map(|rule| rule.get("session_policy")?.as_str()).map(|file| base.join(file)).collect();
+    files.into_iter().collect()
+}
 
 impl Config {
     /// This configuration with the accounts, groups, rules, naming and tests of a newer one, and with their lines. Providers and all else stay as
@@ -70,8 +81,6 @@ fn tables(array: &[Value]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::parse;
     use super::*;
 

@@ -21,6 +21,13 @@ struct Look {
 }
 
 impl Stamp {
+    /// These files, and others behind them.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// How these files look now; one that is not there has no look.
     pub fn of<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
         Self(paths.into_iter().map(|path| look(path.as_ref())).collect())
@@ -67,8 +74,9 @@ impl Watch {
         }
     }
 
-    /// Takes the files for read, as they look now. To be called before they are.
-    pub fn about_to_read(&mut self) {
+    /// Takes these files for read, as they look now, and watches them from now on. To be called before they are read.
+    pub fn about_to_read(&mut self, paths: Vec<PathBuf>) {
+        self.paths = paths;
         self.last = Stamp::of(&self.paths);
         self.known = self.last.clone();
     }
@@ -151,7 +159,7 @@ mod tests {
         watch.try_again();
         assert!(watch.has_changed());
         fs::write(&path, "last").unwrap();
-        watch.about_to_read();
+        watch.about_to_read(vec![path]);
         assert!(!watch.has_changed() && !watch.has_changed());
     }
 }

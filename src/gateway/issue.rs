@@ -1,7 +1,6 @@
 //! From a click to credentials or the console: decide, prove, exchange, record, hand over.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +57,8 @@ pub struct LaidDown {
     pub credentials: Credentials,
     /// The session length that was asked for, in seconds.
     pub duration: u64,
+    /// What the person said that they need the role for.
+    pub reason: Option<String>,
 }
 
 /// [`LaidDown`] as it is sealed.
@@ -65,6 +66,8 @@ pub struct LaidDown {
 struct Sealable {
     credentials: SealableCredentials,
     duration: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// Why an issuance ended before it handed out anything.
@@ -172,30 +175,29 @@ impl Gateway {
     pub async fn enter_console(
         &self,
         session: &Session,
-        role: String,
-        duration: Option<Duration>,
+        wish: &Wish,
         entrance: Entrance<'_>,
         caller: &Caller,
     ) -> Result<ConsoleEntry, Failure> {
-        let partition = role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
-        let wish = Wish { role, duration, purpose: Purpose::Console };
+        let partition = wish.role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
+        let wish = &Wish { purpose: Purpose::Console, ..wish.clone() };
         let entitlements = self.entitlements(session, caller);
         let destination = match self.console.destination(partition, entrance.destination) {
             Ok(destination) => destination,
             Err(error) => {
-                let event = self.wish_event(session, &wish, &entitlements, caller);
+                let event = self.wish_event(session, wish, &entitlements, caller);
                 let failure = Failure::logged_under(event.incident.clone(), Trouble::BadDestination, &error);
                 self.record(&Event { outcome: Outcome::Refused, ..event.because(error) }).await?;
                 return Err(failure);
             }
         };
         // What the rules refuse goes on to be refused, and recorded, as any other wish.
-        let posted = entitlements.choose(&wish).ok().filter(|request| request.console() == ConsoleWay::Post);
+        let posted = entitlements.choose(wish).ok().filter(|request| request.console() == ConsoleWay::Post);
         if let Some(request) = posted {
-            let event = self.wish_event(session, &wish, &entitlements, caller);
+            let event = self.wish_event(session, wish, &entitlements, caller);
             return self.post_into_console(session, request, entrance.attempt, destination, event).await;
         }
-        let (issued, event) = self.issue(session, &wish, &entitlements, caller).await?;
+        let (issued, event) = self.issue(session, wish, &entitlements, caller).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
         match self.console.sign_in_url(&issued.credentials, &destination, None).await {
             Ok(url) => Ok(ConsoleEntry::Redirect(url)),
@@ -236,8 +238,8 @@ impl Gateway {
     /// As [`Gateway::assume`], and [`Trouble::Store`].
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
         let (issued, event) = self.issue(session, wish, &self.entitlements(session, caller), caller).await?;
-        let sealable =
-            Sealable { credentials: SealableCredentials::from(&issued.credentials), duration: issued.request.duration().as_secs() };
+        let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
+        let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
         match self.vault.hand_over(id, &sealable).await {
             Ok(handover) => Ok(handover),
             Err(error) => Err(self.undelivered(event, Trouble::Store, error).await),
@@ -251,7 +253,8 @@ impl Gateway {
     pub async fn pick_up(&self, id: &SessionId, handover: &HandoverId) -> Result<Option<LaidDown>, Failure> {
         let taken = self.vault.take_handover::<Sealable>(id, handover).await;
         let taken = taken.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        let laid_down = taken.map(|taken| LaidDown { credentials: taken.credentials.into(), duration: taken.duration });
+        let laid_down =
+            taken.map(|taken| LaidDown { credentials: taken.credentials.into(), duration: taken.duration, reason: taken.reason });
         Ok(laid_down.filter(|laid_down| laid_down.credentials.expires > self.now()))
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::policy;
 use crate::access::Policy;
-use crate::config::{Config, Finding, Findings, Watch};
+use crate::config::{self, Config, Finding, Findings, Watch};
 use crate::gateway::Failure;
 use crate::web::Site;
 
@@ -37,7 +37,7 @@ pub(super) struct Reloader {
 
 impl Reloader {
     pub(super) fn new(site: Arc<Site>, running: &Config) -> Self {
-        let watch = running.origin.as_ref().map(|(path, stamp)| (path.clone(), Watch::new(vec![path.clone()], stamp.clone())));
+        let watch = running.origin.as_ref().map(|from| (from.path.clone(), Watch::new(from.files.clone(), from.stamp.clone())));
         Self { site, running: Arc::new(running.clone()), watch }
     }
 
@@ -54,9 +54,6 @@ impl Reloader {
                         return;
                     }
                     self.reopen_trail().await;
-                    if let Some((_, watch)) = &mut self.watch {
-                        watch.about_to_read();
-                    }
                     self.reload().await;
                 }
                 _ = looks.tick(), if watches => {
@@ -79,6 +76,8 @@ impl Reloader {
     async fn reload(&mut self) {
         let Some((path, watch)) = &mut self.watch else { return };
         let (running, path) = (Arc::clone(&self.running), path.clone());
+        // The file may refer to others than before, and a policy document that is wrong is watched until it is mended.
+        watch.about_to_read(config::files(&path));
         // Reading and compiling may take a second: not on the thread that serves signals.
         let Ok(reread) = tokio::task::spawn_blocking(move || reread(&path, &running)).await else {
             tracing::error!("reading the configuration anew ended by an error in Rolegate; the policy in force stays");

@@ -26,6 +26,7 @@ pub(super) struct ConsoleForm {
     csrf: String,
     role: String,
     duration: Option<u64>,
+    reason: Option<String>,
     destination: Option<String>,
     attempt: Option<usize>,
 }
@@ -37,12 +38,12 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         me.check(&form.csrf)?;
         let form = form.into_inner();
         let gateway = &me.visitor.site.gateway;
-        let duration = form.duration.map(Duration::from_secs);
+        let wish = wish(form.role, form.duration, form.reason, Purpose::Console);
         let destination = form.destination.as_deref().filter(|text| !text.is_empty());
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default() };
-        let entry = gateway.enter_console(&me.session, form.role.clone(), duration, entrance, &me.visitor.caller).await;
+        let entry = gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
         match entry {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &form.role, destination, failure),
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, destination, failure),
             Err(failure) => Err(failure.into()),
             Ok(ConsoleEntry::Redirect(url)) => {
                 let mut response = HttpResponse::Found();
@@ -84,6 +85,7 @@ fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&s
         role: request.role().path_and_name().into(),
         role_arn: request.role().as_str().into(),
         duration: request.duration().as_secs(),
+        reason: request.reason().map(Into::into),
         destination: destination.map(Into::into),
         endpoint: endpoint.url.as_str().into(),
         region: region.map(Into::into),
@@ -101,11 +103,12 @@ pub(super) struct CredentialsForm {
     csrf: String,
     role: String,
     duration: Option<u64>,
+    reason: Option<String>,
 }
 
-/// What the forms for credentials ask for.
-fn wish(role: &str, duration: Option<u64>) -> Wish {
-    Wish { role: role.to_owned(), duration: duration.map(Duration::from_secs), purpose: Purpose::Credentials }
+/// What the forms ask for.
+fn wish(role: String, duration: Option<u64>, reason: Option<String>, purpose: Purpose) -> Wish {
+    Wish { role, duration: duration.map(Duration::from_secs), purpose, reason }
 }
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
@@ -113,9 +116,10 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
     to_the_end(async move {
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
-        let wish = wish(&form.role, form.duration);
+        let form = form.into_inner();
+        let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
         match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &form.role, None, failure),
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, None, failure),
             laid_down => Ok(redirect(&format!("/credentials/{}", laid_down?.expose())).finish()),
         }
     })
@@ -154,6 +158,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         env: rendered.account.tags.iter().find(|(key, _)| key == "env").map(|(_, value)| value.as_str().into()),
         expires: expires.into(),
         duration: laid_down.duration,
+        reason: laid_down.reason.as_deref().map(Into::into),
         formats: rendered.formats.iter().map(|(format, text)| view(*format, text)).collect(),
         values: values.into_iter().map(|(label, text)| Value { label: label.into(), text: text.into() }).collect(),
     };
@@ -217,6 +222,7 @@ pub(super) struct DownloadForm {
     csrf: String,
     role: String,
     duration: Option<u64>,
+    reason: Option<String>,
     format: String,
 }
 
@@ -226,7 +232,9 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
-        let issued = me.visitor.site.gateway.assume(&me.session, &wish(&form.role, form.duration), &me.visitor.caller).await?;
+        let form = form.into_inner();
+        let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
+        let issued = me.visitor.site.gateway.assume(&me.session, &wish, &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.role)?;
         let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
         Ok(HttpResponse::Ok()

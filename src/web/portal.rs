@@ -55,6 +55,7 @@ fn role(entitlement: &Entitlement) -> Role<'_> {
         console: entitlement.purposes.has(access::Purpose::Console),
         credentials: entitlement.purposes.has(access::Purpose::Credentials),
         longest: entitlement.max_session,
+        reason: entitlement.wanted_reason().map(Into::into),
         obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
     }
 }

@@ -77,7 +77,9 @@ impl ResponseError for PageError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Failure(failure) => match &failure.trouble {
                 Trouble::UnknownProvider => StatusCode::NOT_FOUND,
-                Trouble::BadDestination | Trouble::SignOutRefused(_) | Trouble::Denied(Denied::Duration(_)) => StatusCode::BAD_REQUEST,
+                Trouble::BadDestination | Trouble::SignOutRefused(_) | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_)) => {
+                    StatusCode::BAD_REQUEST
+                }
                 Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
@@ -249,6 +251,13 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Choose one of the lengths that the start page offers for the role.",
             action: HOME,
         },
+        Trouble::Denied(denied @ Denied::Reason(_)) => Words {
+            title: "This role wants a reason",
+            happened: format!("{} Nothing was issued.", denial(denied)).into(),
+            mender: Mender::You,
+            next: "Go back and write it into the field beside the role, in the form that is asked for.",
+            action: HOME,
+        },
         Trouble::Denied(denied) => Words {
             title: "This role is not yours to take",
             happened: denial(denied).into(),
@@ -343,6 +352,7 @@ pub(super) fn denial(denied: &Denied) -> String {
         Denied::Purpose(access::Purpose::Console) => "You may take this role's credentials, and not enter the console with it.".into(),
         Denied::Purpose(access::Purpose::Credentials) => "You may enter the console with this role, and not take its credentials.".into(),
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
+        Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
         Denied::MissingClaim(_) | Denied::TagValue(_) => {
             "Your sign-in did not bring something that this role needs. Your administrator can see what.".into()

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers stand outside of test functions")]
 
 mod catalogue;
+mod demands;
 mod forms;
 mod hygiene;
 mod log;

@@ -120,4 +120,8 @@ fn tags_that_aws_would_refuse_and_too_many_of_them_are_found() {
     let tags = |count: usize| (0..count).map(|n| format!("key{n:02} = '${{claims.number}}'")).collect::<Vec<_>>().join(", ");
     is_found(&allow(&format!("tags = {{ {} }}", tags(25))), "rule[0].tags", "about 92%");
     is_quiet(&allow(&format!("tags = {{ {} }}", tags(10))));
+    let arns = |count: usize| (0..count).map(|n| format!("'arn:aws:iam::aws:policy/{n}{}'", "x".repeat(90))).collect::<Vec<_>>().join(", ");
+    is_found(&allow(&format!("policy_arns = [{}]", arns(8))), "rule[0]", "the session policy may take");
+    is_found(&allow(&format!("policy_arns = [{}]\ntags = {{ {} }}", arns(4), tags(12))), "rule[0]", "the session policy and the tags");
+    is_quiet(&allow(&format!("policy_arns = [{}]", arns(4))));
 }

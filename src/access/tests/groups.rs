@@ -9,7 +9,8 @@ fn named(names: GroupNames, aliases: &str, rules: &str) -> Result<Policy, Vec<Pr
     let file: File = toml::from_str(&format!("{ACCOUNTS}\n{rules}")).unwrap();
     let aliases = toml::from_str(aliases).unwrap();
     let groups = GroupSettings { names, aliases: Some(&aliases) };
-    let sources = Sources { accounts: &file.account, rules: &file.rule, naming: &file.naming, groups };
+    let policies = PolicyFiles::default();
+    let sources = Sources { accounts: &file.account, rules: &file.rule, naming: &file.naming, groups, policies: &policies };
     Policy::of(&sources, &["okta".parse().unwrap()])
 }
 

@@ -19,7 +19,7 @@ use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, Region as SdkRegion}
 use aws_sdk_sts::operation::RequestId;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
-use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
+use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials, PolicyDescriptorType};
 use secrecy::SecretString;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
@@ -114,6 +114,8 @@ impl Sts {
             .principal_arn(provider.as_str())
             .saml_assertion(proof.expose())
             .set_duration_seconds(duration_seconds(request.duration()))
+            .set_policy(inline_policy(request))
+            .set_policy_arns(managed_policies(request))
             .customize()
             .interceptor(rules.clone())
             .config_override(Config::builder().retry_classifier(rules))
@@ -136,6 +138,8 @@ impl Sts {
             .role_session_name(request.session_name())
             .web_identity_token(proof.expose())
             .set_duration_seconds(duration_seconds(request.duration()))
+            .set_policy(inline_policy(request))
+            .set_policy_arns(managed_policies(request))
             .customize()
             .interceptor(rules.clone())
             .config_override(Config::builder().retry_classifier(rules))
@@ -202,6 +206,17 @@ fn client(door: &Door, deadline: Duration) -> Client {
 /// length was asked for by anyone but an IAM user.
 fn duration_seconds(duration: Duration) -> Option<i32> {
     (duration != USUAL_SESSION).then(|| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
+}
+
+/// The session policy that stands in the call.
+fn inline_policy(request: &AssumeRequest) -> Option<String> {
+    request.session_policy()?.document.as_deref().map(str::to_owned)
+}
+
+/// The managed policies that limit the session.
+fn managed_policies(request: &AssumeRequest) -> Option<Vec<PolicyDescriptorType>> {
+    let arns = &request.session_policy()?.arns;
+    (!arns.is_empty()).then(|| arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build()).collect())
 }
 
 /// What the answers of both operations have in common.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::access::Operation;
+use crate::access::{Operation, SessionPolicy};
 use crate::aws::Mender;
 use crate::aws::scripted_http::{ScriptedHttp, Step};
 use crate::settings::Span;
@@ -71,6 +71,30 @@ async fn credentials_come_back_with_what_the_audit_trail_wants() {
     assert!(!request.head.contains(TOKEN));
     for part in ["Action=AssumeRoleWithWebIdentity", "DurationSeconds=7200", "RoleSessionName=ana%40example.org", TOKEN] {
         assert!(request.body.contains(part), "{part} in {}", request.body);
+    }
+}
+
+#[tokio::test]
+async fn session_policies_are_sent_by_both_operations() {
+    let arns = vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".parse().unwrap()];
+    for operation in [Operation::WebIdentity, Operation::Saml] {
+        let double = ScriptedHttp::start(vec![if operation == Operation::Saml { saml_success() } else { success() }]).await;
+        let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), ..AwsSettings::default() };
+        let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
+        request.set_operation_for_tests(operation);
+        request.set_session_policy_for_tests(SessionPolicy { document: Some("{\"Version\":\"2012-10-17\"}".into()), arns: arns.clone() });
+        let proof = match operation {
+            Operation::Saml => {
+                Proof::of_saml(RESPONSE.into(), "_id".into(), "arn:aws:iam::111122223333:saml-provider/Rolegate".parse().unwrap())
+            }
+            _ => Proof::new(TOKEN.into(), "jti".into()),
+        };
+        Sts::new(&settings).unwrap().assume(&request, &proof).await.unwrap();
+        let requests = double.requests();
+        let sent: std::collections::BTreeMap<_, _> = url::form_urlencoded::parse(requests[0].body.as_bytes()).into_owned().collect();
+        assert_eq!(sent.get("Action").map(String::as_str), Some(operation.sts_name()));
+        assert_eq!(sent.get("Policy").map(String::as_str), Some("{\"Version\":\"2012-10-17\"}"));
+        assert_eq!(sent.get("PolicyArns.member.1.arn").map(String::as_str), Some("arn:aws:iam::aws:policy/ReadOnlyAccess"));
     }
 }
 

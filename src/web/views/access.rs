@@ -59,6 +59,8 @@ pub struct Role<'a> {
     pub credentials: bool,
     /// The longest session that the rules allow.
     pub longest: Duration,
+    /// What must be said before it is handed out, as people are told it.
+    pub reason: Option<Text<'a>>,
     /// Why it cannot be taken although it is granted, as a sentence.
     pub obstacle: Option<Text<'a>>,
 }

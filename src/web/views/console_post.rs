@@ -19,6 +19,8 @@ pub struct ConsolePost<'a> {
     pub role_arn: Text<'a>,
     /// The session's length in seconds, for the next try.
     pub duration: u64,
+    /// What the person said that they need the role for, for the next try.
+    pub reason: Option<Text<'a>>,
     /// The page of the console that was asked for, for the next try.
     pub destination: Option<Text<'a>>,
     /// AWS's sign-in page.

@@ -26,6 +26,8 @@ pub struct Credentials<'a> {
     pub expires: At,
     /// The length that was asked for, in seconds, for the download form.
     pub duration: u64,
+    /// What the person said that they need the role for, for the download form.
+    pub reason: Option<Text<'a>>,
     /// The credentials in every format, in the order to show them.
     pub formats: Vec<Format<'a>>,
     /// The credentials one by one.

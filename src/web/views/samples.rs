@@ -37,6 +37,7 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
         console: true,
         credentials: true,
         longest: HOUR * hours,
+        reason: None,
         obstacle: None,
     }
 }
@@ -48,7 +49,7 @@ fn account(id: &'static str, name: &'static str, env: Option<&'static str>, role
 }
 
 fn hostile_account() -> Account<'static> {
-    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), console: true, credentials: true, longest: HOUR, obstacle: None };
+    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), reason: Some(HOSTILE.into()), ..role("111122223333", "X", 1) };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
     Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked] }
@@ -90,6 +91,9 @@ fn long() -> Vec<Account<'static>> {
     blocked.obstacle =
         Some("The rule needs your cost centre, and Okta did not send the claim “cost_center”. Ask whoever runs Okta to add it.".into());
     account.roles.push(blocked);
+    let mut ticketed = role("444455556666", "BreakGlass", 1);
+    ticketed.reason = Some("the ticket, such as OPS-123; who knows that you are in here".into());
+    account.roles.push(ticketed);
     vec![account]
 }
 
@@ -274,6 +278,7 @@ impl Credentials<'static> {
             env: Some("prod".into()),
             expires: at(3600),
             duration: 3600,
+            reason: Some("OPS-4711".into()),
             formats: sample_formats(),
             values,
         };
@@ -290,6 +295,7 @@ impl Credentials<'static> {
             env: Some(HOSTILE.into()),
             expires: at(3600),
             duration: 3600,
+            reason: Some(HOSTILE.into()),
             formats: vec![Format { key: "bash", label: HOSTILE.into(), hint: HOSTILE.into(), file: HOSTILE.into(), text: HOSTILE.into() }],
             values: vec![Value { label: HOSTILE.into(), text: HOSTILE.into() }],
         }
@@ -304,6 +310,7 @@ impl ConsolePost<'static> {
             role: "PlatformAdmin".into(),
             role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
             duration: 3600,
+            reason: None,
             destination: Some("https://console.aws.amazon.com/s3".into()),
             endpoint: "https://eu-central-1.signin.aws.amazon.com/saml".into(),
             region: region.map(Into::into),
@@ -317,6 +324,7 @@ impl ConsolePost<'static> {
             account: HOSTILE.into(),
             role: HOSTILE.into(),
             role_arn: HOSTILE.into(),
+            reason: Some(HOSTILE.into()),
             destination: Some(HOSTILE.into()),
             endpoint: HOSTILE.into(),
             region: Some(HOSTILE.into()),

@@ -191,6 +191,7 @@ fn a_role_offers_the_steps_up_to_its_limit_and_the_limit_itself() {
             console: true,
             credentials: true,
             longest: std::time::Duration::from_secs(seconds),
+            reason: None,
             obstacle: None,
         };
         role.lengths().map(|offer| format!("{}{}", offer.label(), if offer.usual { "*" } else { "" })).collect::<Vec<_>>().join(", ")

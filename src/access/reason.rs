@@ -1,0 +1,129 @@
+//! What somebody must say before a role is handed out: a reason in words, or a ticket.
+
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::{LARGEST_PROGRAM, LONGEST_PATTERN, RuleCompiler, is_tag_key, is_tag_text, last_line};
+use super::{Denied, Entitlement, SessionTag};
+
+/// The longest reason, in characters: what a session tag's value holds (STS `Tag`).
+const LONGEST: usize = 256;
+/// The longest hint, in characters: it stands beside a field.
+const LONGEST_HINT: usize = 200;
+/// What people are told where the rule says nothing.
+const USUAL_HINT: &str = "what you need it for";
+
+/// What people must say before the rule's roles are handed out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonSettings {
+    /// A pattern that the whole text must match; without it any text does.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// What to write, as people see it beside the field.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// A session tag that carries the text into the AWS session.
+    #[serde(default)]
+    pub tag: Option<String>,
+}
+
+/// A compiled [`ReasonSettings`].
+#[derive(Debug)]
+pub struct Reason {
+    pattern: Option<Regex>,
+    /// What to write, as people see it.
+    pub hint: String,
+    /// The session tag that carries the text.
+    pub tag: Option<String>,
+}
+
+impl Reason {
+    /// Two rules may ask for the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let pattern = |reason: &Self| reason.pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+        (pattern(self), &self.hint, &self.tag) == (pattern(other), &other.hint, &other.tag)
+    }
+
+    fn takes(&self, text: &str) -> bool {
+        self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text)) && (self.tag.is_none() || is_tag_text(text, 1, LONGEST))
+    }
+}
+
+impl RuleCompiler<'_> {
+    /// What the rule wants to be told, if it wants something.
+    pub(super) fn reason(&mut self) -> Option<Arc<Reason>> {
+        let settings = self.settings;
+        let wanted = settings.reason.as_ref()?;
+        let hint = wanted.hint.as_deref().unwrap_or(USUAL_HINT).trim();
+        if hint.is_empty() || hint.chars().count() > LONGEST_HINT || hint.chars().any(char::is_control) {
+            self.problem(
+                "reason.hint",
+                format!("a hint has 1 to {LONGEST_HINT} characters in one line"),
+                "for example \"the ticket, such as OPS-123\"",
+            );
+        }
+        if let Some(tag) = &wanted.tag {
+            if !is_tag_key(tag) {
+                let hint = "use 1 to 128 letters, digits, spaces and _.:/=+-@, without the prefix aws:";
+                self.problem("reason.tag", format!("`{tag}` is not a key for a session tag"), hint);
+            }
+            if settings.tags.keys().any(|key| key.to_lowercase() == tag.to_lowercase()) {
+                self.problem("reason.tag", format!("`{tag}` is a key of `tags` too"), "give it another name");
+            }
+        }
+        let pattern = match wanted.pattern.as_deref().map(read) {
+            None => None,
+            Some(Ok(pattern)) => Some(pattern),
+            Some(Err(wrong)) => {
+                self.problem("reason.pattern", wrong, "the pattern is anchored by itself and must match the whole text");
+                None
+            }
+        };
+        Some(Arc::new(Reason { pattern, hint: hint.to_owned(), tag: wanted.tag.clone() }))
+    }
+}
+
+/// Reads a pattern, alone first: a stray parenthesis must not slip out of the anchors that go around it.
+fn read(text: &str) -> Result<Regex, String> {
+    if text.len() > LONGEST_PATTERN {
+        return Err(format!("the pattern is longer than {LONGEST_PATTERN} bytes"));
+    }
+    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
+    let built = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
+    built.map_err(|error| format!("the pattern cannot be read: {}", last_line(&error.to_string())))
+}
+
+impl Entitlement {
+    /// What people must say before they get the role, as they are told it; none if they need not say anything.
+    #[must_use]
+    pub fn wanted_reason(&self) -> Option<String> {
+        let hints: Vec<_> = self.reasons.iter().map(|reason| reason.hint.as_str()).collect();
+        (!hints.is_empty()).then(|| hints.join("; "))
+    }
+
+    /// What somebody says, if the rules want to be told something: all of them, where several do.
+    ///
+    /// # Errors
+    /// [`Denied::Reason`] if it is missing, or not what they want.
+    pub(super) fn heard(&self, said: Option<&str>) -> Result<Option<String>, Denied> {
+        let Some(hint) = self.wanted_reason() else { return Ok(None) };
+        let said = said.unwrap_or_default().trim();
+        let is_text = (1..=LONGEST).contains(&said.chars().count()) && !said.chars().any(char::is_control);
+        if is_text && self.reasons.iter().all(|reason| reason.takes(said)) { Ok(Some(said.to_owned())) } else { Err(Denied::Reason(hint)) }
+    }
+
+    /// The session tags that carry what was said.
+    pub(super) fn reason_tags(&self, said: Option<&String>) -> Vec<SessionTag> {
+        let mut tags: Vec<SessionTag> = Vec::new();
+        for key in self.reasons.iter().filter_map(|reason| reason.tag.as_ref()) {
+            if let Some(value) = said.filter(|_| !tags.iter().any(|tag| tag.key == *key)) {
+                tags.push(SessionTag { key: key.clone(), value: value.clone(), transitive: false });
+            }
+        }
+        tags
+    }
+}
