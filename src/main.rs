@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rolegate::clock::{Clock, SystemClock};
 use rolegate::config;
 use rolegate::startup::{self, RunError};
 use rolegate::trust::{SigningAlgorithm, keys};
@@ -40,6 +39,12 @@ enum Command {
     },
     /// Check a configuration without starting anything; exit code 2 if something must be mended
     Check {
+        /// Let warnings count as errors, for a pipeline
+        #[arg(long)]
+        deny_warnings: bool,
+        /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
         /// The configuration file
         #[arg(long, env = "ROLEGATE_CONFIG")]
         config: PathBuf,
@@ -105,7 +110,7 @@ enum KeysCommand {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
-        Command::Check { config } => check(&config),
+        Command::Check { config, deny_warnings, json } => answer(commands::check::run(&config, deny_warnings, json)),
         Command::Serve { config } => start(serve(&config)),
         Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
         Command::Demo => start(demo::run()),
@@ -138,35 +143,15 @@ fn fail(text: &str, code: u8) -> ExitCode {
 fn answer(outcome: Result<(), commands::Stopped>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(commands::Stopped::Unusable(text)) if text.is_empty() => ExitCode::from(FINDINGS),
         Err(commands::Stopped::Unusable(text)) => fail(&text, FINDINGS),
         Err(commands::Stopped::No(text)) if text.is_empty() => ExitCode::FAILURE,
         Err(commands::Stopped::No(text)) => fail(&text, 1),
     }
 }
 
-fn check(path: &std::path::Path) -> ExitCode {
-    let checked = config::load_with(path, startup::problems);
-    match checked {
-        Err(findings) => fail(&findings.to_string(), FINDINGS),
-        Ok(mut config) => {
-            config.warn(startup::ahead(&config, SystemClock.now()));
-            let file = &config.file;
-            if config.warnings.iter().next().is_some() {
-                fail(&config.warnings.to_string(), 0);
-            }
-            print(&format!(
-                "{}: good: {} provider(s), {} account(s), {} rule(s)",
-                path.display(),
-                file.provider.len() + file.saml_provider.len(),
-                file.account.len(),
-                file.rule.len()
-            ))
-        }
-    }
-}
-
 fn idp_metadata(path: &std::path::Path) -> ExitCode {
-    let made = config::load_with(path, startup::problems).and_then(|config| startup::idp_metadata(&config));
+    let made = startup::load(path).and_then(|config| startup::idp_metadata(&config));
     match made {
         Ok(metadata) => print(&metadata),
         Err(findings) => fail(&findings.to_string(), FINDINGS),
@@ -194,7 +179,7 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
 }
 
 async fn serve(path: &std::path::Path) -> Result<(), RunError> {
-    let config = config::load_with(path, startup::problems)?;
+    let config = startup::load(path)?;
     for warning in &config.warnings {
         tracing::warn!(line = warning.line, hint = warning.hint, "{}", warning.message);
     }

@@ -1,23 +1,27 @@
 //! From a checked configuration to a running gateway.
 
 mod expiry;
+mod reload;
 
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use url::Url;
 
+use reload::Reloader;
+
 use crate::access::{Policy, Sources, read_policies, run_tests};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
-use crate::config::{Config, Findings};
-use crate::gateway::Gateway;
+use crate::config::{self, Config, Findings};
+use crate::gateway::{Gateway, Reloads};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc};
 use crate::saml;
 use crate::settings::Problem;
@@ -42,10 +46,29 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 }
 
 /// What is good for now, and needs somebody soon: certificates of ours that end within thirty days.
-#[must_use]
-pub fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
+fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
     let parts = parts(config, now);
     parts.map(|parts| expiry::ending(&expiry::own_certificates(&parts.providers, &parts.issuer), now)).unwrap_or_default()
+}
+
+/// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of its lines.
+pub fn load(path: &Path) -> Result<Config, Findings> {
+    config::load_with(path, problems).map(look_twice)
+}
+
+/// Adds to the warnings of a checked configuration what deserves a second look: in its rules, and of what ends soon.
+#[must_use]
+pub fn look_twice(mut config: Config) -> Config {
+    let now = SystemClock.now();
+    if let Ok(policy) = policy(&config) {
+        let providers: Vec<_> = readings(&config).into_iter().map(|(id, _)| id).collect();
+        config.warn(policy.second_looks(&config.file.rule, &providers, now));
+    }
+    config.warn(ahead(&config, now));
+    config
 }
 
 fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
@@ -167,6 +190,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     Ok(Gateway {
         providers: parts.providers,
         policy: ArcSwap::from_pointee(parts.policy),
+        reloads: ArcSwap::from_pointee(Reloads::none(clock.now())),
         vault,
         issuer: parts.issuer,
         sts: parts.sts,
@@ -244,15 +268,15 @@ pub async fn run(
             "server.trusted_proxies is empty: behind a proxy, all people seem to come from its address and share one limit on sign-ins"
         );
     }
-    let audit = gateway.audit.clone();
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
     let own_certificates = expiry::own_certificates(&gateway.providers, &gateway.issuer);
-    let site = site(config, gateway, banner);
+    tracing::info!(policy = gateway.policy.load().digest(), "the rules in force");
+    let site = Arc::new(site(config, gateway, banner));
     ready(&site);
-    let running = serve(site, listener, &server_options(config))?;
+    let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
-    reopen_on_hangup(audit);
     // They end with the runtime.
+    tokio::spawn(Reloader::new(site, config).run());
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }
@@ -261,19 +285,6 @@ pub async fn run(
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;
     Ok(())
-}
-
-/// After a log rotation, SIGHUP makes the audit trail go on in a new file.
-fn reopen_on_hangup(audit: AuditLog) {
-    tokio::spawn(async move {
-        let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
-        while hangups.recv().await.is_some() {
-            match audit.reopen().await {
-                Ok(()) => tracing::info!("the audit trail was opened anew"),
-                Err(error) => tracing::error!(reason = %error, "the audit trail was not opened anew; the old file stays in use"),
-            }
-        }
-    });
 }
 
 /// Why the gateway does not run.

@@ -56,6 +56,34 @@ fn check_tells_everything_at_once_with_lines_and_hints_and_ends_with_two() {
 }
 
 #[test]
+fn check_denies_warnings_where_asked_and_prints_findings_for_programs() {
+    let folder = demo_with(&[("max_session = \"4h\"", "max_session = \"4h\"\nwhen = '!has(claims.locale) || claims.locale == \"de\"'")]);
+    let check = |more: &[&str]| rolegate(folder.path(), &[&["check", "--config", "rolegate.toml"], more].concat());
+    let lenient = check(&[]);
+    assert!(lenient.status.success(), "{lenient:?}");
+    assert!(String::from_utf8(lenient.stderr).unwrap().contains("warning: people can often edit `locale`"));
+    let strict = check(&["--deny-warnings"]);
+    assert_eq!((strict.status.code(), strict.stdout.len()), (Some(2), 0), "{strict:?}");
+    assert!(String::from_utf8(strict.stderr).unwrap().contains("trusted_claims = [\"locale\"]"));
+    let text = std::fs::read_to_string(folder.path().join("rolegate.toml")).unwrap();
+    let line = text.lines().position(|line| line.starts_with("when = '!has(claims.locale")).unwrap() + 1;
+    for (more, code, good) in [(&["--json"][..], 0, true), (&["--json", "--deny-warnings"], 2, false)] {
+        let checked = check(more);
+        let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+        assert_eq!((checked.status.code(), report["good"].as_bool()), (Some(code), Some(good)), "{report}");
+        let finding = &report["findings"][0];
+        assert_eq!((finding["line"].as_u64(), finding["severity"].as_str()), (Some(line as u64), Some("warning")), "{report}");
+        assert_eq!(finding["file"], "rolegate.toml");
+    }
+    let broken = demo_with(&[("max_session = \"4h\"", "max_session = 4")]);
+    let checked = rolegate(broken.path(), &["check", "--config", "rolegate.toml", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((checked.status.code(), report["findings"][0]["severity"].as_str()), (Some(2), Some("error")), "{report}");
+    let good = demo_with(&[]);
+    assert!(rolegate(good.path(), &["check", "--config", "rolegate.toml", "--deny-warnings"]).status.success());
+}
+
+#[test]
 fn serve_refuses_what_check_refuses() {
     let folder = demo_with(&[("max_session = \"4h\"", "max_session = \"13h\"")]);
     let served = rolegate(folder.path(), &["serve", "--config", "rolegate.toml"]);
@@ -167,4 +195,47 @@ fn the_help_says_what_there_is() {
     assert!(help.starts_with("A federation gateway for AWS") && help.contains("OpenID Connect"), "{help}");
     // What the reference does not know yet, the help does not promise.
     assert_eq!(help.contains("SAML"), include_str!("../docs/configuration.md").contains("SAML"), "{help}");
+}
+
+/// Reads on until the command waits for a change, and tells what it said until then.
+fn until_it_waits(output: &mut impl BufRead) -> String {
+    let mut said = String::new();
+    while !said.ends_with("Ctrl-C ends\n") {
+        assert_ne!(output.read_line(&mut said).unwrap(), 0, "it ended:\n{said}");
+    }
+    said
+}
+
+#[test]
+fn tests_are_run_again_however_an_editor_saves() {
+    let folder = demo_with(&[]);
+    let path = folder.path().join("rolegate.toml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let bad = format!("{good}\n[[test]]\nname = 'nobody is anybody'\ngroups = ['none']\nincludes = ['Production/ReadOnly']\n");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rolegate"))
+        .args(["test", "--watch", "--config", "rolegate.toml"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    assert!(until_it_waits(&mut output).contains("passed"));
+    // Written beside and renamed over it.
+    std::fs::write(folder.path().join("new"), &bad).unwrap();
+    std::fs::rename(folder.path().join("new"), &path).unwrap();
+    assert!(until_it_waits(&mut output).contains("nobody is anybody"));
+    // Moved away as a copy, and written anew.
+    std::fs::rename(&path, folder.path().join("rolegate.toml~")).unwrap();
+    std::fs::write(&path, &good).unwrap();
+    assert!(until_it_waits(&mut output).contains("passed"));
+    // Gone for a while.
+    std::fs::remove_file(&path).unwrap();
+    assert!(until_it_waits(&mut output).contains("cannot be read"));
+    std::fs::write(&path, &bad).unwrap();
+    assert!(until_it_waits(&mut output).contains("nobody is anybody"));
+    // In place.
+    std::fs::write(&path, &good).unwrap();
+    assert!(until_it_waits(&mut output).contains("passed"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

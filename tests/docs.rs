@@ -215,7 +215,7 @@ fn findings(part: &str) -> String {
     let place = format!("{}/", folder.path().display());
     let text = whole(part).replace("/var/log/rolegate/", &place).replace("/var/lib/rolegate/", &place);
     make_secrets(&text, folder.path());
-    match config::parse_with(&text, "block", folder.path(), startup::problems) {
+    match config::parse_with(&text, "block", folder.path(), startup::problems).map(startup::look_twice) {
         Ok(config) => config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         Err(findings) => findings.to_string(),
     }

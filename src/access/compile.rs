@@ -1,6 +1,6 @@
 //! From the author's rules to an immutable [`Policy`]: everything that can be known before somebody signs in is settled here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use super::rule::{Rule, RuleCompiler, Shared};
 use super::session_policy::PolicyFiles;
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
+use crate::arn::Partition;
 use crate::identity::ProviderId;
 use crate::settings::Problem;
 
@@ -23,6 +24,7 @@ use crate::settings::Problem;
 #[derive(Debug)]
 pub struct Policy {
     pub(super) digest: Arc<str>,
+    partitions: Vec<Partition>,
     pub(super) accounts: Accounts,
     pub(super) groups: Groups,
     pub(super) rules: Vec<Rule>,
@@ -73,8 +75,10 @@ impl Policy {
     pub fn of(sources: &Sources<'_>, providers: &[ProviderId]) -> Result<Self, Vec<Problem>> {
         let Sources { accounts, rules, naming, groups, policies } = *sources;
         let mut problems = Vec::new();
+        let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
             digest: digest_of(sources),
+            partitions: partitions.into_iter().collect(),
             accounts: Accounts::compile(accounts, &mut problems),
             groups: Groups::compile(&groups, &mut problems),
             rules: Vec::with_capacity(rules.len()),
@@ -107,6 +111,18 @@ impl Policy {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// [`Self::digest`], shared.
+    #[must_use]
+    pub const fn shared_digest(&self) -> &Arc<str> {
+        &self.digest
+    }
+
+    /// The partitions that the known accounts live in, each once.
+    #[must_use]
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
     }
 
     /// The known accounts, in the order of the configuration.

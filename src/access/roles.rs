@@ -27,9 +27,14 @@ impl KnownRoles {
         self.0.get(usize::try_from(number).ok()?)
     }
 
+    /// The roles of these numbers.
+    pub(super) fn of<'a>(&'a self, numbers: &'a [RoleNumber]) -> impl Iterator<Item = &'a Place> {
+        numbers.iter().filter_map(|number| self.get(*number))
+    }
+
     /// Whether one of these numbers is the role's.
     pub(super) fn is_among(&self, role: &RoleArn, numbers: &[RoleNumber]) -> bool {
-        numbers.iter().filter_map(|number| self.get(*number)).any(|place| place.role == *role)
+        self.of(numbers).any(|place| place.role == *role)
     }
 }
 

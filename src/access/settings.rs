@@ -178,6 +178,9 @@ pub struct RuleSettings {
     /// Keys of `tags` that stay with the session through role chaining.
     #[serde(default)]
     pub transitive_tags: Vec<String>,
+    /// Claims that people cannot edit at the provider although they often can elsewhere: rules that go by them are not warned of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_claims: Vec<String>,
     /// Whether the session tags travel into the AWS session.
     #[serde(default)]
     pub carry_tags: Option<Carry>,

@@ -73,6 +73,11 @@ impl Template {
         }
     }
 
+    /// What stands in it beside the placeholders.
+    pub(super) fn texts(&self) -> String {
+        self.0.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
+    }
+
     /// Whether the text begins so, whatever is filled in.
     pub(super) fn begins_with(&self, prefix: &str) -> bool {
         matches!(self.0.first(), Some(Part::Text(text)) if text.starts_with(prefix))

@@ -32,6 +32,12 @@ pub enum Kind {
     SignOut,
     /// That the trail can be written again after it could not.
     Recovery,
+    /// That another policy is in force.
+    #[serde(rename = "policy.reloaded")]
+    PolicyReloaded,
+    /// That a policy was not taken, and the one in force stays.
+    #[serde(rename = "policy.refused")]
+    PolicyRefused,
 }
 
 /// How it went.
@@ -119,9 +125,12 @@ pub struct Event {
     /// The ids of the rules that granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
-    /// The digest of the policy that was asked.
+    /// The digest of the policy that was asked; where nothing is asked of it, of the one in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The digest of the policy that was in force before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_policy: Option<String>,
     /// The `jti` of the minted token, or the digest of the forwarded one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof_id: Option<String>,
@@ -171,6 +180,7 @@ impl Event {
             stated_reason: None,
             rules: Vec::new(),
             policy: None,
+            previous_policy: None,
             proof_id: None,
             access_key_id: None,
             assumed_role: None,

@@ -1,5 +1,6 @@
-//! The commands that try rules: `test`, `explain`, `diff`. They read files and print; the rules decide.
+//! The commands that check and try rules: `check`, `test`, `explain`, `diff`. They read files and print; the rules decide.
 
+pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod test;
@@ -13,7 +14,7 @@ use chrono::TimeDelta;
 use clap::Args;
 use rolegate::access::{Context, Policy};
 use rolegate::clock::{Clock, Moment, SystemClock};
-use rolegate::config::{self, Config};
+use rolegate::config::Config;
 use rolegate::identity::{ProviderId, Reading, Supposed};
 use rolegate::settings::{self, read_file};
 use rolegate::startup;
@@ -71,7 +72,7 @@ pub(crate) fn provider(config: &Config, id: Option<&str>) -> Result<(ProviderId,
 
 /// A configuration that has passed all checks, and its policy.
 pub(crate) fn load(path: &Path) -> Result<(Config, Policy), Stopped> {
-    let config = config::load_with(path, startup::problems).map_err(|findings| Stopped::Unusable(findings.to_string()))?;
+    let config = startup::load(path).map_err(|findings| Stopped::Unusable(findings.to_string()))?;
     let policy = startup::policy(&config).map_err(|problems| Stopped::Unusable(config.locate(problems).to_string()))?;
     Ok((config, policy))
 }

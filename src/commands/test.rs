@@ -1,7 +1,9 @@
 //! `rolegate test`: runs the rules' own tests, once or at every change of the file.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use rolegate::config::{Stamp, Watch};
 
 use super::{Stopped, load, print};
 
@@ -12,18 +14,16 @@ pub(crate) fn run(path: &Path, watch: bool) -> Result<(), Stopped> {
     if !watch {
         return once(path);
     }
-    let mut seen = None;
+    let mut watch = Watch::new(vec![path.to_owned()], Stamp::of([path]));
     loop {
-        let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        if seen != Some(changed) {
-            seen = Some(changed);
-            let outcome = match once(path) {
-                Ok(()) => String::new(),
-                Err(Stopped::Unusable(text) | Stopped::No(text)) => text,
-            };
-            print(&format!("{outcome}\n{}: waiting for a change, Ctrl-C ends", stamp(changed)))?;
+        let outcome = match once(path) {
+            Ok(()) => String::new(),
+            Err(Stopped::Unusable(text) | Stopped::No(text)) => text,
+        };
+        print(&format!("{outcome}\nwaiting for a change, Ctrl-C ends"))?;
+        while !watch.has_changed() {
+            std::thread::sleep(PACE);
         }
-        std::thread::sleep(PACE);
     }
 }
 
@@ -34,8 +34,4 @@ fn once(path: &Path) -> Result<(), Stopped> {
         0 => Err(Stopped::No(format!("{}: there is no [[test]]", path.display()))),
         count => print(&format!("{}: {count} test(s) of the rules passed", path.display())),
     }
-}
-
-fn stamp(changed: Option<SystemTime>) -> String {
-    changed.map_or_else(|| "the file is gone".to_owned(), |time| humantime::format_rfc3339_seconds(time).to_string())
 }

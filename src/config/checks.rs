@@ -60,7 +60,7 @@ fn check_saml_audiences(file: &ConfigFile, places: &Place, problems: &mut Vec<Pr
 }
 
 /// A rule must not ask for what nobody can sign.
-fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
+pub(super) fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
     let forwards = file.saml_provider.iter().any(|provider| provider.aws_recipient.is_some());
     for (index, rule) in file.rule.iter().enumerate() {
         if rule.operation == Some(Operation::Saml) && file.trust.saml.is_none() {

@@ -7,13 +7,16 @@ mod checks;
 mod document;
 mod findings;
 mod places;
+mod reload;
 mod schema;
 mod server;
+mod stamp;
 mod urls;
 mod wording;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +24,7 @@ use serde::Deserialize;
 pub use findings::{Finding, Findings, Severity};
 pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
+pub use stamp::{Stamp, Watch};
 
 use crate::access::{AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, RuleSettings, TestSettings};
 use crate::audit::AuditSettings;
@@ -94,8 +98,23 @@ pub struct Config {
     pub base: PathBuf,
     /// What is allowed, but deserves a second look.
     pub warnings: Findings,
+    /// Where it was read from; none for a text that was in no file.
+    pub origin: Option<Origin>,
     name: String,
     places: Place,
+    /// What was read, to compare with what is read later.
+    text: Arc<str>,
+}
+
+/// The files that a configuration was read from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The configuration file.
+    pub path: PathBuf,
+    /// It and those that its rules are made from.
+    pub files: Vec<PathBuf>,
+    /// How they looked before they were read.
+    pub stamp: Stamp,
 }
 
 impl ConfigFile {
@@ -120,7 +139,7 @@ impl Config {
         self.places.line_of(path)
     }
 
-    /// Adds what other modules find worth a second look.
+    /// Adds warnings that other modules found in this configuration.
     pub fn warn(&mut self, problems: Vec<Problem>) {
         self.warnings.extend(locate(problems, Severity::Warning, &self.name, &self.places));
     }
@@ -148,10 +167,22 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let unreadable =
         |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
+    let before = Stamp::of([path]);
     let bytes = read_file(path, LARGEST_FILE)
         .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
     let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
-    parse_with(&text, &name, folder_of(path), more)
+    let files = reload::rule_files(&text, folder_of(path));
+    let stamp = before.with(Stamp::of(&files));
+    let config = parse_with(&text, &name, folder_of(path), more)?;
+    let files = std::iter::once(path.to_owned()).chain(files).collect();
+    Ok(Config { origin: Some(Origin { path: path.to_owned(), files, stamp }), ..config })
+}
+
+/// A configuration file and those that its rules are made from, as far as they can be told from a file that may be wrong.
+#[must_use]
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    let text = read_file(path, LARGEST_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    std::iter::once(path.to_owned()).chain(reload::rule_files(&text, folder_of(path))).collect()
 }
 
 /// The folder that relative paths start at; a bare file name stands in the current one.
@@ -181,7 +212,7 @@ pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config
     checks::check(&mut file, &places, base, &mut problems);
     let second_looks = checks::second_looks(&file, base);
     let warnings = locate(second_looks, Severity::Warning, name, &places).into_iter().collect();
-    let config = Config { file, base: base.to_path_buf(), warnings, name: name.to_owned(), places };
+    let config = Config { file, base: base.to_path_buf(), warnings, origin: None, name: name.to_owned(), places, text: text.into() };
     if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {
         let news = more(&config).into_iter().filter(|new| !problems.iter().any(|old| within(&old.path, &new.path))).collect::<Vec<_>>();
         problems.extend(news);

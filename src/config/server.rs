@@ -28,6 +28,8 @@ pub struct ServerSettings {
     pub sign_in_rate: u32,
     /// How many of them at once, after a pause, 1 to 100000. Raise both if many people come from one address, as behind a common NAT.
     pub sign_in_burst: u32,
+    /// Whether accounts, rules, naming and tests are read anew when the file changes; on SIGHUP they always are.
+    pub reload_on_change: bool,
     /// The number of worker threads, 1 to 512. Without it, one for each processor core.
     pub workers: Option<usize>,
 }
@@ -42,6 +44,7 @@ impl Default for ServerSettings {
             shutdown_grace: Span::seconds(10),
             sign_in_rate: 20,
             sign_in_burst: 200,
+            reload_on_change: true,
             workers: None,
         }
     }

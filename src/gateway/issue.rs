@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Failure, Gateway, Trouble};
-use crate::access::{AssumeRequest, ConsoleWay, Denied, Operation, Purpose, Wish};
+use crate::access::{AssumeRequest, ConsoleWay, Denied, Entitlements, Operation, Purpose, Wish};
 use crate::audit::{Event, Kind, Outcome};
 use crate::aws::console::{ConsoleUrl, Destination};
 use crate::aws::sts::{self, StsError};
@@ -83,13 +83,19 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::Denied`], [`Trouble::SignInAgain`], [`Trouble::Signing`], [`Trouble::Aws`], [`Trouble::Audit`].
     pub async fn assume(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
-        self.issue(session, wish, caller).await.map(|(issued, _)| issued)
+        self.issue(session, wish, &self.entitlements(session, caller), caller).await.map(|(issued, _)| issued)
     }
 
     /// [`Self::assume`], with the event that was recorded of it.
-    async fn issue(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<(Issued, Event), Failure> {
-        let event = self.wish_event(session, wish, caller);
-        let (event, exchanged) = self.exchange(session, wish, caller, event).await;
+    async fn issue(
+        &self,
+        session: &Session,
+        wish: &Wish,
+        entitlements: &Entitlements,
+        caller: &Caller,
+    ) -> Result<(Issued, Event), Failure> {
+        let event = self.wish_event(session, wish, entitlements, caller);
+        let (event, exchanged) = self.exchange(session, entitlements.choose(wish), event).await;
         match exchanged {
             Ok((issued, request)) => {
                 let event = Event { sts_request_id: issued.request_id, ..event.issued(&issued.credentials) };
@@ -106,9 +112,9 @@ impl Gateway {
     }
 
     /// What is known of an issuance before it is decided.
-    fn wish_event(&self, session: &Session, wish: &Wish, caller: &Caller) -> Event {
+    fn wish_event(&self, session: &Session, wish: &Wish, entitlements: &Entitlements, caller: &Caller) -> Event {
         let event = self.event(Kind::Issue, Outcome::Ok, caller).about(&session.identity).wished(&wish.role);
-        Event { purpose: Some(wish.purpose), ..event }
+        Event { purpose: Some(wish.purpose), policy: Some(entitlements.policy().to_owned()), ..event }
     }
 
     /// Records that what was issued did not reach the person, under the incident of the issuance: who looks for the page's id finds both.
@@ -118,15 +124,14 @@ impl Gateway {
         self.record(&event).await.err().unwrap_or(failure)
     }
 
-    /// Decides, proves and asks STS; the event comes back with all that became known on the way, however it ended.
+    /// Proves what was decided and asks STS; the event comes back with all that became known on the way, however it ended.
     async fn exchange(
         &self,
         session: &Session,
-        wish: &Wish,
-        caller: &Caller,
+        decided: Result<AssumeRequest, Denied>,
         event: Event,
     ) -> (Event, Result<(sts::Issued, AssumeRequest), Ended>) {
-        let mut request = match self.entitlements(session, caller).choose(wish) {
+        let mut request = match decided {
             Ok(request) => request,
             Err(denied) => return (event, Err(Ended::Denied(denied))),
         };
@@ -176,21 +181,23 @@ impl Gateway {
     ) -> Result<ConsoleEntry, Failure> {
         let partition = wish.role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
         let wish = &Wish { purpose: Purpose::Console, ..wish.clone() };
+        let entitlements = self.entitlements(session, caller);
         let destination = match self.console.destination(partition, entrance.destination) {
             Ok(destination) => destination,
             Err(error) => {
-                let event = self.wish_event(session, wish, caller);
+                let event = self.wish_event(session, wish, &entitlements, caller);
                 let failure = Failure::logged_under(event.incident.clone(), Trouble::BadDestination, &error);
                 self.record(&Event { outcome: Outcome::Refused, ..event.because(error) }).await?;
                 return Err(failure);
             }
         };
         // What the rules refuse goes on to be refused, and recorded, as any other wish.
-        let posted = self.entitlements(session, caller).choose(wish).ok().filter(|request| request.console() == ConsoleWay::Post);
+        let posted = entitlements.choose(wish).ok().filter(|request| request.console() == ConsoleWay::Post);
         if let Some(request) = posted {
-            return self.post_into_console(session, wish, request, entrance.attempt, destination, caller).await;
+            let event = self.wish_event(session, wish, &entitlements, caller);
+            return self.post_into_console(session, request, entrance.attempt, destination, event).await;
         }
-        let (issued, event) = self.issue(session, wish, caller).await?;
+        let (issued, event) = self.issue(session, wish, &entitlements, caller).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
         match self.console.sign_in_url(&issued.credentials, &destination, None).await {
             Ok(url) => Ok(ConsoleEntry::Redirect(url)),
@@ -202,15 +209,14 @@ impl Gateway {
     async fn post_into_console(
         &self,
         session: &Session,
-        wish: &Wish,
         request: AssumeRequest,
         attempt: usize,
         destination: Destination,
-        caller: &Caller,
+        event: Event,
     ) -> Result<ConsoleEntry, Failure> {
         // AWS answers the browser, so nobody could try once more without them: what is only sent where it may be stays out.
         let request = request.without_optional_attributes().unwrap_or(request);
-        let event = self.wish_event(session, wish, caller).asked(&request);
+        let event = event.asked(&request);
         match self.issuer.sign_in(&request, &session.identity, attempt, self.now()) {
             Ok(post) => {
                 self.record(&event.proven_by(&post.proof)).await?;
@@ -231,7 +237,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::assume`], and [`Trouble::Store`].
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
-        let (issued, event) = self.issue(session, wish, caller).await?;
+        let (issued, event) = self.issue(session, wish, &self.entitlements(session, caller), caller).await?;
         let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
         let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
         match self.vault.hand_over(id, &sealable).await {

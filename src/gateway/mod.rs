@@ -8,6 +8,7 @@ mod failure;
 mod issue;
 mod local_path;
 mod logout;
+mod policy;
 mod replace;
 mod saml;
 mod sign_in;
@@ -22,6 +23,7 @@ use url::Url;
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
+pub use policy::{Refusal, Reloads};
 pub use replace::{Arrival, Question};
 pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
@@ -41,6 +43,8 @@ pub struct Gateway {
     pub providers: Vec<Provider>,
     /// Accounts and rules in force.
     pub policy: ArcSwap<Policy>,
+    /// What became of the attempts to put other ones in force.
+    pub reloads: ArcSwap<Reloads>,
     /// Sessions and hand-overs, and the seal on pending logins.
     pub vault: Vault,
     /// What makes AWS believe who asks.
@@ -145,7 +149,8 @@ impl Gateway {
         Readiness { store: self.vault.ping().await.is_ok(), audit: self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok() }
     }
 
-    /// The roles that the session's person may have now, by the policy in force.
+    /// The roles that the session's person may have now, by the policy in force. A request asks once and goes by what it got: the next answer
+    /// may be another policy's.
     #[must_use]
     pub fn entitlements(&self, session: &Session, caller: &Caller) -> Entitlements {
         let entitlements = self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip });

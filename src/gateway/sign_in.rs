@@ -290,10 +290,11 @@ impl Gateway {
         self.provider(id).ok_or_else(|| Failure::logged(Trouble::UnknownProvider, &"there is no provider with this id"))
     }
 
-    /// An event under a new incident, with what is known of the caller.
+    /// An event under a new incident, with what is known of the caller, and the policy in force.
     pub(super) fn event(&self, kind: Kind, outcome: Outcome, caller: &Caller) -> Event {
         let user_agent = (!caller.user_agent.is_empty()).then_some(caller.user_agent.as_str());
-        Event::new(self.now(), incident_id(), kind, outcome).from_browser(caller.ip, user_agent)
+        let event = Event::new(self.now(), incident_id(), kind, outcome).from_browser(caller.ip, user_agent);
+        Event { policy: Some(self.policy.load().digest().to_owned()), ..event }
     }
 
     pub(super) async fn record(&self, event: &Event) -> Result<(), Failure> {

@@ -149,10 +149,8 @@ fn set_headers(site: &Site, response: &mut ServiceResponse<BoxBody>) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     // The pages whose forms lead to AWS say where to.
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
-        && let Ok(policy) = HeaderValue::from_str(&site.content_security_policy)
-    {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, site.content_security_policy.clone());
     }
     if site.is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

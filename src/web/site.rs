@@ -1,9 +1,11 @@
 //! What all handlers share.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use url::Url;
 
@@ -45,9 +47,9 @@ pub struct Site {
     /// The origin of the public URL: absolute URLs and `Origin` checks go by it, never by the `Host` header.
     pub(super) origin: String,
     /// The policy of pages that lead nowhere else.
-    pub(super) content_security_policy: String,
-    /// That of pages with a button into the console.
-    console_policy: String,
+    pub(super) content_security_policy: HeaderValue,
+    /// That of pages with a button into the console, and the partitions that it is for.
+    console_policy: ArcSwap<(Vec<Partition>, HeaderValue)>,
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
 }
@@ -57,15 +59,21 @@ impl Site {
     #[must_use]
     pub fn new(gateway: Gateway, settings: SiteSettings) -> Self {
         let is_https = gateway.public_url.scheme() == "https";
-        let mut partitions: Vec<Partition> = gateway.policy.load().accounts().iter().map(|account| account.partition).collect();
-        partitions.sort_unstable();
-        partitions.dedup();
-        // Browsers hold every redirect that follows a form to this list: the way into the console must be on it, where there is a button.
-        let console_policy = policy(&gateway.console.form_action_sources(partitions));
-        let content_security_policy = policy(&[]);
+        let (content_security_policy, console_policy) = (header_of(&[]), ArcSwap::from_pointee(console_policy(&gateway)));
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, console_policy, is_https, sign_in_limit }
+    }
+
+    /// It follows the accounts: another policy of roles may bring another partition.
+    fn console_policy(&self) -> HeaderValue {
+        let kept = self.console_policy.load();
+        if kept.0 == self.gateway.policy.load().partitions() {
+            return kept.1.clone();
+        }
+        let (partitions, header) = console_policy(&self.gateway);
+        self.console_policy.store(Arc::new((partitions, header.clone())));
+        header
     }
 
     /// The policy of the page whose form goes to one of AWS's sign-in pages: that page, and where AWS redirects from there.
@@ -79,9 +87,7 @@ impl Site {
 
     /// A page with a button into the console.
     pub(super) fn leading_to_console(&self, mut page: HttpResponse) -> HttpResponse {
-        if let Ok(policy) = HeaderValue::from_str(&self.console_policy) {
-            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
+        page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.console_policy());
         page
     }
 
@@ -141,6 +147,18 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
     let address = bare.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
     address.map(|address| address.to_canonical())
+}
+
+/// Browsers hold every redirect that follows a form to this list: the way into the console must be on it, where there is a button.
+fn console_policy(gateway: &Gateway) -> (Vec<Partition>, HeaderValue) {
+    let partitions = gateway.policy.load().partitions().to_vec();
+    let header = header_of(&gateway.console.form_action_sources(partitions.iter().copied()));
+    (partitions, header)
+}
+
+fn header_of(form_action: &[String]) -> HeaderValue {
+    // Origins are ASCII. A page without a policy would be the worse of two evils.
+    HeaderValue::from_str(&policy(form_action)).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
 /// The content security policy, where forms may lead to these places beside our own.

@@ -45,6 +45,19 @@ impl Gateway {
         self.folder.path()
     }
 
+    /// Writes its configuration anew, as an editor does that replaces the file.
+    pub(crate) fn configure(&self, config: &str) {
+        let written = self.folder.write("rolegate.toml.new", config);
+        std::fs::rename(written, self.folder().join("rolegate.toml")).expect("a file can be renamed");
+    }
+
+    /// The events of its audit trail of one kind.
+    pub(crate) fn events(&self, kind: &str) -> Vec<serde_json::Value> {
+        let trail = std::fs::read_to_string(self.folder().join("audit.jsonl")).unwrap_or_default();
+        let events = trail.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event is JSON"));
+        events.filter(|event| event.get("kind").is_some_and(|found| found == kind)).collect()
+    }
+
     /// The process.
     pub(crate) fn process(&mut self) -> &mut Running {
         &mut self.running

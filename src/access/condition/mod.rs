@@ -6,6 +6,7 @@
 
 mod facts;
 mod functions;
+mod insight;
 mod types;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use cel::{Env, ExecutionError, Program, Value};
 
 pub(super) use facts::Facts;
 use functions::environment;
+pub(super) use insight::Known;
 use types::Needs;
 
 use super::{Account, Purpose};

@@ -1,0 +1,127 @@
+use super::super::settings::{AccountSettings, NamingSettings};
+use super::*;
+
+const ACCOUNTS: &str = "[[account]]\nid = '111122223333'\nname = 'Production'\ntags = { env = 'prod' }\n\
+    [[account]]\nid = '444455556666'\nname = 'Staging'\ntags = { env = 'dev' }\n";
+
+#[derive(serde::Deserialize)]
+struct File {
+    account: Vec<AccountSettings>,
+    rule: Vec<RuleSettings>,
+}
+
+/// What is found in rules, as `path: message`.
+#[track_caller]
+fn looks(rules: &str) -> Vec<String> {
+    let file: File = toml::from_str(&format!("{ACCOUNTS}{rules}")).unwrap();
+    let providers: Vec<ProviderId> = ["okta", "entra"].iter().map(|id| id.parse().unwrap()).collect();
+    let policy = Policy::compile(&file.account, &file.rule, &NamingSettings::default(), &providers).unwrap();
+    let looks = policy.second_looks(&file.rule, &providers, "2026-06-01T00:00:00Z".parse().unwrap());
+    looks.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+}
+
+/// An allow for developers in all accounts, with more keys.
+fn allow(more: &str) -> String {
+    format!("[[rule]]\nid = 'a'\ngroups = ['dev', 'ops']\naccounts = ['*']\nroles = ['Developer']\n{more}\n")
+}
+
+fn deny(keys: &str) -> String {
+    format!("[[rule]]\nid = 'd'\neffect = 'deny'\n{keys}\n")
+}
+
+#[track_caller]
+fn is_found(rules: &str, path: &str, words: &str) {
+    let found = looks(rules);
+    assert!(found.len() == 1 && found[0].starts_with(&format!("{path}: ")) && found[0].contains(words), "{rules}\n{found:?}");
+}
+
+#[track_caller]
+fn is_quiet(rules: &str) {
+    assert_eq!(looks(rules), [""; 0], "{rules}");
+}
+
+#[test]
+fn rules_that_can_never_hold_are_found() {
+    is_found(&allow("until = '2026-05-31T00:00:00Z'"), "rule[0].until", "ran out on 2026-05-31");
+    is_quiet(&allow("until = '2026-06-02T00:00:00Z'"));
+    for when in [
+        "provider == \"okat\"",
+        "account.tags.env == \"staging\"",
+        "account.tags.team == \"blue\"",
+        "role.name == \"Develper\"",
+        "account.name == \"Prodution\" || account.id == \"1\"",
+        "now < timestamp(\"2025-01-01T00:00:00Z\")",
+    ] {
+        is_found(&allow(&format!("when = '{when}'")), "rule[0].when", "can never hold");
+    }
+    is_found(&allow("providers = ['okta']\nwhen = 'provider == \"entra\"'"), "rule[0].when", "can never hold");
+    is_found(&allow("purposes = ['console']\nwhen = 'request.purpose == \"credentials\"'"), "rule[0].when", "can never hold");
+    is_found(&format!("{}{}", allow(""), deny("everyone = true\nwhen = 'provider == \"okat\"'")), "rule[1].when", "can never hold");
+    for when in ["provider == \"entra\"", "account.tags.env == \"dev\"", "claims.team == \"blue\"", "account.name == \"Staging\""] {
+        is_quiet(&allow(&format!("when = '{when}'")));
+    }
+}
+
+#[test]
+fn an_allow_that_denies_take_away_as_a_whole_is_found() {
+    for keys in [
+        "everyone = true",
+        "groups = ['ops', 'dev', 'more']",
+        "everyone = true\naccounts = ['*']\nroles = ['Developer', 'Other']",
+        "everyone = true\nroles = ['arn:aws:iam::111122223333:role/Developer', 'arn:aws:iam::444455556666:role/Developer']",
+    ] {
+        is_found(&format!("{}{}", allow(""), deny(keys)), "rule[0]", "taken away by `d`");
+    }
+    let other = deny("groups = ['ops']").replace("'d'", "'e'");
+    is_found(&format!("{}{}{other}", allow(""), deny("groups = ['dev']")), "rule[0]", "taken away by `d` and `e`");
+    is_found(&format!("{}{}", allow("groups_all = ['staff']"), deny("groups = ['staff']")), "rule[0]", "`d`");
+    is_found(&format!("{}{}", allow("when = 'auth.mfa'"), deny("everyone = true\nwhen = 'auth.mfa'")), "rule[0]", "`d`");
+    is_found(&format!("{}{}", allow("providers = ['okta']"), deny("everyone = true\nproviders = ['okta']")), "rule[0]", "`d`");
+    for keys in [
+        "groups = ['dev']",
+        "everyone = true\naccounts = ['Production']",
+        "everyone = true\nroles = ['Admin']",
+        "everyone = true\nproviders = ['okta']",
+        "everyone = true\npurposes = ['console']",
+        "everyone = true\nwhen = 'auth.mfa'",
+        "everyone = true\ngroups_none = ['trusted']",
+        "groups = ['dev', 'ops']\ngroups_all = ['contractors']",
+        "group_pattern = '.*'",
+    ] {
+        is_quiet(&format!("{}{}", allow(""), deny(keys)));
+    }
+    let captured = "[[rule]]\nid = 'c'\ngroup_pattern = 'aws-(?<role>[a-z]+)'\naccounts = ['*']\nroles = ['${role}']\n";
+    is_found(&format!("{captured}{}", deny("everyone = true")), "rule[0]", "`d`");
+    is_quiet(&format!("{captured}{}", deny("everyone = true\nroles = ['admin']")));
+}
+
+#[test]
+fn claims_that_people_can_edit_and_that_widen_a_grant_are_found() {
+    for claim in EDITABLE_CLAIMS.iter().filter(|claim| **claim != "username") {
+        let rule = allow(&format!("when = 'claims.{claim} == \"x\"'"));
+        is_found(&rule, "rule[0].when", &format!("edit `{claim}` at their provider"));
+        is_quiet(&format!("{rule}trusted_claims = ['{claim}']\n"));
+        is_found(&allow(&format!("tags = {{ T = '${{claims.{claim}}}' }}")), "rule[0].tags.T", "ABAC");
+    }
+    is_found(&allow("when = 'username == \"ana\"'"), "rule[0].when", "`username`");
+    is_found(&allow("tags = { T = '${username}' }"), "rule[0].tags.T", "`username`");
+    is_found(&allow("tags = { T = '${claims./address/country}' }"), "rule[0].tags.T", "`address`");
+    is_found(&format!("{}{}", allow(""), deny("everyone = true\nwhen = 'claims.locale != \"de\"'")), "rule[1].when", "get around the deny");
+    is_found(&allow("when = 'claims.email.endsWith(\"@example.org\") || claims.email_verified'"), "rule[0].when", "`email`");
+    is_quiet(&allow("when = 'claims.email.endsWith(\"@example.org\") && claims.email_verified'"));
+    is_quiet(&allow("when = 'claims.cost_center == \"1\"'\ntags = { C = '${claims.cost_center}', S = '${subject}' }"));
+    is_found(&allow("when = 'claims.name == \"x\"'\ntrusted_claims = ['email']"), "rule[0].when", "`name`");
+}
+
+#[test]
+fn tags_that_aws_would_refuse_and_too_many_of_them_are_found() {
+    is_found(&allow("tags = { T = 'a*b' }"), "rule[0].tags.T", "AWS does not take this value");
+    is_found(&allow(&format!("tags = {{ T = '{}' }}", "x".repeat(257))), "rule[0].tags.T", "AWS does not take this value");
+    let tags = |count: usize| (0..count).map(|n| format!("key{n:02} = '${{claims.number}}'")).collect::<Vec<_>>().join(", ");
+    is_found(&allow(&format!("tags = {{ {} }}", tags(25))), "rule[0].tags", "about 92%");
+    is_quiet(&allow(&format!("tags = {{ {} }}", tags(10))));
+    let arns = |count: usize| (0..count).map(|n| format!("'arn:aws:iam::aws:policy/{n}{}'", "x".repeat(90))).collect::<Vec<_>>().join(", ");
+    is_found(&allow(&format!("policy_arns = [{}]", arns(8))), "rule[0]", "the session policy may take");
+    is_found(&allow(&format!("policy_arns = [{}]\ntags = {{ {} }}", arns(4), tags(12))), "rule[0]", "the session policy and the tags");
+    is_quiet(&allow(&format!("policy_arns = [{}]", arns(4))));
+}

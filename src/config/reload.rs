@@ -1,0 +1,128 @@
+//! What of a changed file can be taken over while the gateway runs, and what needs a restart.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::{Config, ConfigFile, Findings, Severity, checks, locate};
+
+/// What can be taken over: who gets what. Everything else stands for something that is open or in use.
+const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
+
+/// The files that rules refer to, each once; none from a text that is no TOML.
+pub(super) fn rule_files(text: &str, base: &Path) -> Vec<PathBuf> {
+    let table = text.parse::<Table>().unwrap_or_default();
+    let rules = table.get("rule").and_then(Value::as_array).into_iter().flatten();
+    let files: BTreeSet<_> = rules.filter_map(|rule| rule.get("session_policy")?.as_str()).map(|file| base.join(file)).collect();
+    files.into_iter().collect()
+}
+
+impl Config {
+    /// This configuration with the accounts, groups, rules, naming and tests of a newer one, and with their lines. Providers and all else stay as
+    /// they are, because they are what runs: rules must hold with them.
+    ///
+    /// # Errors
+    /// What the new rules ask for and what runs does not have, although the newer file by itself is right.
+    pub fn with_rules_of(&self, newer: &Self) -> Result<Self, Findings> {
+        let file = ConfigFile {
+            account: newer.file.account.clone(),
+            group_names: newer.file.group_names,
+            groups: newer.file.groups.clone(),
+            rule: newer.file.rule.clone(),
+            naming: newer.file.naming.clone(),
+            test: newer.file.test.clone(),
+            ..self.file.clone()
+        };
+        let mut problems = Vec::new();
+        checks::check_saml_rules(&file, &mut problems);
+        if problems.is_empty() {
+            return Ok(Self { file, ..newer.clone() });
+        }
+        Err(locate(problems, Severity::Error, &newer.name, &newer.places).into_iter().collect())
+    }
+
+    /// The keys whose values differ from a newer file's and that only a restart takes over, such as `server.listen`.
+    #[must_use]
+    pub fn needs_restart_for(&self, newer: &Self) -> Vec<String> {
+        let lasting = |text: &str| {
+            let mut table = text.parse::<Table>().unwrap_or_default();
+            table.retain(|key, _| !RELOADABLE.contains(&key));
+            table
+        };
+        let mut keys = Vec::new();
+        differences("", &lasting(&self.text), &lasting(&newer.text), &mut keys);
+        keys
+    }
+}
+
+fn differences(at: &str, old: &Table, new: &Table, keys: &mut Vec<String>) {
+    let added = new.keys().filter(|key| !old.contains_key(*key));
+    for key in old.keys().chain(added) {
+        let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+        match (old.get(key), new.get(key)) {
+            (old, new) if old == new => {}
+            (Some(Value::Table(old)), Some(Value::Table(new))) => differences(&path, old, new, keys),
+            (Some(Value::Array(old)), Some(Value::Array(new))) if tables(old) && tables(new) && old.len() == new.len() => {
+                for (index, (old, new)) in old.iter().zip(new).enumerate() {
+                    if let (Value::Table(old), Value::Table(new)) = (old, new) {
+                        differences(&format!("{path}[{index}]"), old, new, keys);
+                    }
+                }
+            }
+            _ => keys.push(path),
+        }
+    }
+}
+
+fn tables(array: &[Value]) -> bool {
+    array.iter().all(Value::is_table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    const OLD: &str = "public_url = 'https://roles.example.org'\n[server]\nlisten = '127.0.0.1:8700'\n[[provider]]\nid = 'okta'\nname = 'Okta'\n\
+        issuer = 'https://example.okta.com'\nclient_id = 'abc'\n[[account]]\nid = '111122223333'\nname = 'Production'\n";
+
+    fn config(text: &str) -> Config {
+        parse(text, "c.toml", Path::new(".")).unwrap()
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_named_and_what_does_not_is_taken() {
+        let old = config(OLD);
+        let second = "[[provider]]\nid = 'b'\nname = 'B'\nissuer = 'https://b.example.org'\nclient_id = 'b'\n";
+        for (from, to, keys) in [
+            ("8700", "8701", &["server.listen"][..]),
+            ("[server]", "[server]\nworkers = 2", &["server.workers"]),
+            ("'abc'", "'def'", &["provider[0].client_id"]),
+            ("[[account]]", &format!("{second}[[account]]"), &["provider"]),
+            ("[[account]]", "[help]\ncontact = 'us'\n[[account]]", &["help"]),
+            (
+                "'Production'",
+                "'Prod'\n[naming]\nsession_name = '${subject}'\n[[rule]]\nid = 'r'\neveryone = true\nroles = ['R']\naccounts = ['*']",
+                &[],
+            ),
+            ("[[account]]", "# a comment\n[[account]]", &[]),
+        ] {
+            let new = config(&OLD.replace(from, to));
+            assert_eq!(old.needs_restart_for(&new), keys, "{to}");
+            let taken = old.with_rules_of(&new).unwrap();
+            assert_eq!(taken.file.server.listen.port(), 8700);
+            assert_eq!(taken.file.provider.len(), 1);
+            assert_eq!(taken.file.account[0].name, new.file.account[0].name);
+            assert_eq!(taken.file.rule.len(), new.file.rule.len());
+        }
+    }
+
+    #[test]
+    fn rules_that_need_what_does_not_run_yet_are_refused_at_their_line() {
+        let rule = "[trust.saml]\nprovider_name = 'Rolegate'\n[[rule]]\nid = 'r'\neveryone = true\nroles = ['R']\naccounts = ['*']\noperation = 'saml'\n";
+        let new = config(&format!("{OLD}{rule}"));
+        let findings = config(OLD).with_rules_of(&new).unwrap_err().to_string();
+        assert!(findings.starts_with("c.toml:19: error: SAML towards AWS is not configured"), "{findings}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Accounts, rules, naming and tests are read anew while the gateway runs: on SIGHUP, and when the file has changed.
+//!
+//! A file is looked at once a second instead of being watched by the kernel's notices: those do not come from network file systems, are
+//! lost when a folder above the file is swapped by a link, and would be one more library. A look costs a system call.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::policy;
+use crate::access::Policy;
+use crate::config::{self, Config, Finding, Findings, Watch};
+use crate::gateway::Failure;
+use crate::web::Site;
+
+/// How often the file is looked at. A change counts when it looks alike twice.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Rules that can take over, and what came to light beside them.
+struct Reread {
+    policy: Policy,
+    warnings: Findings,
+    /// Keys that differ and need a restart.
+    waiting: Vec<String>,
+}
+
+/// What keeps the rules in force those of the file.
+pub(super) struct Reloader {
+    site: Arc<Site>,
+    /// What runs.
+    running: Arc<Config>,
+    watch: Option<(PathBuf, Watch)>,
+}
+
+impl Reloader {
+    pub(super) fn new(site: Arc<Site>, running: &Config) -> Self {
+        let watch = running.origin.as_ref().map(|from| (from.path.clone(), Watch::new(from.files.clone(), from.stamp.clone())));
+        Self { site, running: Arc::new(running.clone()), watch }
+    }
+
+    /// Serves signals and changes as long as the runtime lives.
+    pub(super) async fn run(mut self) {
+        let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+        let mut looks = interval(PACE);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let watches = self.running.file.server.reload_on_change;
+        loop {
+            tokio::select! {
+                hangup = hangups.recv() => {
+                    if hangup.is_none() {
+                        return;
+                    }
+                    self.reopen_trail().await;
+                    self.reload().await;
+                }
+                _ = looks.tick(), if watches => {
+                    if self.watch.as_mut().is_some_and(|(_, watch)| watch.has_changed()) {
+                        self.reload().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// After a log rotation the audit trail goes on in a new file.
+    async fn reopen_trail(&self) {
+        match self.site.gateway.audit.reopen().await {
+            Ok(()) => tracing::info!("the audit trail was opened anew"),
+            Err(error) => tracing::error!(reason = %error, "the audit trail was not opened anew; the old file stays in use"),
+        }
+    }
+
+    async fn reload(&mut self) {
+        let Some((path, watch)) = &mut self.watch else { return };
+        let (running, path) = (Arc::clone(&self.running), path.clone());
+        // The file may refer to others than before, and a policy document that is wrong is watched until it is mended.
+        watch.about_to_read(config::files(&path));
+        // Reading and compiling may take a second: not on the thread that serves signals.
+        let Ok(reread) = tokio::task::spawn_blocking(move || reread(&path, &running)).await else {
+            tracing::error!("reading the configuration anew ended by an error in Rolegate; the policy in force stays");
+            return;
+        };
+        let done = match reread {
+            Ok(reread) => take_over(&self.site, reread).await,
+            Err(findings) => self.site.gateway.refuse_policy(findings.iter().map(Finding::to_string).collect()).await,
+        };
+        if done.is_err() {
+            // The failure is logged. Nothing changes unrecorded, so it is tried until it can be recorded.
+            watch.try_again();
+        }
+    }
+}
+
+async fn take_over(site: &Site, reread: Reread) -> Result<(), Failure> {
+    for warning in &reread.warnings {
+        tracing::warn!("{warning}");
+    }
+    if !reread.waiting.is_empty() {
+        tracing::warn!(keys = %reread.waiting.join(", "), "a restart is needed to take over these keys of the configuration");
+    }
+    if !site.gateway.put_in_force(reread.policy, reread.waiting).await? {
+        tracing::info!("the accounts and rules of the configuration are those in force");
+    }
+    Ok(())
+}
+
+/// The rules of a file, if all of the file is right and they hold with what runs.
+fn reread(path: &std::path::Path, running: &Config) -> Result<Reread, Findings> {
+    let newer = super::load(path)?;
+    let waiting = running.needs_restart_for(&newer);
+    let found = running.with_rules_of(&newer).and_then(|taken| policy(&taken).map_err(|problems| taken.locate(problems)));
+    let policy = found.map_err(|findings| {
+        if waiting.is_empty() {
+            return findings;
+        }
+        let hint = format!("the rules need what only a restart brings: {}", waiting.join(", "));
+        findings.into_iter().map(|finding| Finding { hint: format!("{}; {hint}", finding.hint), ..finding }).collect::<Findings>()
+    })?;
+    Ok(Reread { policy, warnings: newer.warnings, waiting })
+}
