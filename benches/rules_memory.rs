@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a bench that cannot be set up must stop, and prints")]
 
 #[path = "rules/organisation.rs"]
-#[allow(dead_code, reason = "each bench uses its own part")]
+#[expect(dead_code, reason = "each bench uses its own part")]
 mod organisation;
 
 use std::time::Instant;
