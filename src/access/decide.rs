@@ -77,7 +77,9 @@ impl Policy {
             let left = denies.iter().fold(given, |left, deny| left.without(deny.takes((&first.role, first.account), &facts, &mut faults)));
             if !left.is_empty() {
                 let mut draft = Draft::new(&first.role, first.account, left);
-                grants.iter().for_each(|grant| draft.combine(who, grant));
+                for grant in grants {
+                    draft.combine(who, grant);
+                }
                 roles.push(draft.finish());
             }
         }

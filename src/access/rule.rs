@@ -82,7 +82,7 @@ pub(super) struct Shared<'a> {
     conditions: HashMap<&'a str, Result<Arc<Condition>, Refused>>,
 }
 
-impl<'a> RuleCompiler<'a, '_> {
+impl RuleCompiler<'_, '_> {
     pub(super) fn problem(&mut self, key: &str, message: impl Into<String>, hint: &str) {
         let path = if key.is_empty() { self.at.clone() } else { format!("{}.{key}", self.at) };
         self.problems.push(Problem::new(path, message, hint));

@@ -25,10 +25,13 @@ use crate::access::{AccountSettings, NamingSettings, RuleSettings, TestSettings}
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::identity::{ProviderSettings, SamlProviderSettings};
-use crate::settings::{LARGEST_FILE, Problem, read_file, text};
+use crate::settings::{Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
 use crate::trust::TrustSettings;
 use places::Place;
+
+/// The largest configuration, in bytes: two hundred thousand rules. What is larger is no configuration.
+const LARGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
 
 /// The whole configuration as its author writes it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -128,7 +131,7 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let unreadable =
         |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
-    let bytes = read_file(path, LARGEST_FILE)
+    let bytes = read_file(path, LARGEST_CONFIGURATION)
         .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
     let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
     parse_with(&text, &name, folder_of(path), more)
