@@ -1,10 +1,15 @@
 //! What the rules of a large organisation cost in memory, as the operating system counts it: resident pages after compiling less those
 //! before, with the allocator of the product. Pages that the allocator keeps for later count too.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a bench that cannot be set up must stop, and prints")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench that cannot be set up must stop, and prints"
+)]
 
 #[path = "rules/organisation.rs"]
-#[expect(dead_code, reason = "each bench uses its own part")]
 mod organisation;
 
 use std::time::Instant;

@@ -303,7 +303,7 @@ fn a_configuration_is_a_small_regular_file_of_utf8() {
     assert_eq!(load(format!("\u{feff}{LEAST}").as_bytes()), Ok(()), "a mark that editors put in front is no reason to refuse");
     let utf16 = LEAST.encode_utf16().flat_map(u16::to_le_bytes);
     for (content, message, hint) in [
-        (padded((1 << 20) + 1), "it is larger than 1048576 bytes", "check the path"),
+        (padded((64 << 20) + 1), "it is larger than 67108864 bytes", "check the path"),
         ([0xff, 0xfe].into_iter().chain(utf16).collect(), "is UTF-16 text", "save it as UTF-8"),
         ([LEAST.as_bytes(), b"# caf\xe9\n"].concat(), "is not UTF-8 text: see line 7", "save it as UTF-8"),
     ] {

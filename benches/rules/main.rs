@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a bench that cannot be set up must stop")]
 
-#[expect(dead_code, reason = "each bench uses its own part")]
 mod organisation;
 
 use std::hint::black_box;

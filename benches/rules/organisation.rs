@@ -1,5 +1,7 @@
 //! A large organisation and one of its people, as settings: the same for every engine that is measured.
 
+#![allow(dead_code, reason = "each bench uses its own part")]
+
 use rolegate::access::{AccountSettings, NamingSettings, Policy, RuleSettings};
 use rolegate::identity::Identity;
 use serde::de::DeserializeOwned;

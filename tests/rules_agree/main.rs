@@ -5,6 +5,7 @@
 
 #![expect(clippy::similar_names, reason = "rules and roles are what this is about")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, reason = "a failed step is a failed test")]
+#![expect(clippy::similar_names, reason = "role and rule are what this is about")]
 
 mod conditions;
 mod generate;
