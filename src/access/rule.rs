@@ -223,7 +223,9 @@ impl RuleCompiler<'_> {
                 None => selectors.push(AccountSelector::Captured(template)),
                 Some(literal) => match self.accounts.select(literal) {
                     Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
-                    Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, or `*`"),
+                    // Who may come later cannot be told from a slip: a second look warns of it.
+                    Err(_) if self.accounts.may_grow && !literal.is_empty() => selectors.push(AccountSelector::These(Vec::new())),
+                    Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
                 },
             }
         }
@@ -293,6 +295,7 @@ impl RuleCompiler<'_> {
                     Ok((role, account)) => {
                         fixed.insert(role, account);
                     }
+                    Err(_) if self.accounts.may_grow && role.parse::<RoleArn>().is_ok() => {}
                     Err(message) => self.problem(&key, message, "use a role's name, or the whole ARN of a role in an [[account]]"),
                 }
             }
