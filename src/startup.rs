@@ -1,6 +1,7 @@
 //! From a checked configuration to a running gateway.
 
 mod expiry;
+mod organization;
 mod reload;
 
 use std::future::Future;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
 use url::Url;
 
+use organization::Discovery;
 use reload::Reloader;
 
 use crate::access::{Policy, Sources, read_policies, run_tests};
@@ -134,7 +137,8 @@ pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
     let providers = readings(config);
     let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
     let (groups, policies) = (file.group_settings(), &read_policies(&file.rule, &config.base));
-    let sources = Sources { accounts: &file.account, rules: &file.rule, naming: &file.naming, groups, policies };
+    let (accounts, accounts_may_grow) = (&config.accounts(), file.organization.enabled);
+    let sources = Sources { accounts, accounts_may_grow, rules: &file.rule, naming: &file.naming, groups, policies };
     let policy = Policy::of(&sources, &ids)?;
     let failed = run_tests(&policy, &providers, &file.test);
     if failed.is_empty() { Ok(policy) } else { Err(failed) }
@@ -276,7 +280,11 @@ pub async fn run(
     let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     // They end with the runtime.
-    tokio::spawn(Reloader::new(site, config).run());
+    let (changed, changes) = mpsc::channel(1);
+    if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), changed) {
+        tokio::spawn(discovery.run());
+    }
+    tokio::spawn(Reloader::new(site, config, changes).run());
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Account;
+use super::discovered::is_in;
 use super::settings::AccountSettings;
 use super::template::{Captures, Template};
 use crate::arn::{AccountId, RoleArn, SamlProviderArn};
@@ -17,6 +18,8 @@ pub(super) struct Accounts {
     by_name: HashMap<String, usize>,
     /// Where each of `all` stands when they are ordered by name.
     order: Vec<u32>,
+    /// Whether others may become known later: a rule may name them beforehand.
+    pub(super) may_grow: bool,
 }
 
 /// One entry of a rule's `accounts`.
@@ -49,8 +52,8 @@ impl Accounts {
         self.by_id.get(&id).and_then(|index| self.order.get(*index)).copied().unwrap_or(u32::MAX)
     }
 
-    pub(super) fn compile(settings: &[AccountSettings], problems: &mut Vec<Problem>) -> Self {
-        let mut accounts = Self::default();
+    pub(super) fn compile(settings: &[AccountSettings], may_grow: bool, problems: &mut Vec<Problem>) -> Self {
+        let mut accounts = Self { may_grow, ..Self::default() };
         for (index, account) in settings.iter().enumerate() {
             let at = format!("account[{index}]");
             let Ok(id) = account.id.parse::<AccountId>() else {
@@ -78,6 +81,13 @@ impl Accounts {
                 ));
                 continue;
             }
+            if account.ou.as_ref().is_some_and(|ou| !ou.starts_with('/') || (ou.len() > 1 && ou.ends_with('/')) || ou.contains("//")) {
+                problems.push(Problem::new(
+                    format!("{at}.ou"),
+                    "this is no path of an organizational unit",
+                    "begin at the root, as /Workloads/Prod; an account in the root itself is in /",
+                ));
+            }
             let saml_provider = own_saml_provider(account, id, &at, problems);
             accounts.by_id.insert(id, accounts.all.len());
             accounts.by_name.insert(name.to_owned(), accounts.all.len());
@@ -87,6 +97,7 @@ impl Accounts {
                 name: name.to_owned(),
                 partition: account.partition,
                 tags,
+                ou: account.ou.clone(),
                 saml_provider,
                 saml_acs_id: account.saml_acs_id.clone(),
             }));
@@ -116,6 +127,14 @@ impl Accounts {
             let found: Vec<_> =
                 self.all.iter().filter(|account| account.tags.iter().any(|(k, v)| k == key && v == value)).cloned().collect();
             return if found.is_empty() { Err(format!("no account has the tag {key}={value}")) } else { Ok(ordered(found)) };
+        }
+        if let Some(wanted) = selector.strip_prefix("ou:") {
+            if !wanted.starts_with('/') || (wanted.len() > 1 && wanted.ends_with('/')) || wanted.contains("//") {
+                return Err(format!("`{selector}` is no path of an organizational unit: write ou:/Workloads/Prod or ou:/Workloads/**"));
+            }
+            let is_there = |account: &&Arc<Account>| account.ou.as_deref().is_some_and(|ou| is_in(ou, wanted));
+            let found: Vec<_> = self.all.iter().filter(is_there).cloned().collect();
+            return if found.is_empty() { Err(format!("no account is in the organizational unit {wanted}")) } else { Ok(ordered(found)) };
         }
         self.find(selector).map(|account| vec![Arc::clone(account)]).ok_or_else(|| format!("there is no account `{selector}`"))
     }

@@ -43,6 +43,9 @@ pub struct Policy {
 pub struct Sources<'a> {
     /// The accounts that rules may grant roles in.
     pub accounts: &'a [AccountSettings],
+    /// Whether others may become known later, so that rules may name them beforehand.
+    #[serde(skip)]
+    pub accounts_may_grow: bool,
     /// The rules.
     pub rules: &'a [RuleSettings],
     /// How people are named in AWS sessions.
@@ -65,7 +68,7 @@ impl Policy {
         providers: &[ProviderId],
     ) -> Result<Self, Vec<Problem>> {
         let policies = &PolicyFiles::default();
-        Self::of(&Sources { accounts, rules, naming, groups: GroupSettings::default(), policies }, providers)
+        Self::of(&Sources { accounts, accounts_may_grow: false, rules, naming, groups: GroupSettings::default(), policies }, providers)
     }
 
     /// Compiles a policy from all that belongs to it.
@@ -73,13 +76,13 @@ impl Policy {
     /// # Errors
     /// Every [`Problem`] at once, each with its place in the configuration.
     pub fn of(sources: &Sources<'_>, providers: &[ProviderId]) -> Result<Self, Vec<Problem>> {
-        let Sources { accounts, rules, naming, groups, policies } = *sources;
+        let Sources { accounts, rules, naming, groups, policies, .. } = *sources;
         let mut problems = Vec::new();
         let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
             digest: digest_of(sources),
             partitions: partitions.into_iter().collect(),
-            accounts: Accounts::compile(accounts, &mut problems),
+            accounts: Accounts::compile(accounts, sources.accounts_may_grow, &mut problems),
             groups: Groups::compile(&groups, &mut problems),
             rules: Vec::with_capacity(rules.len()),
             roles: KnownRoles::default(),

@@ -12,6 +12,7 @@ use super::rule::{Body, Roles, Rule, is_tag_text};
 use super::settings::{Effect, RuleSettings};
 use super::template::{Placeholder, Template};
 use super::{Policy, Purpose, Purposes};
+use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::ProviderId;
 use crate::settings::Problem;
@@ -56,6 +57,7 @@ impl Policy {
         for (index, (settings, rule)) in rules.iter().zip(&self.rules).enumerate() {
             let mut look = Look { at: format!("rule[{index}]"), settings, rule, roles: &self.roles, problems: &mut looks };
             let never = look.never_holds(providers, now);
+            look.unknown_accounts(self);
             look.editable_claims();
             look.tag_values();
             look.packed_size();
@@ -102,6 +104,24 @@ impl Look<'_> {
             self.problem("when", "the condition can never hold, so the rule does nothing", hint);
         }
         never
+    }
+
+    /// Where accounts are discovered, a rule may name some that are not there yet, which looks like a slip.
+    fn unknown_accounts(&mut self, policy: &Policy) {
+        if !policy.accounts.may_grow {
+            return;
+        }
+        for (index, selector) in self.settings.accounts.iter().enumerate().filter(|(_, selector)| !selector.contains("${")) {
+            if let Err(message) = policy.accounts.select(selector) {
+                self.problem(&format!("accounts[{index}]"), message, "right if it is to come; otherwise mend the name");
+            }
+        }
+        for (index, role) in self.settings.roles.iter().enumerate() {
+            if role.parse::<RoleArn>().is_ok_and(|role| policy.accounts.of_role(&role).is_none()) {
+                let message = format!("`{role}` is in no account that is known yet");
+                self.problem(&format!("roles[{index}]"), message, "right if it is to come; otherwise mend the id");
+            }
+        }
     }
 
     fn editable_claims(&mut self) {
@@ -178,6 +198,7 @@ impl Rule {
             ("account", "id") => Some(Some(account.id.to_string())),
             ("account", "name") => Some(Some(account.name.clone())),
             ("account", "partition") => Some(Some(account.partition.to_string())),
+            ("account", "ou") => Some(account.ou.clone()),
             ("account", tag) => {
                 let key = tag.strip_prefix("tags.")?;
                 Some(account.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()))

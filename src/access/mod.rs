@@ -10,6 +10,7 @@ mod condition;
 mod decide;
 mod demands;
 mod deny;
+mod discovered;
 mod explain;
 mod findings;
 mod groups;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use compile::{Policy, Sources};
 pub use condition::Failed as ConditionFailed;
+pub use discovered::with_discovered;
 pub use explain::{Because, Called, Explanation, Grant, Miss, Missing};
 pub use findings::EDITABLE_CLAIMS;
 pub use groups::{GroupIds, GroupNames, GroupSettings};
@@ -69,6 +71,9 @@ pub struct Account {
     pub partition: Partition,
     /// Labels for rules and pages, by key.
     pub tags: Vec<(String, String)>,
+    /// The path of its organizational unit, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ou: Option<String>,
     /// IAM's SAML provider in it, where it has a name of its own.
     #[serde(skip)]
     pub saml_provider: Option<SamlProviderArn>,
@@ -356,6 +361,7 @@ impl AssumeRequest {
             name: "Test".into(),
             partition: role.partition(),
             tags: Vec::new(),
+            ou: None,
             saml_provider: None,
             saml_acs_id: None,
         };

@@ -228,7 +228,9 @@ impl RuleCompiler<'_, '_> {
                 None => selectors.push(AccountSelector::Captured(template)),
                 Some(literal) => match self.accounts.select(literal) {
                     Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
-                    Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, or `*`"),
+                    // Who may come later cannot be told from a slip: a second look warns of it.
+                    Err(_) if self.accounts.may_grow && !literal.is_empty() => selectors.push(AccountSelector::These(Vec::new())),
+                    Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
                 },
             }
         }
@@ -312,6 +314,7 @@ impl RuleCompiler<'_, '_> {
             for granted in roles_named(self.accounts, accounts, role, &[]) {
                 match granted {
                     Ok((role, account)) => fixed.extend(self.shared.roles.number(role, account, self.accounts)),
+                    Err(_) if self.accounts.may_grow && role.parse::<RoleArn>().is_ok() => {}
                     Err(message) => self.problem(&key, message, "use a role's name, or the whole ARN of a role in an [[account]]"),
                 }
             }

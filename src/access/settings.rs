@@ -10,8 +10,8 @@ use crate::arn::Partition;
 use crate::clock::Moment;
 use crate::settings::Span;
 
-/// An AWS account that rules may grant roles in. An account that is not listed cannot be reached, whatever a rule says.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+/// An AWS account that rules may grant roles in. An account that is not known cannot be reached, whatever a rule says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountSettings {
     /// Twelve digits, as a string: leading zeros count.
@@ -24,6 +24,9 @@ pub struct AccountSettings {
     /// Labels that rules select by (`tag:env=prod`) and that the portal shows.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The path of its organizational unit, such as `/Workloads/Prod`, for rules that select by it (`ou:/Workloads/**`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ou: Option<String>,
     /// IAM's SAML provider in this account, by name or as a whole ARN, where it is not called as `trust.saml.provider_name` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saml_provider: Option<String>,
@@ -138,7 +141,7 @@ pub struct RuleSettings {
     /// From when on the rule gives nothing any more, as `2026-12-31T00:00:00Z`.
     #[serde(default)]
     pub until: Option<Moment>,
-    /// Accounts by id, by name, by tag (`tag:env=prod`), by capture (`${account}`), or all (`*`). Not needed where `roles` are whole ARNs.
+    /// Accounts by id, by name, by tag (`tag:env=prod`), by organizational unit (`ou:/Workloads/**`), by capture (`${account}`), or all (`*`). Not needed where `roles` are whole ARNs.
     #[serde(default)]
     pub accounts: Vec<String>,
     /// Roles by name (a path may stand before it) or as whole ARNs; captures may be used. In a deny rule, none means all.

@@ -1,8 +1,9 @@
-//! AWS itself: the STS operations, the console sign-in, and the formats that credentials are handed over in.
+//! AWS itself: the STS operations, the organization's accounts, the console sign-in, and the formats that credentials are handed over in.
 
 pub mod console;
 mod explanation;
 pub mod formats;
+pub mod organization;
 #[cfg(test)]
 mod scripted_http;
 mod settings;

@@ -75,7 +75,7 @@ impl AwsSettings {
 const HINT: &str = "write it as in the AWS console, for example \"eu-central-1\"";
 
 /// New regions keep appearing, so only the area, a region's first part, is compared with those that exist.
-fn known_region(name: &str, path: &str) -> Result<Region, Problem> {
+pub(super) fn known_region(name: &str, path: &str) -> Result<Region, Problem> {
     const AREAS: [&str; 11] = ["af", "ap", "ca", "cn", "eu", "eusc", "il", "me", "mx", "sa", "us"];
     let region: Region = name.parse().map_err(|error| Problem::new(path, format!("`{name}` is no region: {error}"), HINT))?;
     let area = name.split('-').next().unwrap_or_default();

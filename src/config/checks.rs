@@ -9,6 +9,7 @@ use url::Url;
 use super::places::Place;
 use super::{ConfigFile, urls};
 use crate::access::Operation;
+use crate::aws::organization::{self, OrganizationSettings};
 use crate::settings::{Problem, SecretRef};
 use crate::trust::SamlTrustSettings;
 
@@ -19,6 +20,7 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
     file.store.check("store", base, problems);
     file.session.check("session", problems);
     file.audit.check("audit", base, problems);
+    file.organization.check("organization", problems);
     check_secret_names(file, problems);
     if file.provider.is_empty() && file.saml_provider.is_empty() {
         problems.push(Problem::new(
@@ -57,6 +59,19 @@ fn check_saml_audiences(file: &ConfigFile, places: &Place, problems: &mut Vec<Pr
             seen.insert(key, path);
         }
     }
+}
+
+/// The last good copy of the organization's accounts; a broken one is warned of and does without.
+pub(super) fn discovered(settings: &OrganizationSettings, base: &Path, problems: &mut Vec<Problem>) -> Option<organization::Copy> {
+    if !settings.enabled {
+        return None;
+    }
+    let path = base.join(&settings.cache);
+    organization::Copy::read(&path).unwrap_or_else(|error| {
+        let message = format!("the copy of the organization's accounts {} cannot be used: {error}", path.display());
+        problems.push(Problem::new("organization.cache", message, "take it away, and it is made anew when AWS answers"));
+        None
+    })
 }
 
 /// A rule must not ask for what nobody can sign.

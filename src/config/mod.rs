@@ -26,9 +26,10 @@ pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
 
-use crate::access::{AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, RuleSettings, TestSettings};
+use crate::access::{AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, RuleSettings, TestSettings, with_discovered};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
+use crate::aws::organization::{self, OrganizationSettings};
 use crate::identity::{ProviderSettings, SamlProviderSettings};
 use crate::settings::{Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
@@ -63,6 +64,9 @@ pub struct ConfigFile {
     /// How AWS is reached.
     #[serde(default)]
     pub aws: AwsSettings,
+    /// Whether accounts are discovered through AWS Organizations.
+    #[serde(default)]
+    pub organization: OrganizationSettings,
     /// How the names of groups are compared.
     #[serde(default)]
     pub group_names: GroupNames,
@@ -103,6 +107,8 @@ pub struct Config {
     pub warnings: Findings,
     /// Where it was read from; none for a text that was in no file.
     pub origin: Option<Origin>,
+    /// The accounts that AWS Organizations knew last; none unless the file asks for them.
+    pub discovered: Option<Arc<organization::Copy>>,
     name: String,
     places: Place,
     /// What was read, to compare with what is read later.
@@ -129,6 +135,13 @@ impl ConfigFile {
 }
 
 impl Config {
+    /// Every account that rules may grant roles in: those of the file, and those that were discovered.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountSettings> {
+        let discovered = self.discovered.as_ref().map(|copy| copy.accounts.as_slice());
+        with_discovered(&self.file.account, discovered.unwrap_or_default())
+    }
+
     /// The issuer of minted tokens: `trust.issuer`, or else the public URL.
     #[must_use]
     pub fn issuer(&self) -> &str {
@@ -214,8 +227,11 @@ pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config
     let mut problems = Vec::new();
     checks::check(&mut file, &places, base, &mut problems);
     let second_looks = checks::second_looks(&file, base);
+    let mut second_looks = second_looks;
+    let discovered = checks::discovered(&file.organization, base, &mut second_looks).map(Arc::new);
     let warnings = locate(second_looks, Severity::Warning, name, &places).into_iter().collect();
-    let config = Config { file, base: base.to_path_buf(), warnings, origin: None, name: name.to_owned(), places, text: text.into() };
+    let config =
+        Config { file, base: base.to_path_buf(), warnings, origin: None, discovered, name: name.to_owned(), places, text: text.into() };
     if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {
         let news = more(&config).into_iter().filter(|new| !problems.iter().any(|old| within(&old.path, &new.path))).collect::<Vec<_>>();
         problems.extend(news);

@@ -37,7 +37,9 @@ impl Config {
         let mut problems = Vec::new();
         checks::check_saml_rules(&file, &mut problems);
         if problems.is_empty() {
-            return Ok(Self { file, ..newer.clone() });
+            // Which organization is asked is not among what is taken over.
+            let discovered = if self.file.organization.enabled { newer.discovered.clone() } else { None };
+            return Ok(Self { file, discovered, ..newer.clone() });
         }
         Err(locate(problems, Severity::Error, &newer.name, &newer.places).into_iter().collect())
     }

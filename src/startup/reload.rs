@@ -1,4 +1,5 @@
-//! Accounts, rules, naming and tests are read anew while the gateway runs: on SIGHUP, and when the file has changed.
+//! Accounts, rules, naming and tests are read anew while the gateway runs: on SIGHUP, when the file has changed, and when other accounts
+//! were discovered.
 //!
 //! A file is looked at once a second instead of being watched by the kernel's notices: those do not come from network file systems, are
 //! lost when a folder above the file is swapped by a link, and would be one more library. A look costs a system call.
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::policy;
@@ -33,12 +35,14 @@ pub(super) struct Reloader {
     /// What runs.
     running: Arc<Config>,
     watch: Option<(PathBuf, Watch)>,
+    /// Says that other accounts were discovered.
+    changes: mpsc::Receiver<()>,
 }
 
 impl Reloader {
-    pub(super) fn new(site: Arc<Site>, running: &Config) -> Self {
+    pub(super) fn new(site: Arc<Site>, running: &Config, changes: mpsc::Receiver<()>) -> Self {
         let watch = running.origin.as_ref().map(|from| (from.path.clone(), Watch::new(from.files.clone(), from.stamp.clone())));
-        Self { site, running: Arc::new(running.clone()), watch }
+        Self { site, running: Arc::new(running.clone()), watch, changes }
     }
 
     /// Serves signals and changes as long as the runtime lives.
@@ -56,6 +60,7 @@ impl Reloader {
                     self.reopen_trail().await;
                     self.reload().await;
                 }
+                Some(()) = self.changes.recv() => self.reload().await,
                 _ = looks.tick(), if watches => {
                     if self.watch.as_mut().is_some_and(|(_, watch)| watch.has_changed()) {
                         self.reload().await;

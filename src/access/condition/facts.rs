@@ -94,12 +94,14 @@ impl<'a> Facts<'a> {
 
 fn account(account: &Account) -> Value {
     let tags: HashMap<String, Value> = account.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();
-    map([
+    let ou = account.ou.as_ref().map(|ou| ("ou", text(ou)));
+    let known = [
         ("id", text(account.id.as_str())),
         ("name", text(&account.name)),
         ("partition", text(&account.partition.to_string())),
         ("tags", tags.into()),
-    ])
+    ];
+    map(known.into_iter().chain(ou))
 }
 
 fn map<'k>(fields: impl IntoIterator<Item = (&'k str, Value)>) -> Value {

@@ -56,7 +56,10 @@ const VOCABULARY: &Fields = &[
     ("request", Word::Fields(&[("ip", Word::Text), ("purpose", Word::Text)])),
     ("now", Word::Time),
     ("role", Word::Fields(&[("name", Word::Text), ("arn", Word::Text)])),
-    ("account", Word::Fields(&[("id", Word::Text), ("name", Word::Text), ("partition", Word::Text), ("tags", Word::TextMap)])),
+    (
+        "account",
+        Word::Fields(&[("id", Word::Text), ("name", Word::Text), ("partition", Word::Text), ("ou", Word::Text), ("tags", Word::TextMap)]),
+    ),
 ];
 
 impl From<Word> for Type {

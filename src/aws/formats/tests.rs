@@ -110,6 +110,7 @@ fn a_profiles_name_is_in_the_alphabet_and_tells_accounts_apart() {
             name: account.into(),
             partition: Partition::Aws,
             tags: Vec::new(),
+            ou: None,
             saml_provider: None,
             saml_acs_id: None,
         };
