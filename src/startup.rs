@@ -280,11 +280,11 @@ pub async fn run(
     let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     // They end with the runtime.
-    let (changed, changes) = mpsc::channel(1);
+    let (changed, news) = mpsc::channel(1);
     if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), changed) {
         tokio::spawn(discovery.run());
     }
-    tokio::spawn(Reloader::new(site, config, changes).run());
+    tokio::spawn(Reloader::new(site, config, news).run());
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }

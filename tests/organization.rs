@@ -23,7 +23,7 @@ impl Organization {
     async fn start() -> Self {
         let mut organization = Self { moto: Moto::start().await, home: Scratch::new(), root: String::new() };
         organization.ask(&["create-organization", "--feature-set", "ALL"]).await;
-        organization.root = organization.ask(&["list-roots"]).await["Roots"][0]["Id"].as_str().unwrap().to_owned();
+        organization.root = organization.ask(&["list-roots"]).await["Roots"][0]["Id"].as_str().unwrap().into();
         organization
     }
 
