@@ -201,7 +201,7 @@ fn setting(name: &str, usual: u64) -> u64 {
 
 #[test]
 fn both_agree_and_what_is_promised_holds() {
-    let (first, policies) = (setting("RULES_SEED", 1), setting("RULES_PAIRS", 6_000).div_ceil(PEOPLE as u64));
+    let (first, policies) = (setting("RULES_SEED", 1), setting("RULES_PAIRS", 4_000).div_ceil(PEOPLE as u64));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let with_roles = AtomicUsize::new(0);
     thread::scope(|scope| {
