@@ -236,6 +236,9 @@ fn every_example_of_the_configuration_is_accepted() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(count >= 10, "only {count} examples were found");
+    let examples = pages().into_iter().find(|page| page.name.ends_with("rule-examples.md")).expect("the page is there");
+    let tested = examples.blocks("toml").filter(|block| block.text.contains("[[test]]")).count();
+    assert!(tested >= 20 && tested == examples.blocks("toml").count(), "{tested} examples of rules have tests");
     // Each provider that the page has steps for by SAML has its own configuration.
     let page = pages().into_iter().find(|page| page.name.ends_with("identity-providers.md")).expect("the page is there");
     let ids: BTreeSet<_> =
