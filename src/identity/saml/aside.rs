@@ -2,7 +2,7 @@
 //!
 //! An honest message takes about 60 us for each KiB, one that is made to be slow 2 ms (release build, one core): a forged one of 256 KiB
 //! would hold up everybody whom its thread serves for some tenths of a second, and the limit for each address lets twenty in a second
-//! through. The way to another thread and back costs 10 to 20 us. An ordinary response, of a few KiB, does without it, so that it stays as
+//! through. The way to another thread and back costs 10 to 20 us. An ordinary response does without it, so that it stays as
 //! quick as it is; beside the rest of a long one it does not count. So the length decides. At most half of the cores verify aside: what
 //! is left serves short messages and pages, however many long ones wait.
 
@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::identity::Rejected;
 
-/// Messages up to this length, in bytes, are verified at once: a response with some forty groups has 5 KiB.
-const SHORT: usize = 8 * 1024;
+/// Messages up to this length, in bytes, are verified at once: a response with two hundred groups has 13 KiB.
+const SHORT: usize = 16 * 1024;
 
 /// The places for long messages, in this process.
 static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new((available_parallelism().map_or(1, usize::from) / 2).max(1)));
