@@ -34,11 +34,10 @@ impl Discovery {
     /// Asks as long as somebody wants to know: at once, after each pause, and on SIGHUP.
     pub(super) async fn run(mut self) {
         let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
-        match self.age() {
-            Some(age) => {
-                tracing::info!(age = %humantime::format_duration(age), "accounts of the organization come from the last good copy")
-            }
-            None => tracing::warn!("the organization's accounts are not known yet: those of the file alone count until AWS answers"),
+        if let Some(age) = self.age() {
+            tracing::info!(age = %humantime::format_duration(age), "accounts of the organization come from the last good copy");
+        } else {
+            tracing::warn!("the organization's accounts are not known yet: those of the file alone count until AWS answers");
         }
         while !self.changed.is_closed() {
             let pause = if self.refresh().await { self.settings.refresh.0 } else { AFTER_FAILURE.min(self.settings.refresh.0) };
