@@ -148,7 +148,7 @@ pub(crate) fn redirect(bytes: &[u8]) -> bool {
         assert!(verified.xml.len() <= LONGEST_MESSAGE);
     }
     let Ok((message, _)) = logout::redirected(&query, certificates) else { return false };
-    let expected = logout::Expected { issuer: IDP, destination: ACS, now: now(), skew: TimeDelta::seconds(60) };
+    let expected = logout::Expected { issuer: IDP, sp_entity_id: SP, destination: ACS, now: now(), skew: TimeDelta::seconds(60) };
     let _ = match message {
         LogoutMessage::Request(request) => request.check(&expected),
         LogoutMessage::Response(response) => response.check(&expected, "_q1"),

@@ -14,6 +14,7 @@ import pathlib
 import re
 import secrets
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -115,13 +116,37 @@ idp_initiated = true
 """
 
 
-def sign_in(connection, body, browser):
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://idp.example.org", "Cookie": browser}
-    connection.request("POST", "/saml/idp1/acs", body, headers)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    if answer.status != 303 or "rolegate-session" not in str(answer.getheaders()):
-        sys.exit(f"no sign-in: {answer.status}\n{text[:2000]}")
+class Connection:
+    """One that is kept. A request is sent before the answer to the one before it on another connection is read."""
+
+    def __init__(self, browser):
+        self.socket = socket.create_connection(("127.0.0.1", GATEWAY))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.browser = browser
+
+    def post(self, body):
+        head = (
+            f"POST /saml/idp1/acs HTTP/1.1\r\nHost: 127.0.0.1:{GATEWAY}\r\nOrigin: https://idp.example.org\r\nCookie: {self.browser}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self.socket.sendall(head.encode() + body)
+
+    def landed(self):
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self.socket.recv(65536)
+        if b" 303 " not in received.split(b"\r\n")[0] or b"rolegate-session" not in received:
+            sys.exit(f"no sign-in: {received[:2000]}")
+
+
+def sign_in_all(connections, bodies):
+    """Each body once, by as many connections as there are, all at the same time."""
+    for start in range(0, len(bodies), len(connections)):
+        pairs = list(zip(connections, bodies[start : start + len(connections)]))
+        for connection, body in pairs:
+            connection.post(body)
+        for connection, _ in pairs:
+            connection.landed()
 
 
 def main():
@@ -142,17 +167,18 @@ def main():
             answer.read()
             browser = re.search(r"rolegate-browser=[^;]+", answer.getheader("Set-Cookie")).group(0)
             print(f"load before: {pathlib.Path('/proc/loadavg').read_text().strip()}")
-            for groups, count in ((20, 400), (200, 400), (1000, 100), (5000, 40)):
-                for _ in range(20):
-                    sign_in(connection, response(groups), browser)
-                runs = []
-                for _ in range(RUNS):
-                    bodies = [response(groups) for _ in range(count)]
-                    before = cpu_seconds(gateway)
-                    for body in bodies:
-                        sign_in(connection, body, browser)
-                    runs.append((cpu_seconds(gateway) - before) / count * 1e6)
-                print(f"{groups} groups, a form of {len(bodies[0]):,} bytes: {statistics.median(runs):.0f} us CPU (from {min(runs):.0f} to {max(runs):.0f})", flush=True)
+            for groups, count in ((20, 400), (200, 400), (1000, 96), (5000, 40)):
+                for width in (1, 8):
+                    connections = [Connection(browser) for _ in range(width)]
+                    sign_in_all(connections, [response(groups) for _ in range(24)])
+                    runs = []
+                    for _ in range(RUNS):
+                        bodies = [response(groups) for _ in range(count)]
+                        before = cpu_seconds(gateway)
+                        sign_in_all(connections, bodies)
+                        runs.append((cpu_seconds(gateway) - before) / count * 1e6)
+                    spread = f"{statistics.median(runs):.0f} us CPU (from {min(runs):.0f} to {max(runs):.0f})"
+                    print(f"{groups} groups, a form of {len(bodies[0]):,} bytes, {width} connection(s): {spread}", flush=True)
         finally:
             gateway.send_signal(signal.SIGTERM)
             gateway.wait(timeout=30)

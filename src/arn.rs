@@ -270,8 +270,9 @@ pub struct RoleArn {
     arn: Arc<str>,
     partition: Partition,
     account: AccountId,
-    path_start: usize,
-    name_start: usize,
+    // An ARN has 2,048 bytes at most, and a large organisation has many.
+    path_start: u16,
+    name_start: u16,
 }
 
 impl RoleArn {
@@ -304,13 +305,13 @@ impl RoleArn {
     /// The role's name without its path.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.arn.get(self.name_start..).unwrap_or_default()
+        self.arn.get(usize::from(self.name_start)..).unwrap_or_default()
     }
 
     /// The role's name with its path, as it stands after `role/`.
     #[must_use]
     pub fn path_and_name(&self) -> &str {
-        self.arn.get(self.path_start..).unwrap_or_default()
+        self.arn.get(usize::from(self.path_start)..).unwrap_or_default()
     }
 }
 
@@ -342,7 +343,8 @@ impl FromStr for RoleArn {
         if !name_is_valid || !path_is_valid {
             return Err(InvalidArn::RoleName);
         }
-        Ok(Self { arn: text.into(), partition, account, path_start: text.len() - path_and_name.len(), name_start: text.len() - name.len() })
+        let start = |of: &str| u16::try_from(text.len() - of.len()).map_err(|_| InvalidArn::NotARole);
+        Ok(Self { arn: text.into(), partition, account, path_start: start(path_and_name)?, name_start: start(name)? })
     }
 }
 

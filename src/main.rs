@@ -136,7 +136,7 @@ fn print(text: &str) -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "a command's errors go to stderr")]
 fn fail(text: &str, code: u8) -> ExitCode {
-    eprintln!("{text}");
+    eprintln!("{}", commands::harmless(text));
     ExitCode::from(code)
 }
 

@@ -1,5 +1,6 @@
 //! From a checked configuration to a running gateway.
 
+mod expiry;
 mod organization;
 mod reload;
 
@@ -47,7 +48,13 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     parts(config, SystemClock.now()).err().unwrap_or_default()
 }
 
-/// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look in its rules.
+/// What is good for now, and needs somebody soon: certificates of ours that end within thirty days.
+fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
+    let parts = parts(config, now);
+    parts.map(|parts| expiry::ending(&expiry::own_certificates(&parts.providers, &parts.issuer), now)).unwrap_or_default()
+}
+
+/// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of its lines.
@@ -55,13 +62,15 @@ pub fn load(path: &Path) -> Result<Config, Findings> {
     config::load_with(path, problems).map(look_twice)
 }
 
-/// Adds to the warnings of a checked configuration what deserves a second look in its rules.
+/// Adds to the warnings of a checked configuration what deserves a second look: in its rules, and of what ends soon.
 #[must_use]
 pub fn look_twice(mut config: Config) -> Config {
+    let now = SystemClock.now();
     if let Ok(policy) = policy(&config) {
         let providers: Vec<_> = readings(&config).into_iter().map(|(id, _)| id).collect();
-        config.warn(policy.second_looks(&config.file.rule, &providers, SystemClock.now()));
+        config.warn(policy.second_looks(&config.file.rule, &providers, now));
     }
+    config.warn(ahead(&config, now));
     config
 }
 
@@ -264,20 +273,22 @@ pub async fn run(
         );
     }
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
+    let own_certificates = expiry::own_certificates(&gateway.providers, &gateway.issuer);
     tracing::info!(policy = gateway.policy.load().digest(), "the rules in force");
     let site = Arc::new(site(config, gateway, banner));
     ready(&site);
     let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     // They end with the runtime.
-    let (changed, changes) = mpsc::channel(1);
+    let (changed, news) = mpsc::channel(1);
     if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), changed) {
         tokio::spawn(discovery.run());
     }
-    tokio::spawn(Reloader::new(site, config, changes).run());
+    tokio::spawn(Reloader::new(site, config, news).run());
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }
+    tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
     shutdown.await;
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;

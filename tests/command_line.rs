@@ -151,6 +151,45 @@ fn check_finds_a_trail_that_cannot_be_opened_and_warns_of_an_open_key() {
 }
 
 #[test]
+fn certificates_of_ours_that_end_soon_are_warned_of_at_the_check_and_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, days) in [("soon", "10"), ("later", "40")] {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=us", "-days", days, "-keyout"]);
+        openssl.arg(folder.path().join(format!("{name}.key"))).arg("-out").arg(folder.path().join(format!("{name}.crt")));
+        assert!(openssl.output().unwrap().status.success());
+    }
+    let text = "public_url = \"http://127.0.0.1:1\"\n[server]\nlisten = \"127.0.0.1:0\"\n[aws]\nsts_endpoint = \"http://127.0.0.1:9\"\n\
+                [trust.saml]\nsigning_key = { file = \"PAIR.key\" }\ncertificate = { file = \"PAIR.crt\" }\n\
+                [[saml_provider]]\nid = \"corp\"\nname = \"Corp\"\nmetadata = { url = \"https://127.0.0.1:9/\" }\nprivate_network = true\n\
+                signing_key = { file = \"PAIR.key\" }\nsigning_certificate = \"PAIR.crt\"\nnext_signing_certificate = \"later.crt\"\n";
+    let check = |pair: &str| {
+        std::fs::write(folder.path().join("rolegate.toml"), text.replace("PAIR", pair)).unwrap();
+        let checked = rolegate(folder.path(), &["check", "--config", "rolegate.toml"]);
+        assert!(checked.status.success(), "{checked:?}");
+        String::from_utf8(checked.stderr).unwrap()
+    };
+    assert!(!check("later").contains("of ours"));
+    let told = check("soon");
+    for line in [8, 15] {
+        assert!(told.contains(&format!("rolegate.toml:{line}: warning: the certificate ")), "{told}");
+    }
+    assert_eq!(told.matches(" of ours ends on ").count(), 2, "the next one has its time: {told}");
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_rolegate"));
+    serve.args(["serve", "--config", "rolegate.toml"]).current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut serve = serve.spawn().unwrap();
+    let (sender, lines) = std::sync::mpsc::channel();
+    let stderr = serve.stderr.take().unwrap();
+    std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let next = || lines.recv_timeout(std::time::Duration::from_secs(20)).ok();
+    let told = |line: String| line.contains("of ours ends on") && line.contains("trust.saml.certificate");
+    let found = std::iter::from_fn(next).any(told);
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert!(found, "nothing in the log");
+}
+
+#[test]
 fn the_help_says_what_there_is() {
     let help = String::from_utf8(rolegate(Path::new("."), &["--help"]).stdout).unwrap();
     assert!(help.starts_with("A federation gateway for AWS") && help.contains("OpenID Connect"), "{help}");

@@ -303,7 +303,7 @@ fn a_configuration_is_a_small_regular_file_of_utf8() {
     assert_eq!(load(format!("\u{feff}{LEAST}").as_bytes()), Ok(()), "a mark that editors put in front is no reason to refuse");
     let utf16 = LEAST.encode_utf16().flat_map(u16::to_le_bytes);
     for (content, message, hint) in [
-        (padded((1 << 20) + 1), "it is larger than 1048576 bytes", "check the path"),
+        (padded((64 << 20) + 1), "it is larger than 67108864 bytes", "check the path"),
         ([0xff, 0xfe].into_iter().chain(utf16).collect(), "is UTF-16 text", "save it as UTF-8"),
         ([LEAST.as_bytes(), b"# caf\xe9\n"].concat(), "is not UTF-8 text: see line 7", "save it as UTF-8"),
     ] {
@@ -576,6 +576,47 @@ fn a_rule_by_saml_needs_what_signs_or_what_is_forwarded() {
     assert!(told(&rule("forwarded_saml")).contains("no SAML provider addresses its assertions to AWS"));
     let forwards = rule("forwarded_saml").replace("idp_initiated = true", "aws_recipient = \"https://signin.aws.amazon.com/saml\"");
     assert!(told(&forwards).is_empty(), "{}", told(&forwards));
+}
+
+#[test]
+fn s16_two_providers_that_would_take_each_others_assertions_are_refused() {
+    let provider = |id: &str, more: &str| {
+        format!("[[saml_provider]]\nid = \"{id}\"\nname = \"{id}\"\nmetadata = {{ url = \"https://idp.example/metadata\" }}\n{more}\n")
+    };
+    let told = |one: &str, other: &str| {
+        let text = format!("{LEAST}{}{}", provider("one", one), provider("two", other));
+        parse(&text).err().map(|findings| findings.to_string()).unwrap_or_default()
+    };
+    let same = "the same metadata and the same entity ID of ours";
+    assert!(told("sp_entity_id = \"urn:us\"", "sp_entity_id = \"urn:us\"").contains(same));
+    assert!(told("", "sp_entity_id = \"https://roles.example.org/saml/one\"").contains(same), "the default of the other counts");
+    for (one, other) in [
+        ("", ""),
+        ("sp_entity_id = \"urn:us\"", ""),
+        ("sp_entity_id = \"urn:us\"", "sp_entity_id = \"urn:them\""),
+        ("sp_entity_id = \"urn:us\"\nentity_id = \"urn:idp1\"", "sp_entity_id = \"urn:us\"\nentity_id = \"urn:idp2\""),
+    ] {
+        assert_eq!(told(one, other), "", "{one} {other}");
+    }
+}
+
+#[test]
+fn a_role_that_no_saml_response_can_name_is_refused_for_saml() {
+    let told = |operation: &str, role: &str| {
+        let rule = format!(
+            "\n[[rule]]\nid = \"r\"\ngroup_pattern = \"x-(?<r>.+)\"\naccounts = [\"Staging\"]\nroles = [\"{role}\"]\noperation = \"{operation}\"\n"
+        );
+        let text = format!("{DEMO}{rule}").replace("idp_initiated = true", "aws_recipient = \"https://signin.aws.amazon.com/saml\"");
+        let checked =
+            config::parse_with(&text, "c.toml", Path::new("."), |config| rolegate::startup::policy(config).err().unwrap_or_default());
+        checked.err().map(|findings| findings.to_string()).unwrap_or_default()
+    };
+    for (operation, role) in [("saml", "a,b"), ("saml", "a,${r}"), ("forwarded_saml", "a,b")] {
+        assert!(told(operation, role).contains(&format!("`{role}` has a comma in it")), "{operation} {role}: {}", told(operation, role));
+    }
+    for (operation, role) in [("saml", "ab"), ("web_identity", "a,b")] {
+        assert_eq!(told(operation, role), "", "{operation} {role}");
+    }
 }
 
 #[test]

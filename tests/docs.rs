@@ -156,7 +156,7 @@ fn whole(part: &str) -> String {
 /// A key and its certificate, for examples that name both.
 static SAML: LazyLock<(SecretString, String)> = LazyLock::new(|| {
     let key = keys::generate(SigningAlgorithm::Rs256).expect("a key can be made");
-    let certificate = self_signed(&key, "Rolegate", SystemClock.now(), TimeDelta::days(1)).expect("a certificate can be made");
+    let certificate = self_signed(&key, "Rolegate", SystemClock.now(), TimeDelta::days(365)).expect("a certificate can be made");
     (key, certificate)
 });
 
@@ -192,7 +192,7 @@ fn saml_pair() -> &'static (String, String) {
     static PAIR: OnceLock<(String, String)> = OnceLock::new();
     PAIR.get_or_init(|| {
         let key = keys::generate(SigningAlgorithm::Rs256).expect("a key can be made");
-        let certificate = self_signed(&key, "docs", SystemClock.now(), TimeDelta::days(30)).expect("a certificate can be made");
+        let certificate = self_signed(&key, "docs", SystemClock.now(), TimeDelta::days(365)).expect("a certificate can be made");
         (key.expose_secret().to_owned(), certificate)
     })
 }

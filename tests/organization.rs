@@ -21,10 +21,10 @@ const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_
 
 impl Organization {
     async fn start() -> Self {
-        let fresh = Self { moto: Moto::start().await, home: Scratch::new(), root: String::new() };
-        fresh.ask(&["create-organization", "--feature-set", "ALL"]).await;
-        let root = fresh.ask(&["list-roots"]).await["Roots"][0]["Id"].as_str().unwrap().to_owned();
-        Self { root, ..fresh }
+        let mut organization = Self { moto: Moto::start().await, home: Scratch::new(), root: String::new() };
+        organization.ask(&["create-organization", "--feature-set", "ALL"]).await;
+        organization.root = organization.ask(&["list-roots"]).await["Roots"][0]["Id"].as_str().unwrap().into();
+        organization
     }
 
     async fn ask(&self, words: &[&str]) -> Value {

@@ -40,6 +40,7 @@ const CASES: &[(&str, Case)] = cases![
     a_claim_expires,
     delete_tells_how_many_there_were,
     an_index_keeps_its_members_apart,
+    a_record_is_stored_and_listed_in_one,
     a_member_expires_alone,
     members_of_an_index_can_be_added_at_once,
     the_store_answers_a_ping,
@@ -181,6 +182,8 @@ async fn claim_is_exclusive(store: Arc<dyn Store>) {
             claimed += usize::from(claimer.await.unwrap());
         }
         assert_eq!(claimed, 1);
+        assert!(store.is_claimed(&name).await.unwrap());
+        assert!(!store.is_claimed(&Key::of(Purpose::Used, format!("no claim {round}").as_bytes())).await.unwrap());
     }
 }
 
@@ -189,7 +192,9 @@ async fn a_claim_expires(store: Arc<dyn Store>) {
     assert!(store.claim(&name, millis(500)).await.unwrap());
     sleep(millis(50)).await;
     assert!(!store.claim(&name, HOUR).await.unwrap(), "a refused claim must not prolong the mark");
+    assert!(store.is_claimed(&name).await.unwrap());
     sleep(millis(600)).await;
+    assert!(!store.is_claimed(&name).await.unwrap());
     assert!(store.claim(&name, HOUR).await.unwrap());
 }
 
@@ -209,6 +214,10 @@ async fn members(store: &Arc<dyn Store>, index: &Key) -> Vec<Key> {
     members
 }
 
+async fn list(store: &Arc<dyn Store>, index: &Key, member: &Key, life: Duration) {
+    store.put_listed(member, b"listed".to_vec(), life, std::slice::from_ref(index), life).await.unwrap();
+}
+
 fn sorted(mut keys: Vec<Key>) -> Vec<Key> {
     keys.sort();
     keys
@@ -216,10 +225,10 @@ fn sorted(mut keys: Vec<Key>) -> Vec<Key> {
 
 async fn an_index_keeps_its_members_apart(store: Arc<dyn Store>) {
     let (ana, ben) = (Key::of(Purpose::Person, b"ana"), Key::of(Purpose::Person, b"ben"));
-    store.index_add(&ana, &key("a1"), HOUR).await.unwrap();
-    store.index_add(&ana, &key("a2"), HOUR).await.unwrap();
-    store.index_add(&ana, &key("a2"), HOUR).await.unwrap();
-    store.index_add(&ben, &key("b1"), HOUR).await.unwrap();
+    list(&store, &ana, &key("a1"), HOUR).await;
+    list(&store, &ana, &key("a2"), HOUR).await;
+    list(&store, &ana, &key("a2"), HOUR).await;
+    list(&store, &ben, &key("b1"), HOUR).await;
     assert_eq!(members(&store, &ana).await, sorted(vec![key("a1"), key("a2")]));
     store.index_remove(&ana, &key("a1")).await.unwrap();
     store.index_remove(&ana, &key("never there")).await.unwrap();
@@ -229,15 +238,26 @@ async fn an_index_keeps_its_members_apart(store: Arc<dyn Store>) {
     assert_eq!(members(&store, &ben).await, [key("b1")]);
 }
 
+async fn a_record_is_stored_and_listed_in_one(store: Arc<dyn Store>) {
+    let (ana, team) = (Key::of(Purpose::Person, b"listed ana"), Key::of(Purpose::Upstream, b"listed team"));
+    store.put_listed(&key("listed"), b"value".to_vec(), millis(2000), &[ana.clone(), team.clone()], HOUR).await.unwrap();
+    assert_eq!(store.get(&key("listed")).await.unwrap().as_deref(), Some(&b"value"[..]));
+    sleep(millis(2100)).await;
+    assert_eq!(store.get(&key("listed")).await.unwrap(), None);
+    for index in [ana, team] {
+        assert_eq!(members(&store, &index).await, [key("listed")], "an index keeps its member for as long as it was told");
+    }
+}
+
 async fn a_member_expires_alone(store: Arc<dyn Store>) {
     let index = Key::of(Purpose::Person, b"two lives");
-    store.index_add(&index, &key("long"), HOUR).await.unwrap();
-    store.index_add(&index, &key("short"), millis(500)).await.unwrap();
+    list(&store, &index, &key("long"), HOUR).await;
+    list(&store, &index, &key("short"), millis(500)).await;
     assert_eq!(members(&store, &index).await, sorted(vec![key("long"), key("short")]));
     sleep(millis(600)).await;
     assert_eq!(members(&store, &index).await, [key("long")], "a short-lived member must not take the index with it");
     let brief = Key::of(Purpose::Person, b"one short life");
-    store.index_add(&brief, &key("short"), millis(50)).await.unwrap();
+    list(&store, &brief, &key("short"), millis(50)).await;
     sleep(millis(120)).await;
     assert_eq!(members(&store, &brief).await, []);
 }
@@ -247,7 +267,7 @@ async fn members_of_an_index_can_be_added_at_once(store: Arc<dyn Store>) {
     let adders: Vec<_> = (0..100)
         .map(|n| {
             let (store, index) = (store.clone(), index.clone());
-            tokio::spawn(async move { store.index_add(&index, &key(&format!("busy {n}")), HOUR).await.unwrap() })
+            tokio::spawn(async move { list(&store, &index, &key(&format!("busy {n}")), HOUR).await })
         })
         .collect();
     for adder in adders {

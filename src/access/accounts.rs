@@ -16,6 +16,8 @@ pub(super) struct Accounts {
     pub(super) all: Vec<Arc<Account>>,
     by_id: HashMap<AccountId, usize>,
     by_name: HashMap<String, usize>,
+    /// Where each of `all` stands when they are ordered by name.
+    order: Vec<u32>,
     /// Whether others may become known later: a rule may name them beforehand.
     pub(super) may_grow: bool,
 }
@@ -23,7 +25,7 @@ pub(super) struct Accounts {
 /// One entry of a rule's `accounts`.
 #[derive(Debug)]
 pub(super) enum AccountSelector {
-    /// Accounts known beforehand.
+    /// Accounts known beforehand, ordered by id.
     These(Vec<Arc<Account>>),
     /// An account's id or name with captures in it.
     Captured(Template),
@@ -43,6 +45,11 @@ impl Accounts {
     pub(super) fn of_role(&self, role: &RoleArn) -> Option<&Arc<Account>> {
         let account = self.all.get(*self.by_id.get(&role.account())?)?;
         (account.partition == role.partition()).then_some(account)
+    }
+
+    /// Where an account stands when all are ordered by name.
+    pub(super) fn order_of(&self, id: AccountId) -> u32 {
+        self.by_id.get(&id).and_then(|index| self.order.get(*index)).copied().unwrap_or(u32::MAX)
     }
 
     pub(super) fn compile(settings: &[AccountSettings], may_grow: bool, problems: &mut Vec<Problem>) -> Self {
@@ -95,18 +102,31 @@ impl Accounts {
                 saml_acs_id: account.saml_acs_id.clone(),
             }));
         }
+        let mut by_name: Vec<_> = accounts.by_name.iter().collect();
+        by_name.sort_unstable();
+        accounts.order = vec![u32::MAX; accounts.all.len()];
+        for (order, (_, index)) in (0..).zip(by_name) {
+            if let Some(place) = accounts.order.get_mut(*index) {
+                *place = order;
+            }
+        }
         accounts
     }
 
+    /// The accounts that a selector without captures stands for, ordered by id.
     pub(super) fn select(&self, selector: &str) -> Result<Vec<Arc<Account>>, String> {
+        let ordered = |mut accounts: Vec<Arc<Account>>| {
+            accounts.sort_unstable_by_key(|account| account.id);
+            accounts
+        };
         if selector == "*" {
-            return Ok(self.all.clone());
+            return Ok(ordered(self.all.clone()));
         }
         if let Some(tag) = selector.strip_prefix("tag:") {
             let (key, value) = tag.split_once('=').ok_or_else(|| format!("`{selector}` lacks its value"))?;
             let found: Vec<_> =
                 self.all.iter().filter(|account| account.tags.iter().any(|(k, v)| k == key && v == value)).cloned().collect();
-            return if found.is_empty() { Err(format!("no account has the tag {key}={value}")) } else { Ok(found) };
+            return if found.is_empty() { Err(format!("no account has the tag {key}={value}")) } else { Ok(ordered(found)) };
         }
         if let Some(wanted) = selector.strip_prefix("ou:") {
             if !wanted.starts_with('/') || (wanted.len() > 1 && wanted.ends_with('/')) || wanted.contains("//") {
@@ -114,7 +134,7 @@ impl Accounts {
             }
             let is_there = |account: &&Arc<Account>| account.ou.as_deref().is_some_and(|ou| is_in(ou, wanted));
             let found: Vec<_> = self.all.iter().filter(is_there).cloned().collect();
-            return if found.is_empty() { Err(format!("no account is in the organizational unit {wanted}")) } else { Ok(found) };
+            return if found.is_empty() { Err(format!("no account is in the organizational unit {wanted}")) } else { Ok(ordered(found)) };
         }
         self.find(selector).map(|account| vec![Arc::clone(account)]).ok_or_else(|| format!("there is no account `{selector}`"))
     }
@@ -146,13 +166,13 @@ fn own_saml_provider(account: &AccountSettings, id: AccountId, at: &str, problem
 pub(super) fn roles_named<'a>(
     known: &'a Accounts,
     selectors: &'a [AccountSelector],
-    role: &'a str,
+    role: &str,
     captures: &Captures<'_>,
-) -> Vec<Result<(RoleArn, Arc<Account>), String>> {
+) -> Vec<Result<(RoleArn, &'a Arc<Account>), String>> {
     if role.starts_with("arn:") {
         let parsed = role.parse::<RoleArn>().map_err(|error| format!("`{role}` is not a role's ARN: {error}"));
         return vec![parsed.and_then(|role| {
-            let account = known.of_role(&role).map(Arc::clone);
+            let account = known.of_role(&role);
             account.map(|account| (role.clone(), account)).ok_or_else(|| format!("`{role}` is in no known account of its partition"))
         })];
     }
@@ -160,7 +180,7 @@ pub(super) fn roles_named<'a>(
     for account in selected(known, selectors, captures) {
         roles.push(
             RoleArn::new(account.partition, account.id, role)
-                .map(|arn| (arn, Arc::clone(account)))
+                .map(|arn| (arn, account))
                 .map_err(|error| format!("`{role}` is not a role's name: {error}")),
         );
     }
@@ -168,7 +188,7 @@ pub(super) fn roles_named<'a>(
 }
 
 /// The accounts that selectors stand for, captures filled in; a captured account that is not known stands for none.
-pub(super) fn selected<'a>(known: &'a Accounts, selectors: &'a [AccountSelector], captures: &Captures<'_>) -> Vec<&'a Arc<Account>> {
+fn selected<'a>(known: &'a Accounts, selectors: &'a [AccountSelector], captures: &Captures<'_>) -> Vec<&'a Arc<Account>> {
     let mut accounts = Vec::new();
     for selector in selectors {
         match selector {

@@ -1,15 +1,18 @@
 //! From the author's rules to an immutable [`Policy`]: everything that can be known before somebody signs in is settled here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use aws_lc_rs::digest;
 use serde::Serialize;
 
 use super::Account;
 use super::accounts::Accounts;
 use super::groups::{GroupSettings, Groups};
-use super::rule::{Rule, RuleCompiler};
+use super::patterns::Patterns;
+use super::roles::KnownRoles;
+use super::rule::{Rule, RuleCompiler, Shared};
 use super::session_policy::PolicyFiles;
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
@@ -25,13 +28,12 @@ pub struct Policy {
     pub(super) accounts: Accounts,
     pub(super) groups: Groups,
     pub(super) rules: Vec<Rule>,
+    pub(super) roles: KnownRoles,
     /// Group name as it is compared → the rules that name it.
-    pub(super) exact: HashMap<Box<str>, Vec<usize>>,
-    /// All patterns as one automaton, and one by one for their captures; same order.
-    pub(super) patterns: RegexSet,
-    pub(super) pattern_rules: Vec<(Regex, usize)>,
+    pub(super) exact: HashMap<Arc<str>, Vec<u32>>,
+    pub(super) patterns: Patterns,
     /// Rules that are about everyone.
-    pub(super) everyone: Vec<usize>,
+    pub(super) everyone: Vec<u32>,
     pub(super) session_name: Template,
     pub(super) source_identity: Template,
 }
@@ -78,41 +80,33 @@ impl Policy {
         let mut problems = Vec::new();
         let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
-            digest: digest(sources),
+            digest: digest_of(sources),
             partitions: partitions.into_iter().collect(),
             accounts: Accounts::compile(accounts, sources.accounts_may_grow, &mut problems),
             groups: Groups::compile(&groups, &mut problems),
             rules: Vec::with_capacity(rules.len()),
+            roles: KnownRoles::default(),
             exact: HashMap::new(),
-            patterns: RegexSet::empty(),
-            pattern_rules: Vec::new(),
+            patterns: Patterns::default(),
             everyone: Vec::new(),
             session_name: naming_template(&naming.session_name, "naming.session_name", &mut problems),
             source_identity: naming_template(&naming.source_identity, "naming.source_identity", &mut problems),
         };
-        let mut ids = BTreeSet::new();
-        for (index, settings) in rules.iter().enumerate() {
-            let (at, accounts, groups) = (format!("rule[{index}]"), &policy.accounts, &policy.groups);
-            let mut compiler = RuleCompiler { at, settings, accounts, groups, policies, problems: Vec::new() };
+        let (mut ids, mut shared, mut patterns) = (HashSet::new(), Shared::default(), Vec::new());
+        for (number, settings) in (0..).zip(rules) {
+            let (at, accounts, groups) = (format!("rule[{number}]"), &policy.accounts, &policy.groups);
+            let mut compiler = RuleCompiler { at, settings, accounts, groups, policies, shared: &mut shared, problems: Vec::new() };
             if !ids.insert(settings.id.as_str()) {
                 compiler.problem("id", format!("two rules have the id `{}`", settings.id), "give each rule an id of its own");
             }
             let (pattern, rule) = compiler.compile(providers);
             problems.append(&mut compiler.problems);
-            policy.index(settings, pattern, rule);
+            patterns.extend(pattern.map(|pattern| (pattern, number)));
+            policy.index(number, rule);
         }
-        policy.patterns =
-            match RegexSetBuilder::new(policy.pattern_rules.iter().map(|(pattern, _)| pattern.as_str())).unicode(false).build() {
-                Ok(set) => set,
-                Err(error) => {
-                    problems.push(Problem::new(
-                        "rule",
-                        format!("the group patterns are too large together: {error}"),
-                        "use fewer or simpler ones",
-                    ));
-                    RegexSet::empty()
-                }
-            };
+        policy.roles = shared.roles.finish();
+        let too_large = |error| Problem::new("rule", format!("the group patterns are too large together: {error}"), "use simpler ones");
+        policy.patterns = Patterns::new(patterns).map_err(|error| problems.push(too_large(error))).unwrap_or_default();
         if problems.is_empty() { Ok(policy) } else { Err(problems) }
     }
 
@@ -146,28 +140,43 @@ impl Policy {
         self.accounts.find(id_or_name).map(AsRef::as_ref)
     }
 
-    fn index(&mut self, settings: &RuleSettings, pattern: Option<Regex>, rule: Rule) {
-        let index = self.rules.len();
-        let matches_by_all = rule.wanted.any.is_empty() && pattern.is_none() && !settings.everyone;
+    fn index(&mut self, number: u32, rule: Rule) {
+        let matches_by_all = rule.wanted.any.is_empty() && rule.pattern.is_none() && !rule.everyone;
         let needed = rule.wanted.all.first().filter(|_| matches_by_all);
-        for group in rule.wanted.any.iter().chain(needed.into_iter().flatten()).collect::<BTreeSet<_>>() {
-            self.exact.entry((**group).into()).or_default().push(index);
+        for group in rule.wanted.any.iter().chain(needed.into_iter().flatten()) {
+            let rules = self.exact.entry(Arc::clone(group)).or_default();
+            if rules.last() != Some(&number) {
+                rules.push(number);
+            }
         }
-        if let Some(pattern) = pattern {
-            self.pattern_rules.push((pattern, index));
-        }
-        if settings.everyone {
-            self.everyone.push(index);
+        if rule.everyone {
+            self.everyone.push(number);
         }
         self.rules.push(rule);
     }
 }
 
 /// The digest covers the author's form, so a comment or a blank line does not change it.
-fn digest(sources: &Sources<'_>) -> Arc<str> {
-    let text = serde_json::to_vec(sources).unwrap_or_default();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
-    data_encoding::HEXLOWER.encode(digest.as_ref()).into()
+fn digest_of(sources: &Sources<'_>) -> Arc<str> {
+    let mut text = BufWriter::new(Digest(digest::Context::new(&digest::SHA256)));
+    // Settings are texts, numbers and lists of them: JSON can say them all, and a digest takes whatever comes.
+    let _ = serde_json::to_writer(&mut text, sources);
+    let digest = text.into_inner().map(|digest| digest.0.finish());
+    digest.map(|digest| data_encoding::HEXLOWER.encode(digest.as_ref())).unwrap_or_default().into()
+}
+
+/// The text of a large policy need not be in memory to be digested.
+struct Digest(digest::Context);
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn naming_template(text: &str, path: &str, problems: &mut Vec<Problem>) -> Template {

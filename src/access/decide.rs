@@ -1,25 +1,27 @@
 //! The decision: which roles a person has, and what AWS is to be asked for one of them.
 
 use std::cell::LazyCell;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::accounts::{AccountSelector, roles_named, selected};
+use super::accounts::roles_named;
 use super::compile::Policy;
 use super::condition::Facts;
+use super::deny::{Deny, Scope};
+use super::roles::Place;
 use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
     Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
-    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, encode_name,
+    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, demands, encode_name,
 };
 use crate::arn::{RoleArn, is_name_byte};
-use crate::identity::Identity;
+use crate::clock::Moment;
+use crate::identity::{Demand, Identity};
 
 /// A longer group name is no name that a pattern is about.
 const LONGEST_GROUP: usize = 256;
@@ -60,61 +62,66 @@ impl Policy {
         let normal = self.groups.names.all(who.groups);
         let who = &who.with_groups(normal.as_deref());
         let (matches, facts) = (self.matches(who), Facts::of(who, context));
-        let (mut granted, mut faults) = (BTreeMap::new(), Faults::default());
+        let mut faults = Faults::default();
+        let (mut grants, mut denies) = (Vec::new(), Vec::new());
         for matched in &matches {
             let in_time = matched.rule.until.is_none_or(|until| context.now < until);
-            if let (true, Body::Allow { roles, terms }, Some(captures)) = (in_time, &matched.rule.body, &matched.captures) {
-                let asked = Asked { who, facts: &facts, matched, captures, terms };
-                self.grant(&asked, roles, &mut granted, &mut faults);
+            match (&matched.rule.body, &matched.captures) {
+                (Body::Allow { roles, terms }, Some(captures)) if in_time => {
+                    self.grant(&Asked { facts: &facts, matched, captures, terms }, roles, &mut grants, &mut faults);
+                }
+                (Body::Allow { .. }, _) => {}
+                (Body::Deny { accounts, roles }, _) => {
+                    denies.push(Deny::of(matched.rule, Scope::of(self, matched, accounts.as_deref(), roles.as_deref())));
+                }
             }
         }
-        for matched in &matches {
-            if let Body::Deny { accounts, roles } = &matched.rule.body {
-                let scope = Scope::of(self, matched, accounts.as_deref(), roles.as_deref());
-                granted.retain(|role, draft: &mut Draft| {
-                    if scope.covers(role) {
-                        let taken = matched.rule.purposes(&facts, Some((role, &draft.entitlement.account)));
-                        let taken = taken.unwrap_or_else(|why| faults.note(matched.rule, why, Purposes::ALL));
-                        draft.entitlement.purposes = draft.entitlement.purposes.without(taken);
-                    }
-                    !draft.entitlement.purposes.is_empty()
-                });
+        grants.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        let mut roles = Vec::with_capacity(grants.len());
+        for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
+            let Some(first) = grants.first() else { continue };
+            let given = grants.iter().fold(Purposes::NONE, |given, grant| given.with(grant.purposes));
+            let left = denies.iter().fold(given, |left, deny| left.without(deny.takes((&first.role, first.account), &facts, &mut faults)));
+            if !left.is_empty() {
+                let mut draft = Draft::new(&first.role, first.account, left);
+                for grant in grants {
+                    draft.combine(who, grant);
+                }
+                roles.push(draft.finish(who, context.now));
             }
         }
-        let mut roles: Vec<_> = granted.into_values().map(Draft::finish).collect();
-        roles.sort_by(|a, b| (&a.account.name, &a.role).cmp(&(&b.account.name, &b.role)));
-        (roles, faults.0)
+        (roles, faults.finish())
     }
 
-    /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns are matched as one set.
+    /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns by their beginning.
     pub(super) fn matches<'a>(&'a self, who: &Person<'a>) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
         let groups = LazyCell::new(|| who.groups.iter().map(String::as_str).collect::<HashSet<_>>());
         let has = |group: &str| groups.contains(group);
-        let mut add = |index: usize, group, captures| {
-            if let Some(rule) = self.rules.get(index)
+        let mut add = |number: u32, group, captures| {
+            if let Some(rule) = self.rules.get(number as usize)
                 && (rule.providers.is_empty() || rule.providers.contains(who.provider))
                 && rule.wanted.holds(has)
             {
                 matches.push(Match { rule, group, captures, also: rule.wanted.fulfilled_by(has) });
             }
         };
-        for index in &self.everyone {
-            add(*index, None, Some(Vec::new()));
+        for number in &self.everyone {
+            add(*number, None, Some(Vec::new()));
         }
         for group in who.groups {
-            for index in self.exact.get(group.as_str()).into_iter().flatten() {
-                add(*index, Some(group.as_str()), Some(Vec::new()));
+            for number in self.exact.get(group.as_str()).into_iter().flatten() {
+                add(*number, Some(group.as_str()), Some(Vec::new()));
             }
-            for (pattern, index) in self.patterns.matches(group.as_bytes()).into_iter().filter_map(|i| self.pattern_rules.get(i)) {
+            self.patterns.matches(group, |pattern, number| {
                 let captures = if group.len() > LONGEST_GROUP { None } else { captures(pattern, group) };
-                add(*index, Some(group.as_str()), captures);
-            }
+                add(number, Some(group.as_str()), captures);
+            });
         }
         matches
     }
 
-    fn grant(&self, asked: &Asked<'_>, roles: &Roles, granted: &mut BTreeMap<RoleArn, Draft>, faults: &mut Faults) {
+    fn grant<'a>(&'a self, asked: &Asked<'a>, roles: &'a Roles, grants: &mut Vec<Grant<'a>>, faults: &mut Faults) {
         let rule = asked.matched.rule;
         let mut purposes = |role: Option<(&RoleArn, &Account)>| {
             rule.purposes(asked.facts, role).unwrap_or_else(|why| faults.note(rule, why, Purposes::NONE))
@@ -124,30 +131,24 @@ impl Policy {
         if once.is_some_and(Purposes::is_empty) {
             return;
         }
-        let mut add = |role: RoleArn, account: &Arc<Account>| {
-            let purposes = once.unwrap_or_else(|| purposes(Some((&role, account))));
-            if purposes.is_empty() {
-                return;
-            }
-            match granted.entry(role) {
-                Entry::Occupied(mut entry) => entry.get_mut().combine(asked, purposes),
-                Entry::Vacant(entry) => {
-                    let draft = Draft::new(entry.key(), account);
-                    entry.insert(draft).combine(asked, purposes);
-                }
+        let Asked { matched, captures, terms, .. } = *asked;
+        let mut add = |order: u32, role: &RoleArn, account: &'a Arc<Account>| {
+            let purposes = once.unwrap_or_else(|| purposes(Some((role, account))));
+            if !purposes.is_empty() {
+                grants.push(Grant { order, role: role.clone(), account, purposes, matched, captures, terms });
             }
         };
         match roles {
-            Roles::Fixed(fixed) => {
-                for (role, account) in fixed {
-                    add(role.clone(), account);
+            Roles::Fixed(numbers) => {
+                for Place { role, account, order } in numbers.iter().filter_map(|number| self.roles.get(*number)) {
+                    add(*order, role, account);
                 }
             }
             Roles::Captured { accounts, roles } => {
-                for role in roles.iter().filter_map(|role| role.fill_captures(asked.captures)) {
+                for role in roles.iter().filter_map(|role| role.fill_captures(captures)) {
                     // What a capture builds may be no role of a known account: then it grants nothing.
-                    for (role, account) in roles_named(&self.accounts, accounts, &role, asked.captures).into_iter().flatten() {
-                        add(role, &account);
+                    for (role, account) in roles_named(&self.accounts, accounts, &role, captures).into_iter().flatten() {
+                        add(self.accounts.order_of(account.id), &role, account);
                     }
                 }
             }
@@ -157,24 +158,48 @@ impl Policy {
 
 /// An allowing rule that matched, and all that it needs to say what it gives.
 struct Asked<'a> {
-    who: &'a Person<'a>,
     facts: &'a Facts<'a>,
     matched: &'a Match<'a>,
     captures: &'a Captures<'a>,
     terms: &'a Terms,
 }
 
+/// One role that one rule gives.
+struct Grant<'a> {
+    /// Where the account stands among all by its name.
+    order: u32,
+    role: RoleArn,
+    account: &'a Arc<Account>,
+    purposes: Purposes,
+    matched: &'a Match<'a>,
+    captures: &'a Captures<'a>,
+    terms: &'a Terms,
+}
+
+impl Grant<'_> {
+    /// What roles are ordered by; the same for grants of the same role.
+    fn place(&self) -> (u32, &RoleArn) {
+        (self.order, &self.role)
+    }
+}
+
 /// Conditions that could not be evaluated, each once.
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn note(&mut self, rule: &Rule, why: ConditionFailed, instead: Purposes) -> Purposes {
+    pub(super) fn note(&mut self, rule: &Rule, why: ConditionFailed, instead: Purposes) -> Purposes {
         let fault = Fault { rule: Arc::clone(&rule.id), why };
         if !self.0.contains(&fault) {
             self.0.push(fault);
         }
         instead
+    }
+
+    /// In an order that is not that of the rules.
+    fn finish(mut self) -> Vec<Fault> {
+        self.0.sort_by(|a, b| (&a.rule, a.why.to_string()).cmp(&(&b.rule, b.why.to_string())));
+        self.0
     }
 }
 
@@ -194,47 +219,6 @@ fn captures<'a>(pattern: &'a Regex, group: &'a str) -> Option<Vec<(&'a str, &'a 
     Some(captures)
 }
 
-/// The accounts of a deny; none, which means all, when a capture that it needs did not take part in the match.
-fn deny_accounts<'a>(policy: &'a Policy, selectors: &'a [AccountSelector], captures: &Captures<'_>) -> Option<Vec<&'a Arc<Account>>> {
-    let complete = selectors.iter().all(|selector| match selector {
-        AccountSelector::These(_) => true,
-        AccountSelector::Captured(template) => template.fill_captures(captures).is_some(),
-    });
-    complete.then(|| selected(&policy.accounts, selectors, captures))
-}
-
-/// What a matched deny rule takes away. None is everything: a deny that cannot be evaluated must not let through.
-pub(super) struct Scope<'a> {
-    accounts: Option<Vec<&'a Arc<Account>>>,
-    roles: Option<Vec<String>>,
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn of(
-        policy: &'a Policy,
-        matched: &Match<'a>,
-        accounts: Option<&'a [AccountSelector]>,
-        roles: Option<&'a [Template]>,
-    ) -> Self {
-        let Some(captures) = matched.captures.as_deref() else {
-            return Self { accounts: None, roles: None };
-        };
-        Self {
-            accounts: accounts.and_then(|selectors| deny_accounts(policy, selectors, captures)),
-            roles: roles.and_then(|roles| roles.iter().map(|role| role.fill_captures(captures)).collect()),
-        }
-    }
-
-    pub(super) fn covers(&self, role: &RoleArn) -> bool {
-        let in_accounts = self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|account| account.id == role.account()));
-        let in_roles = self
-            .roles
-            .as_ref()
-            .is_none_or(|roles| roles.iter().any(|name| name == role.path_and_name() || name == role.name() || name == role.as_str()));
-        in_accounts && in_roles
-    }
-}
-
 /// An entitlement while the rules that grant it are combined. The narrower limit wins, and a contradiction is an obstacle rather than a
 /// choice: nobody could say later why one of the two was taken.
 struct Draft {
@@ -248,14 +232,16 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(role: &RoleArn, account: &Arc<Account>) -> Self {
+    fn new(role: &RoleArn, account: &Arc<Account>, purposes: Purposes) -> Self {
         Self {
             entitlement: Entitlement {
                 role: role.clone(),
                 account: Arc::clone(account),
-                purposes: Purposes::NONE,
+                purposes,
                 max_session: USUAL_SESSION,
                 session_policy: None,
+                demand: Demand::default(),
+                step_up: None,
                 reasons: Vec::new(),
                 operation: Operation::default(),
                 console: ConsoleWay::default(),
@@ -274,9 +260,8 @@ impl Draft {
         }
     }
 
-    fn combine(&mut self, asked: &Asked<'_>, purposes: Purposes) {
-        let Asked { who, matched, captures, terms, .. } = asked;
-        self.entitlement.purposes = self.entitlement.purposes.with(purposes);
+    fn combine(&mut self, who: &Person<'_>, grant: &Grant<'_>) {
+        let Grant { matched, captures, terms, .. } = grant;
         let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned), also: matched.also.clone() };
         if self.entitlement.evidence.contains(&evidence) {
             return;
@@ -291,33 +276,47 @@ impl Draft {
             (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
             _ => {}
         }
+        if demands::add(&mut self.entitlement.demand, &terms.demand).is_err() {
+            self.contradiction("require_acr");
+        }
         if let Some(reason) = terms.reason.as_ref().filter(|reason| !self.entitlement.reasons.iter().any(|other| other.is_like(reason))) {
             self.entitlement.reasons.push(Arc::clone(reason));
         }
-        match (self.operation, terms.operation) {
-            (Some(one), Some(other)) if one != other => self.contradiction("operation"),
-            (_, other) => self.operation = self.operation.or(other),
+        if self.operation.zip(terms.operation).is_some_and(|(one, other)| one != other) {
+            self.contradiction("operation");
         }
-        match (self.console, terms.console) {
-            (Some(one), Some(other)) if one != other => self.contradiction("console"),
-            (_, other) => self.console = self.console.or(other),
+        if self.console.zip(terms.console).is_some_and(|(one, other)| one != other) {
+            self.contradiction("console");
         }
+        // What contradicts is not used, but pages show it: it must not depend on the order of rules.
+        self.operation = narrower(self.operation, terms.operation);
+        self.console = narrower(self.console, terms.console);
         let carry = terms.carry_tags.unwrap_or_default();
-        for (key, template, transitive) in &terms.tags {
+        for (key, template, transitive) in terms.tags.iter() {
             match template.fill(who, captures) {
-                Ok(value) if is_tag_text(&value, 0, 256) => self.tag(key, value, *transitive),
+                Ok(value) if is_tag_text(&value, 0, 256) => {
+                    self.entitlement.tags.push(SessionTag { key: key.clone(), value, transitive: *transitive });
+                }
                 Ok(_) => self.problems.push((carry, Denied::TagValue(key.clone()))),
                 Err(denied) => self.problems.push((carry, denied)),
             }
         }
     }
 
-    fn tag(&mut self, key: &str, value: String, transitive: bool) {
-        // STS compares tag keys without case.
-        match self.entitlement.tags.iter_mut().find(|tag| tag.key.to_lowercase() == key.to_lowercase()) {
-            Some(tag) if tag.key == key && tag.value == value => tag.transitive |= transitive,
-            Some(_) => self.contradiction(&format!("tag {key}")),
-            None => self.entitlement.tags.push(SessionTag { key: key.to_owned(), value, transitive }),
+    /// Tags that several rules give become one. STS compares their keys without case.
+    fn combine_tags(&mut self) {
+        let mut tags = std::mem::take(&mut self.entitlement.tags);
+        tags.sort_unstable_by(|a, b| (&a.key, &a.value).cmp(&(&b.key, &b.value)));
+        for tag in tags {
+            let same = |known: &&mut SessionTag| known.key == tag.key || known.key.to_lowercase() == tag.key.to_lowercase();
+            match self.entitlement.tags.iter_mut().find(same) {
+                Some(known) if known.key == tag.key && known.value == tag.value => known.transitive |= tag.transitive,
+                Some(known) => {
+                    let key = known.key.clone();
+                    self.contradiction(&format!("tag {key}"));
+                }
+                None => self.entitlement.tags.push(tag),
+            }
         }
     }
 
@@ -325,8 +324,10 @@ impl Draft {
         self.problems.push((Carry::Required, Denied::Contradiction(what.to_owned())));
     }
 
-    fn finish(mut self) -> Entitlement {
+    fn finish(mut self, who: &Person<'_>, now: Moment) -> Entitlement {
+        self.combine_tags();
         let mut entitlement = self.entitlement;
+        entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
         // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
@@ -341,7 +342,6 @@ impl Draft {
         }
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
-        entitlement.tags.sort_by(|a, b| a.key.cmp(&b.key));
         entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));
         let lower: Vec<String> = entitlement.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
         for key in entitlement.reasons.iter().filter_map(|reason| reason.tag.as_ref()).filter(|key| lower.contains(&key.to_lowercase())) {
@@ -364,7 +364,7 @@ impl Draft {
 }
 
 /// The narrower of two opinions, where none is no opinion.
-fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+pub(super) fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -401,6 +401,9 @@ impl Entitlements {
         }
         if !entitlement.purposes.has(wish.purpose) {
             return Err(Denied::Purpose(wish.purpose));
+        }
+        if let Some(step_up) = &entitlement.step_up {
+            return Err(Denied::StepUp(step_up.clone()));
         }
         let longest = entitlement.max_session;
         let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));

@@ -8,11 +8,14 @@ use serde::Serialize;
 use super::accounts::{AccountSelector, roles_named};
 use super::compile::Policy;
 use super::condition::Facts;
-use super::decide::{Match, Scope};
+use super::decide::Match;
+use super::deny::Scope;
+use super::roles::KnownRoles;
 use super::rule::{Body, Roles, Rule};
 use super::{Context, Entitlement, Evidence, Person, Purpose, Purposes, SessionPolicy};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
+use crate::identity::{Demand, StepUp};
 
 /// What the rules say of one person and one role.
 #[derive(Debug, Serialize)]
@@ -40,6 +43,10 @@ pub struct Grant {
     pub purposes: Vec<Purpose>,
     /// What limits the session below what the role may do.
     pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What is wanted of the sign-in.
+    pub demand: Demand,
+    /// What this sign-in lacks of it.
+    pub step_up: Option<Box<StepUp>>,
     /// What must be said before it is handed out.
     pub reason: Option<String>,
     /// The rules that grant it, with the groups that matched.
@@ -55,6 +62,8 @@ pub struct Because {
     pub rule: String,
     /// The groups; none for a rule that is about everyone.
     pub groups: Vec<Called>,
+    /// From when on the rule gives nothing any more.
+    pub until: Option<Moment>,
 }
 
 /// A group, as it was sent and as people call it.
@@ -134,7 +143,7 @@ impl fmt::Display for Missing {
             Self::GroupPattern { pattern, example: None } => write!(f, "a group that matches {pattern} and names this role"),
             Self::Condition { text, failed: None } => write!(f, "the condition does not hold: {text}"),
             Self::Condition { text, failed: Some(why) } => write!(f, "the condition cannot be evaluated ({why}): {text}"),
-            Self::Time { until } => write!(f, "the rule ran out on {}", until.format("%Y-%m-%d %H:%M UTC")),
+            Self::Time { until } => write!(f, "the rule has ended, on {}", until.format("%Y-%m-%d %H:%M UTC")),
             Self::GroupPattern { pattern, example: Some(example) } => write!(f, "a group such as {example} (pattern {pattern})"),
         }
     }
@@ -148,7 +157,8 @@ impl Policy {
         let because = |evidence: &Evidence| {
             let mut groups: Vec<_> = evidence.group.iter().map(String::as_str).chain(evidence.also.iter().map(|group| &**group)).collect();
             groups.dedup();
-            Because { rule: evidence.rule.to_string(), groups: groups.into_iter().map(called).collect() }
+            let until = self.rules.iter().find(|rule| rule.id == evidence.rule).and_then(|rule| rule.until);
+            Because { rule: evidence.rule.to_string(), until, groups: groups.into_iter().map(called).collect() }
         };
         Grant {
             role: entitlement.role.clone(),
@@ -156,6 +166,8 @@ impl Policy {
             max_session: entitlement.max_session.as_secs(),
             purposes: entitlement.purposes.list(),
             session_policy: entitlement.session_policy.clone(),
+            demand: entitlement.demand.clone(),
+            step_up: entitlement.step_up.clone(),
             reason: entitlement.wanted_reason(),
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
@@ -177,6 +189,7 @@ impl Policy {
             .filter(|matched| self.takes(matched, role) && !matched.rule.purposes(&facts, place).is_ok_and(Purposes::is_empty))
             .map(|matched| matched.rule.id.to_string());
         let mut denied_by: Vec<_> = denied_by.collect();
+        denied_by.sort();
         denied_by.dedup();
         let has_group = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
         let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
@@ -194,7 +207,7 @@ impl Policy {
         let mut missed: Vec<_> = self
             .rules
             .iter()
-            .filter(|rule| could_give(rule, role))
+            .filter(|rule| could_give(&self.roles, rule, role))
             .map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) })
             .filter(|miss| !miss.missing.is_empty())
             .collect();
@@ -217,7 +230,7 @@ impl Policy {
     fn gives(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
         let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
         match roles {
-            Roles::Fixed(fixed) => fixed.iter().any(|(arn, _)| arn == role),
+            Roles::Fixed(fixed) => self.roles.is_among(role, fixed),
             Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
                 let named = roles_named(&self.accounts, accounts, &name, captures);
                 named.into_iter().flatten().any(|(arn, _)| arn == *role)
@@ -226,7 +239,7 @@ impl Policy {
     }
 
     /// What a person's groups lack for a rule.
-    fn missing(&self, rule: &Rule, who: &Person<'_>, role: &RoleArn) -> Vec<Missing> {
+    fn missing(&self, rule: &Rule, who: &Person<'_>, wanted: &RoleArn) -> Vec<Missing> {
         let mut missing = Vec::new();
         if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
             missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
@@ -235,7 +248,7 @@ impl Policy {
         let shown = |groups: &[Arc<str>]| groups.iter().map(|group| self.groups.shown(group)).collect::<Vec<_>>();
         if !rule.everyone && !rule.wanted.any.iter().any(has) {
             match &rule.pattern {
-                Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, role) }),
+                Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, wanted) }),
                 None if rule.wanted.any.is_empty() => {}
                 None => missing.push(Missing::AnyGroup { of: shown(&rule.wanted.any) }),
             }
@@ -266,10 +279,10 @@ impl Policy {
 }
 
 /// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
-fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
+fn could_give(known: &KnownRoles, rule: &Rule, arn: &RoleArn) -> bool {
     let Body::Allow { roles, .. } = &rule.body else { return false };
     match roles {
-        Roles::Fixed(fixed) => fixed.iter().any(|(given, _)| given == arn),
+        Roles::Fixed(fixed) => known.is_among(arn, fixed),
         Roles::Captured { accounts, roles } => {
             let in_account = |selector: &AccountSelector| match selector {
                 AccountSelector::These(these) => these.iter().any(|account| account.id == arn.account()),
@@ -277,7 +290,8 @@ fn could_give(rule: &Rule, arn: &RoleArn) -> bool {
             };
             let reaches = accounts.is_empty() || accounts.iter().any(in_account);
             let names = |name: Option<&str>| name.is_none_or(|name| name == arn.path_and_name() || name == arn.as_str());
-            reaches && roles.iter().any(|template| names(template.literal()))
+            // A whole ARN needs no account beside it.
+            roles.iter().any(|template| (reaches || template.begins_with("arn:")) && names(template.literal()))
         }
     }
 }

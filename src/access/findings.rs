@@ -7,6 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::condition::Known;
+use super::roles::{KnownRoles, Place};
 use super::rule::{Body, Roles, Rule, is_tag_text};
 use super::settings::{Effect, RuleSettings};
 use super::template::{Placeholder, Template};
@@ -54,7 +55,7 @@ impl Policy {
         let denies = Denies::of(self);
         let mut looks = Vec::new();
         for (index, (settings, rule)) in rules.iter().zip(&self.rules).enumerate() {
-            let mut look = Look { at: format!("rule[{index}]"), settings, rule, problems: &mut looks };
+            let mut look = Look { at: format!("rule[{index}]"), settings, rule, roles: &self.roles, problems: &mut looks };
             let never = look.never_holds(providers, now);
             look.unknown_accounts(self);
             look.editable_claims();
@@ -73,6 +74,7 @@ struct Look<'a> {
     at: String,
     settings: &'a RuleSettings,
     rule: &'a Rule,
+    roles: &'a KnownRoles,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -93,7 +95,7 @@ impl Look<'_> {
             "provider" if self.rule.providers.is_empty() => Some(names(providers)),
             "provider" => Some(names(&self.rule.providers)),
             "request.purpose" => Some(purposes(self.rule.purposes)),
-            _ => self.rule.role_words(word),
+            _ => self.rule.role_words(word, self.roles),
         };
         let known = Known { values: &values, now };
         let never = self.rule.condition.as_ref().is_some_and(|condition| condition.can_never_hold(&known));
@@ -131,13 +133,13 @@ impl Look<'_> {
         };
         let is_doubtful = |claim: &str| EDITABLE_CLAIMS.contains(&claim) && !trusted(claim);
         let mut found = Vec::new();
-        let asked = self.rule.condition.as_ref().map(super::condition::Condition::claims).unwrap_or_default();
+        let asked = self.rule.condition.as_ref().map(|condition| condition.claims()).unwrap_or_default();
         for claim in asked.iter().filter(|claim| is_doubtful(claim)) {
             let gain = if self.settings.effect == Effect::Deny { "get around the deny" } else { "give themselves its roles" };
             found.push(("when".to_owned(), claim.clone(), gain));
         }
         if let Body::Allow { terms, .. } = &self.rule.body {
-            for (key, template, _) in &terms.tags {
+            for (key, template, _) in terms.tags.iter() {
                 for claim in claims_of(template).into_iter().filter(|claim| is_doubtful(claim)) {
                     found.push((format!("tags.{key}"), claim, "choose what policies that go by the tag (ABAC) give them"));
                 }
@@ -188,9 +190,9 @@ impl Look<'_> {
 
 impl Rule {
     /// The values that a word about the role or its account can have, where the rule names them; an account without a tag has no value.
-    fn role_words(&self, word: &str) -> Option<Vec<String>> {
+    fn role_words(&self, word: &str, known: &KnownRoles) -> Option<Vec<String>> {
         let Body::Allow { roles: Roles::Fixed(fixed), .. } = &self.body else { return None };
-        let values = fixed.iter().filter_map(|(role, account)| match word.split_once('.')? {
+        let values = known.of(fixed).filter_map(|Place { role, account, .. }| match word.split_once('.')? {
             ("role", "name") => Some(Some(role.path_and_name().to_owned())),
             ("role", "arn") => Some(Some(role.to_string())),
             ("account", "id") => Some(Some(account.id.to_string())),

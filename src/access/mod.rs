@@ -8,14 +8,18 @@ mod accounts;
 mod compile;
 mod condition;
 mod decide;
+mod demands;
+mod deny;
 mod discovered;
 mod explain;
 mod findings;
 mod groups;
 mod naming;
+mod patterns;
 mod person;
 mod purposes;
 mod reason;
+mod roles;
 mod rule;
 mod session_policy;
 mod settings;
@@ -47,6 +51,7 @@ pub use trial::{TestSettings, run_tests};
 
 use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
 use crate::clock::Moment;
+use crate::identity::{Demand, StepUp};
 
 /// The longest session that STS grants to a federated role (12 hours).
 pub const LONGEST_SESSION: Duration = Duration::from_hours(12);
@@ -139,6 +144,10 @@ pub struct Entitlement {
     pub max_session: Duration,
     /// What limits the session below what the role may do.
     pub session_policy: Option<Arc<SessionPolicy>>,
+    /// What is wanted of the sign-in.
+    pub demand: Demand,
+    /// What this sign-in lacks of it: the role can be had after another one.
+    pub step_up: Option<Box<StepUp>>,
     /// What people must say before they get it: all of these.
     pub reasons: Vec<Arc<Reason>>,
     /// How AWS is asked for it.
@@ -205,6 +214,9 @@ pub enum Denied {
     /// The wanted length is outside 15 minutes and what the rules allow.
     #[error("the session may last from 15 minutes to {0:?}")]
     Duration(Duration),
+    /// The rules want another sign-in than this one.
+    #[error("the rules want another sign-in; {0}")]
+    StepUp(Box<StepUp>),
     /// The rules want to be told why, and what was said is not what they want.
     #[error("the rules want a reason that was not given: {0}")]
     Reason(String),

@@ -6,7 +6,8 @@ use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{LARGEST_PROGRAM, LONGEST_PATTERN, RuleCompiler, is_tag_key, is_tag_text, last_line};
+use super::patterns::{self, LARGEST_PROGRAM, last_line};
+use super::rule::{RuleCompiler, is_tag_key, is_tag_text};
 use super::{Denied, Entitlement, SessionTag};
 
 /// The longest reason, in characters: what a session tag's value holds (STS `Tag`).
@@ -53,7 +54,7 @@ impl Reason {
     }
 }
 
-impl RuleCompiler<'_> {
+impl RuleCompiler<'_, '_> {
     /// What the rule wants to be told, if it wants something.
     pub(super) fn reason(&mut self) -> Option<Arc<Reason>> {
         let settings = self.settings;
@@ -89,11 +90,11 @@ impl RuleCompiler<'_> {
 
 /// Reads a pattern, alone first: a stray parenthesis must not slip out of the anchors that go around it.
 fn read(text: &str) -> Result<Regex, String> {
-    if text.len() > LONGEST_PATTERN {
-        return Err(format!("the pattern is longer than {LONGEST_PATTERN} bytes"));
+    if text.len() > patterns::LONGEST {
+        return Err(format!("the pattern is longer than {} bytes", patterns::LONGEST));
     }
-    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
-    let built = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
+    let compile = |text: &str| RegexBuilder::new(text).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
+    let built = compile(text).and_then(|_| compile(&format!(r"\A(?:{text})\z")));
     built.map_err(|error| format!("the pattern cannot be read: {}", last_line(&error.to_string())))
 }
 

@@ -1,28 +1,25 @@
 //! One rule, from the author's form to the compiled one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use regex::bytes::{Regex, RegexBuilder};
-
 use super::accounts::{AccountSelector, Accounts, roles_named};
-use super::condition::Condition;
+use super::condition::{Condition, Refused};
 use super::groups::{self, Groups, Wanted};
+use super::patterns::{self, Pattern};
 use super::purposes::Purposes;
 use super::reason::Reason;
+use super::roles::{RoleNumber, RoleNumbers};
 use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
-use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
+use super::{LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
-use crate::identity::ProviderId;
+use crate::identity::{Demand, ProviderId};
 use crate::settings::Problem;
 
-/// The longest group pattern, in bytes, and the largest compiled one: an administrator's slip must not cost a gigabyte.
-pub(super) const LONGEST_PATTERN: usize = 512;
-pub(super) const LARGEST_PROGRAM: usize = 256 * 1024;
 /// What an AWS session may carry.
 pub(super) const MOST_TAGS: usize = 50;
 
@@ -30,12 +27,12 @@ pub(super) const MOST_TAGS: usize = 50;
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
-    pub(super) providers: Vec<ProviderId>,
+    pub(super) providers: Box<[ProviderId]>,
     /// Groups by name. Decisions find a rule by the policy's index, and ask here for what else it wants.
     pub(super) wanted: Wanted,
     pub(super) pattern: Option<Arc<str>>,
     pub(super) everyone: bool,
-    pub(super) condition: Option<Condition>,
+    pub(super) condition: Option<Arc<Condition>>,
     pub(super) purposes: Purposes,
     /// From when on an allowing rule gives nothing any more.
     pub(super) until: Option<Moment>,
@@ -52,7 +49,7 @@ pub(super) enum Body {
 /// The roles of an allowing rule: known beforehand, or only with a group's captures.
 #[derive(Debug)]
 pub(super) enum Roles {
-    Fixed(Vec<(RoleArn, Arc<Account>)>),
+    Fixed(Box<[RoleNumber]>),
     Captured { accounts: Vec<AccountSelector>, roles: Vec<Template> },
 }
 
@@ -62,31 +59,44 @@ pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
     pub(super) session_policy: Option<Arc<SessionPolicy>>,
     pub(super) reason: Option<Arc<Reason>>,
+    pub(super) demand: Demand,
     pub(super) operation: Option<Operation>,
     pub(super) console: Option<ConsoleWay>,
-    pub(super) tags: Vec<(String, Template, bool)>,
+    pub(super) tags: Tags,
     pub(super) carry_tags: Option<Carry>,
     pub(super) carry_source_identity: Option<Carry>,
 }
 
+/// Keys, values, and whether they are transitive.
+type Tags = Arc<[(String, Template, bool)]>;
+
 /// Compiles one rule and collects what is wrong with it.
-pub(super) struct RuleCompiler<'a> {
+pub(super) struct RuleCompiler<'a, 'b> {
     /// Where the rule stands: `rule[3]`.
     pub(super) at: String,
     pub(super) settings: &'a RuleSettings,
-    pub(super) accounts: &'a Accounts,
-    pub(super) groups: &'a Groups,
-    pub(super) policies: &'a PolicyFiles,
+    pub(super) accounts: &'b Accounts,
+    pub(super) groups: &'b Groups,
+    pub(super) policies: &'b PolicyFiles,
+    pub(super) shared: &'b mut Shared<'a>,
     pub(super) problems: Vec<Problem>,
 }
 
-impl RuleCompiler<'_> {
+/// What rules have in common, made once.
+#[derive(Default)]
+pub(super) struct Shared<'a> {
+    pub(super) roles: RoleNumbers,
+    tags: HashMap<(&'a BTreeMap<String, String>, &'a [String]), Tags>,
+    conditions: HashMap<&'a str, Result<Arc<Condition>, Refused>>,
+}
+
+impl RuleCompiler<'_, '_> {
     pub(super) fn problem(&mut self, key: &str, message: impl Into<String>, hint: &str) {
         let path = if key.is_empty() { self.at.clone() } else { format!("{}.{key}", self.at) };
         self.problems.push(Problem::new(path, message, hint));
     }
 
-    pub(super) fn compile(&mut self, known_providers: &[ProviderId]) -> (Option<Regex>, Rule) {
+    pub(super) fn compile(&mut self, known_providers: &[ProviderId]) -> (Option<Pattern>, Rule) {
         let settings = self.settings;
         let id_is_valid =
             (1..=64).contains(&settings.id.len()) && settings.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
@@ -102,7 +112,7 @@ impl RuleCompiler<'_> {
         };
         let rule = Rule {
             id: settings.id.as_str().into(),
-            providers,
+            providers: providers.into(),
             wanted,
             pattern: settings.group_pattern.as_deref().map(Into::into),
             everyone: settings.everyone,
@@ -141,14 +151,17 @@ impl RuleCompiler<'_> {
         wanted
     }
 
-    fn condition(&mut self) -> Option<Condition> {
-        let parsed = Condition::parse(self.settings.when.as_deref()?);
-        parsed
-            .map_err(|refused| {
+    fn condition(&mut self) -> Option<Arc<Condition>> {
+        let text = self.settings.when.as_deref()?;
+        let parse = || Condition::parse(text).map(Arc::new);
+        match self.shared.conditions.entry(text).or_insert_with(parse).clone() {
+            Ok(condition) => Some(condition),
+            Err(refused) => {
                 let message = format!("column {} of the condition: {}", refused.column, refused.message);
                 self.problem("when", message, "docs/rules.md lists every word that a condition may use");
-            })
-            .ok()
+                None
+            }
+        }
     }
 
     fn providers(&mut self, known: &[ProviderId]) -> Vec<ProviderId> {
@@ -164,25 +177,17 @@ impl RuleCompiler<'_> {
         found
     }
 
-    /// Compiles the raw pattern alone first: a stray parenthesis or alternation must not slip out of the anchors that go around it.
-    fn pattern(&mut self, text: &str) -> Option<Regex> {
+    fn pattern(&mut self, text: &str) -> Option<Pattern> {
         const HINT: &str = "the pattern is anchored by itself and must match a whole group name";
-        if text.len() > LONGEST_PATTERN {
-            self.problem("group_pattern", format!("the pattern is longer than {LONGEST_PATTERN} bytes"), HINT);
+        if text.len() > patterns::LONGEST {
+            self.problem("group_pattern", format!("the pattern is longer than {} bytes", patterns::LONGEST), HINT);
             return None;
         }
-        let build = |text: &str| RegexBuilder::new(text).unicode(false).size_limit(LARGEST_PROGRAM).nest_limit(32).build();
-        match build(text).and_then(|_| build(&format!(r"\A(?:{text})\z"))) {
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                self.problem("group_pattern", format!("the pattern cannot be read: {}", last_line(&error.to_string())), HINT);
-                None
-            }
-        }
+        Pattern::parse(text).map_err(|error| self.problem("group_pattern", format!("the pattern cannot be read: {error}"), HINT)).ok()
     }
 
     /// Parses a text whose placeholders may be captures alone.
-    fn captured(&mut self, key: &str, text: &str, pattern: Option<&Regex>) -> Option<Template> {
+    fn captured(&mut self, key: &str, text: &str, pattern: Option<&Pattern>) -> Option<Template> {
         let template = match Template::parse(text) {
             Ok(template) => template,
             Err(message) => {
@@ -198,10 +203,10 @@ impl RuleCompiler<'_> {
     }
 
     /// A capture must be one of the pattern's, and the pattern must be the only way to match: a plain group has no captures.
-    fn known_captures(&mut self, key: &str, template: &Template, pattern: Option<&Regex>) -> bool {
+    fn known_captures(&mut self, key: &str, template: &Template, pattern: Option<&Pattern>) -> bool {
         for placeholder in template.placeholders() {
             let Placeholder::Capture(name) = placeholder else { continue };
-            let known = pattern.is_some_and(|pattern| pattern.capture_names().flatten().any(|capture| capture == name));
+            let known = pattern.is_some_and(|pattern| pattern.capture_names().any(|capture| capture == name));
             if !known {
                 self.problem(key, format!("the group pattern has no capture `{name}`"), "name it in the pattern: (?<name>…)");
                 return false;
@@ -214,7 +219,7 @@ impl RuleCompiler<'_> {
         true
     }
 
-    fn selectors(&mut self, pattern: Option<&Regex>) -> Vec<AccountSelector> {
+    fn selectors(&mut self, pattern: Option<&Pattern>) -> Vec<AccountSelector> {
         let mut selectors = Vec::new();
         for (index, text) in self.settings.accounts.iter().enumerate() {
             let key = format!("accounts[{index}]");
@@ -232,24 +237,27 @@ impl RuleCompiler<'_> {
         selectors
     }
 
-    fn role_templates(&mut self, pattern: Option<&Regex>) -> Vec<Template> {
+    fn role_templates(&mut self, pattern: Option<&Pattern>) -> Vec<Template> {
         let roles = self.settings.roles.iter().enumerate();
         roles.filter_map(|(index, text)| self.captured(&format!("roles[{index}]"), text, pattern)).collect()
     }
 
-    fn deny(&mut self, pattern: Option<&Regex>) -> Body {
+    fn deny(&mut self, pattern: Option<&Pattern>) -> Body {
         let settings = self.settings;
         let has_terms = settings.max_session.is_some()
             || settings.session_policy.is_some()
             || !settings.policy_arns.is_empty()
             || settings.reason.is_some()
+            || settings.max_auth_age.is_some()
+            || !settings.require_acr.is_empty()
+            || settings.require_mfa
             || settings.operation.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
         if has_terms {
-            let hint = "take what is about the session out of it: `max_session`, `session_policy`, `operation`, `tags` and their like";
+            let hint = "take what is about the session out of it: `max_session`, `require_mfa`, `reason`, `tags` and their like";
             self.problem("", "a deny rule grants no session", hint);
         }
         if settings.until.is_some() {
@@ -269,10 +277,11 @@ impl RuleCompiler<'_> {
         Body::Deny { accounts: (!settings.accounts.is_empty()).then_some(accounts), roles: (!settings.roles.is_empty()).then_some(roles) }
     }
 
-    fn allow(&mut self, pattern: Option<&Regex>) -> Body {
+    fn allow(&mut self, pattern: Option<&Pattern>) -> Body {
         if self.settings.roles.is_empty() {
             self.problem("", "the rule grants no role", "give it `roles`");
         }
+        self.paired_roles();
         let terms = self.terms(pattern);
         let accounts = self.selectors(pattern);
         let roles = self.role_templates(pattern);
@@ -286,15 +295,25 @@ impl RuleCompiler<'_> {
         Body::Allow { roles, terms }
     }
 
-    fn fixed(&mut self, accounts: &[AccountSelector], roles: &[Template]) -> Vec<(RoleArn, Arc<Account>)> {
-        let mut fixed = BTreeMap::new();
+    /// In a SAML response a role stands beside its provider, with a comma between (AWS's attribute Role).
+    fn paired_roles(&mut self) {
+        let settings = self.settings;
+        if !matches!(settings.operation, Some(Operation::Saml | Operation::ForwardedSaml)) {
+            return;
+        }
+        for (index, role) in settings.roles.iter().enumerate().filter(|(_, role)| role.contains(',')) {
+            let message = format!("`{role}` has a comma in it, so that no SAML response can name it");
+            self.problem(&format!("roles[{index}]"), message, "use operation = \"web_identity\" for it, or rename the role");
+        }
+    }
+
+    fn fixed(&mut self, accounts: &[AccountSelector], roles: &[Template]) -> Box<[RoleNumber]> {
+        let mut fixed = BTreeSet::new();
         for (index, role) in roles.iter().filter_map(Template::literal).enumerate() {
             let key = format!("roles[{index}]");
             for granted in roles_named(self.accounts, accounts, role, &[]) {
                 match granted {
-                    Ok((role, account)) => {
-                        fixed.insert(role, account);
-                    }
+                    Ok((role, account)) => fixed.extend(self.shared.roles.number(role, account, self.accounts)),
                     Err(_) if self.accounts.may_grow && role.parse::<RoleArn>().is_ok() => {}
                     Err(message) => self.problem(&key, message, "use a role's name, or the whole ARN of a role in an [[account]]"),
                 }
@@ -303,7 +322,7 @@ impl RuleCompiler<'_> {
         fixed.into_iter().collect()
     }
 
-    fn terms(&mut self, pattern: Option<&Regex>) -> Terms {
+    fn terms(&mut self, pattern: Option<&Pattern>) -> Terms {
         let settings = self.settings;
         let max_session = settings.max_session.map(|span| span.0);
         if max_session.is_some_and(|span| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&span)) {
@@ -326,6 +345,7 @@ impl RuleCompiler<'_> {
             max_session,
             session_policy: self.session_policy(),
             reason: self.reason(),
+            demand: self.demand(),
             operation: settings.operation,
             console: settings.console,
             tags,
@@ -334,7 +354,7 @@ impl RuleCompiler<'_> {
         }
     }
 
-    fn tags(&mut self, pattern: Option<&Regex>) -> Vec<(String, Template, bool)> {
+    fn tags(&mut self, pattern: Option<&Pattern>) -> Tags {
         let settings = self.settings;
         let mut lower_keys = BTreeSet::new();
         let mut tags = Vec::new();
@@ -367,21 +387,18 @@ impl RuleCompiler<'_> {
                 self.problem(&format!("transitive_tags[{index}]"), format!("`{key}` is no key of `tags`"), "name a tag of this rule");
             }
         }
-        tags
+        Arc::clone(self.shared.tags.entry((&settings.tags, &settings.transitive_tags)).or_insert_with(|| tags.into()))
     }
 }
 
 /// Whether a text is within the alphabet of session tags (STS `Tag`: letters, separators, numbers and `_.:/=+-@`).
 pub(super) fn is_tag_text(text: &str, shortest: usize, longest: usize) -> bool {
     static ALPHABET: LazyLock<Option<regex::Regex>> = LazyLock::new(|| regex::Regex::new(r"\A[\p{L}\p{Z}\p{N}_.:/=+\-@]*\z").ok());
-    (shortest..=longest).contains(&text.chars().count()) && ALPHABET.as_ref().is_some_and(|alphabet| alphabet.is_match(text))
+    let usual = || text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" _.:/=+-@".contains(&byte));
+    (shortest..=longest).contains(&text.chars().count()) && (usual() || ALPHABET.as_ref().is_some_and(|alphabet| alphabet.is_match(text)))
 }
 
 /// Whether a text can be the key of a session tag.
 pub(super) fn is_tag_key(text: &str) -> bool {
     is_tag_text(text, 1, 128) && !text.to_ascii_lowercase().starts_with("aws:")
-}
-
-pub(super) fn last_line(text: &str) -> &str {
-    text.lines().last().unwrap_or(text).trim()
 }

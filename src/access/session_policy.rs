@@ -55,7 +55,7 @@ pub fn read_policies(rules: &[RuleSettings], base: &Path) -> PolicyFiles {
         .collect()
 }
 
-impl RuleCompiler<'_> {
+impl RuleCompiler<'_, '_> {
     /// The rule's session policy, if it has one.
     pub(super) fn session_policy(&mut self) -> Option<Arc<SessionPolicy>> {
         let settings = self.settings;
@@ -103,8 +103,9 @@ impl RuleCompiler<'_> {
     /// A policy of another account would only be found out by AWS, at the click.
     pub(super) fn check_policy_fits(&mut self, policy: Option<&SessionPolicy>, roles: &Roles) {
         let (Some(policy), Roles::Fixed(roles)) = (policy, roles) else { return };
-        if let Some((role, _)) = roles.iter().find(|(role, _)| !policy.fits(role)) {
-            let message = format!("{role} cannot be limited by a policy of another account or partition");
+        let granted = roles.iter().filter_map(|number| self.shared.roles.get(*number));
+        if let Some(place) = granted.into_iter().find(|place| !policy.fits(&place.role)) {
+            let message = format!("{} cannot be limited by a policy of another account or partition", place.role);
             self.problem("policy_arns", message, "split the rule by account, or use a policy of AWS's own in the partition");
         }
     }

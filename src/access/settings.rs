@@ -157,6 +157,15 @@ pub struct RuleSettings {
     /// ARNs of managed policies that limit the session in the same way, at most 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy_arns: Vec<String>,
+    /// How long ago people may have proved themselves to their provider. Whose sign-in is older is sent there, and comes back to the role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_auth_age: Option<Span>,
+    /// Authentication context classes one of which the sign-in must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require_acr: Vec<String>,
+    /// Whether a second factor must have been used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_mfa: bool,
     /// What people must say before they get the roles: a reason, or a ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonSettings>,

@@ -1,12 +1,14 @@
 //! Values with `${…}` in them: captures of a group pattern, and what is known about the person.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Denied, Person};
 
 /// A text with placeholders, parsed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(super) struct Template(Box<[Part]>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -51,7 +53,7 @@ impl Template {
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
-        Ok(Self(parts))
+        Ok(Self(parts.into()))
     }
 
     /// The placeholders in it.
@@ -64,7 +66,7 @@ impl Template {
 
     /// The text itself, if nothing is to be filled in.
     pub(super) fn literal(&self) -> Option<&str> {
-        match self.0.as_slice() {
+        match &*self.0 {
             [] => Some(""),
             [Part::Text(text)] => Some(text),
             _ => None,
@@ -82,7 +84,10 @@ impl Template {
     }
 
     /// Fills in captures alone; none if one is missing or anything else is asked for.
-    pub(super) fn fill_captures(&self, captures: &Captures<'_>) -> Option<String> {
+    pub(super) fn fill_captures(&self, captures: &Captures<'_>) -> Option<Cow<'_, str>> {
+        if let Some(text) = self.literal() {
+            return Some(Cow::Borrowed(text));
+        }
         let mut filled = String::new();
         for part in &self.0 {
             match part {
@@ -91,7 +96,7 @@ impl Template {
                 Part::Placeholder(_) => return None,
             }
         }
-        Some(filled)
+        Some(Cow::Owned(filled))
     }
 
     /// Fills in everything.
@@ -100,7 +105,7 @@ impl Template {
     /// [`Denied::MissingClaim`] when the sign-in brought no such claim, or one that is not a single value: a list joined to one text
     /// could be mistaken for another.
     pub(super) fn fill(&self, who: &Person<'_>, captures: &Captures<'_>) -> Result<String, Denied> {
-        let mut filled = String::new();
+        let mut filled = String::with_capacity(32);
         for part in &self.0 {
             match part {
                 Part::Text(text) => filled.push_str(text),

@@ -3,6 +3,7 @@
 mod groups;
 mod reason;
 mod session_policy;
+mod step_up;
 
 use std::time::Duration;
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Context, Entitlement, Policy};
+use super::{Context, Entitlement, Miss, Person, Policy};
 use crate::clock::Moment;
 use crate::identity::{ProviderId, Reading, Supposed};
-use crate::settings::Problem;
+use crate::settings::{Problem, Span};
 
 /// When a test takes place that names no time: a Wednesday at noon.
 const USUAL_TIME: i64 = 1_768_392_000;
@@ -34,6 +35,9 @@ pub struct TestSettings {
     /// Whether a second factor was used; without it, what the claims say.
     #[serde(default)]
     pub mfa: Option<bool>,
+    /// How long ago the person proved themselves to the provider; without it, since `auth_time` in the claims.
+    #[serde(default)]
+    pub auth_age: Option<Span>,
     /// The address that the request comes from.
     #[serde(default)]
     pub ip: Option<IpAddr>,
@@ -49,6 +53,9 @@ pub struct TestSettings {
     /// Roles that the person must not have.
     #[serde(default)]
     pub excludes: Vec<String>,
+    /// All roles among those granted that need another sign-in than this one, and no others. An empty list: none.
+    #[serde(default)]
+    pub step_up: Option<Vec<String>>,
 }
 
 /// Runs tests. Everything that does not come out as expected is a problem at its place.
@@ -76,25 +83,30 @@ impl Trial<'_> {
     }
 
     fn run(&mut self, providers: &[(ProviderId, Reading)]) {
-        if self.test.expect.is_none() && self.test.includes.is_empty() && self.test.excludes.is_empty() {
-            self.fail("", "the test expects nothing", "give it `expect`, `includes` or `excludes`");
+        let test = self.test;
+        if test.expect.is_none() && test.includes.is_empty() && test.excludes.is_empty() && test.step_up.is_none() {
+            self.fail("", "the test expects nothing", "give it `expect`, `includes`, `excludes` or `step_up`");
             return;
         }
-        let Some(person) = self.person(providers) else { return };
         let now = self.test.at.or_else(|| Moment::from_timestamp(USUAL_TIME, 0)).unwrap_or_default();
-        let context = Context { now, ip: self.test.ip };
-        let granted = self.policy.granted(&(&person).into(), &context);
+        let Some(person) = self.person(providers, now) else { return };
+        let (context, who) = (Context { now, ip: self.test.ip }, Person::from(&person));
+        let granted = self.policy.granted(&who, &context);
         let granted: BTreeMap<String, &Entitlement> =
             granted.iter().map(|entitlement| (entitlement.role.to_string(), entitlement)).collect();
         if let Some(expected) = &self.test.expect {
             self.compare_all(expected, &granted);
+        }
+        if let Some(expected) = &self.test.step_up {
+            self.compare_step_up(expected, &granted);
         }
         for (index, role) in self.test.includes.iter().enumerate() {
             let key = format!("includes[{index}]");
             if let Some(arn) = self.arn(&key, role)
                 && !granted.contains_key(&arn)
             {
-                self.fail(&key, format!("{arn} is not granted"), "`rolegate explain --role` says what is missing");
+                let why = self.why_not(&arn, &who, &context);
+                self.fail(&key, format!("{arn} is not granted{why}"), "`rolegate explain --role` says all that is missing");
             }
         }
         for (index, role) in self.test.excludes.iter().enumerate() {
@@ -104,6 +116,42 @@ impl Trial<'_> {
             {
                 self.fail(&key, format!("{arn} is granted, by {}", rules(entitlement)), "mend the rule, or the test");
             }
+        }
+    }
+
+    /// What keeps the person from a role: the deny, or the nearest rule. A rule that has ended says so.
+    fn why_not(&self, role: &str, who: &Person<'_>, context: &Context) -> String {
+        let Ok(arn) = role.parse() else { return String::new() };
+        let explanation = self.policy.explain(who, context, &arn);
+        match (explanation.denied_by.first(), explanation.missed.first()) {
+            (Some(deny), _) => format!(": the rule {deny} denies it"),
+            (None, Some(Miss { rule: nearest, missing })) => {
+                let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                format!(": the rule {nearest} would grant it; missing: {}", missing.join("; and "))
+            }
+            (None, None) => ": no rule grants it to anybody".into(),
+        }
+    }
+
+    fn compare_step_up(&mut self, expected: &[String], granted: &BTreeMap<String, &Entitlement>) {
+        let mut wanted = Vec::new();
+        for (index, role) in expected.iter().enumerate() {
+            let key = format!("step_up[{index}]");
+            let Some(arn) = self.arn(&key, role) else { continue };
+            match granted.get(&arn) {
+                None => self.fail(&key, format!("{arn} is not granted"), "`rolegate explain --role` says what is missing"),
+                Some(entitlement) if entitlement.step_up.is_none() => {
+                    self.fail(&key, format!("{arn} can be had with this sign-in"), "mend the rule, or the test");
+                }
+                Some(_) => {}
+            }
+            wanted.push(arn);
+        }
+        let surplus = granted.iter().filter(|(arn, _)| !wanted.contains(arn));
+        let surplus: Vec<_> = surplus.filter_map(|(arn, granted)| Some(format!("{arn} ({})", granted.step_up.as_ref()?))).collect();
+        if !surplus.is_empty() {
+            let message = format!("another sign-in is needed beyond what is expected: {}", surplus.join(", "));
+            self.fail("step_up", message, "mend the rule, or the test");
         }
     }
 
@@ -123,7 +171,7 @@ impl Trial<'_> {
         }
     }
 
-    fn person(&mut self, providers: &[(ProviderId, Reading)]) -> Option<Supposed> {
+    fn person(&mut self, providers: &[(ProviderId, Reading)], now: Moment) -> Option<Supposed> {
         let found = match &self.test.provider {
             None => providers.first(),
             Some(name) => providers.iter().find(|(id, _)| id.as_str() == name),
@@ -144,10 +192,10 @@ impl Trial<'_> {
             claims.insert(plain.to_owned(), Value::from(named.collect::<Vec<_>>()));
         }
         match Supposed::new(id.clone(), reading, claims) {
-            Ok(person) => Some(match self.test.mfa {
-                Some(mfa) => person.with_mfa(mfa),
-                None => person,
-            }),
+            Ok(person) => {
+                let since = self.test.auth_age.and_then(|age| now.checked_sub_signed(TimeDelta::from_std(age.0).ok()?));
+                Some(person.under(self.test.mfa, since))
+            }
             Err(rejected) => {
                 self.fail("claims", format!("the sign-in itself would be refused: {rejected}"), "mend the claims");
                 None

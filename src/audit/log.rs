@@ -141,11 +141,17 @@ impl Trail {
             self.torn = false;
         }
         // Asked anew each time: a rotation may have emptied the file in place.
-        let before = self.file.metadata()?.len();
+        let mut before = self.file.metadata()?;
+        if before.nlink() == 0 {
+            // What is written to a file without a name is gone when this process ends.
+            tracing::error!(file = %self.path.display(), "the audit trail was deleted, and what was in it is lost; a new one is begun");
+            self.reopen()?;
+            before = self.file.metadata()?;
+        }
         let written = self.file.write_all(lines).and_then(|()| self.file.sync_data());
         written.inspect_err(|error| {
             tracing::error!(%error, file = %self.path.display(), "the audit trail cannot be written; nothing is handed over until it can");
-            self.torn = self.file.set_len(before).is_err();
+            self.torn = self.file.set_len(before.len()).is_err();
         })
     }
 

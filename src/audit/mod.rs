@@ -77,6 +77,9 @@ pub struct Event {
     /// Why it did not go as wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether a sign-in was begun by the provider, and not in the browser that it ended in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
     /// Who it is about, once that is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
@@ -160,6 +163,7 @@ impl Event {
             kind,
             outcome,
             reason: None,
+            unasked: false,
             person: None,
             provider: None,
             ip: None,
@@ -209,6 +213,13 @@ impl Event {
     #[must_use]
     pub fn at_provider(mut self, provider: &ProviderId) -> Self {
         self.provider = Some(provider.clone());
+        self
+    }
+
+    /// Whether the provider began the sign-in.
+    #[must_use]
+    pub const fn begun_by_provider(mut self, unasked: bool) -> Self {
+        self.unasked = unasked;
         self
     }
 

@@ -160,6 +160,25 @@ async fn after_a_rotation_the_new_file_is_written() {
     assert_eq!(incidents(&moved), ["3", "4"]);
 }
 
+#[tokio::test]
+async fn a_deleted_trail_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::open(&path).unwrap();
+    log.record(&event("1")).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    log.record(&event("2")).await.unwrap();
+    assert_eq!(incidents(&path), ["2"]);
+
+    // Where it cannot be, nothing is recorded, and nothing may be handed over.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(log.record(&event("3")).await.is_err());
+    std::fs::remove_dir(&path).unwrap();
+    log.record(&event("4")).await.unwrap();
+    assert_eq!(incidents(&path), ["4"]);
+}
+
 #[test]
 fn an_issuance_tells_what_joins_it_with_cloudtrail_and_no_secret() {
     let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Admin", Duration::from_hours(1));

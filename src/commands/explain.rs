@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use rolegate::access::{Explanation, Grant, Miss};
+use rolegate::access::{Explanation, Grant, Miss, Purpose};
 
 use super::{Circumstances, Stopped, claims, load, print, print_json, read};
 
@@ -61,8 +61,37 @@ fn granted_line(grant: &Grant) -> String {
             groups => format!("{} (group {})", because.rule, groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" with ")),
         })
         .collect();
-    let obstacle = grant.obstacle.as_ref().map(|why| format!("\n    but cannot be taken: {why}")).unwrap_or_default();
-    format!("  {} in {}\n    by {}{obstacle}", grant.role, grant.account, why.join(", "))
+    let mut text = format!("  {} in {}\n    by {}", grant.role, grant.account, why.join(", "));
+    for words in limits(grant) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n    {words}");
+    }
+    text
+}
+
+/// What limits a granted role, a line each.
+fn limits(grant: &Grant) -> Vec<String> {
+    let mut lines = Vec::new();
+    match grant.purposes.as_slice() {
+        [Purpose::Console] => lines.push("for the console only".to_owned()),
+        [Purpose::Credentials] => lines.push("for credentials only".to_owned()),
+        _ => {}
+    }
+    for because in &grant.evidence {
+        lines.extend(because.until.map(|until| format!("{} ends on {}", because.rule, until.format("%Y-%m-%d %H:%M UTC"))));
+    }
+    if let Some(policy) = &grant.session_policy {
+        let inline = policy.document.as_ref().map(|_| "a policy document".to_owned());
+        let all: Vec<_> = inline.into_iter().chain(policy.arns.iter().map(ToString::to_string)).collect();
+        lines.push(format!("limited by {}", all.join(", ")));
+    }
+    if !grant.demand.is_empty() {
+        lines.push(format!("wants {}", grant.demand));
+    }
+    lines.extend(grant.step_up.as_ref().map(|step_up| format!("and needs another one first: this is {}", step_up.came())));
+    lines.extend(grant.reason.as_ref().map(|hint| format!("wants to be told: {hint}")));
+    lines.extend(grant.obstacle.as_ref().map(|why| format!("but cannot be taken: {why}")));
+    lines
 }
 
 fn in_words(explanation: &Explanation) -> String {

@@ -7,13 +7,16 @@ pub(crate) mod test;
 
 use std::io::{IsTerminal, Read, Write};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::Args;
 use rolegate::access::{Context, Policy};
 use rolegate::clock::{Clock, Moment, SystemClock};
 use rolegate::config::Config;
 use rolegate::identity::{ProviderId, Reading, Supposed};
+use rolegate::settings::{self, read_file};
 use rolegate::startup;
 use serde_json::{Map, Value};
 
@@ -34,6 +37,9 @@ pub(crate) struct Circumstances {
     /// Whether a second factor was used (what the claims say)
     #[arg(long)]
     mfa: Option<bool>,
+    /// How long ago the person proved themselves to the provider, as 10m (what the claims say)
+    #[arg(long, value_parser = humantime::parse_duration)]
+    auth_age: Option<Duration>,
     /// The address that the request comes from
     #[arg(long)]
     ip: Option<IpAddr>,
@@ -51,10 +57,8 @@ impl Circumstances {
         let (id, reading) = provider(config, self.provider.as_deref())?;
         let person = Supposed::new(id, &reading, claims);
         let person = person.map_err(|rejected| Stopped::Unusable(format!("the sign-in itself would be refused: {rejected}")))?;
-        Ok(match self.mfa {
-            Some(mfa) => person.with_mfa(mfa),
-            None => person,
-        })
+        let since = self.auth_age.and_then(|age| self.context().now.checked_sub_signed(TimeDelta::from_std(age).ok()?));
+        Ok(person.under(self.mfa, since))
     }
 }
 
@@ -74,11 +78,46 @@ pub(crate) fn load(path: &Path) -> Result<(Config, Policy), Stopped> {
 }
 
 /// What stands in a file, or comes by standard input where the name is `-`.
-pub(crate) fn read(path: &PathBuf) -> Result<String, Stopped> {
-    let mut text = String::new();
-    let read =
-        if path.as_os_str() == "-" { std::io::stdin().read_to_string(&mut text).map(|_| text) } else { std::fs::read_to_string(path) };
-    read.map_err(|error| Stopped::Unusable(format!("{} cannot be read: {error}", path.display())))
+pub(crate) fn read(path: &Path) -> Result<String, Stopped> {
+    let unusable = |wrong: String| Stopped::Unusable(format!("{} {wrong}", path.display()));
+    let bytes = if path.as_os_str() == "-" { read_input() } else { read_file(path, LARGEST_INPUT) };
+    let bytes = bytes.map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    settings::text(bytes).map_err(|(wrong, hint)| unusable(format!("{wrong}: {hint}")))
+}
+
+/// Standard input, which may be a pipe, and no more of it than of a file.
+fn read_input() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(LARGEST_INPUT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_INPUT {
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, format!("it is larger than {LARGEST_INPUT} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The most that is read of claims or people, in bytes: a hundred thousand people with a hundred groups each.
+const LARGEST_INPUT: u64 = 1024 * 1024 * 1024;
+
+/// A text with its control characters written out: what a claim or a rule's name holds must not steer the terminal. Line ends stay.
+pub(crate) fn harmless(text: &str) -> String {
+    escaped(text, |character| character.escape_default().to_string())
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_control(character) && character != '\n' {
+            harmless.push_str(&escape(character));
+        } else {
+            harmless.push(character);
+        }
+    }
+    harmless
+}
+
+/// Control characters, and those that turn the direction of a line around.
+fn is_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 /// One JSON object of claims.
@@ -88,7 +127,11 @@ pub(crate) fn claims(text: &str, from: &str) -> Result<Map<String, Value>, Stopp
 
 /// Writes a result. Who reads no further, as `head` does, has what it wanted.
 pub(crate) fn print(text: &str) -> Result<(), Stopped> {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+    write(&harmless(text.trim_end()))
+}
+
+fn write(text: &str) -> Result<(), Stopped> {
+    match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stopped::No(error.to_string())),
         _ => Ok(()),
     }
@@ -96,7 +139,8 @@ pub(crate) fn print(text: &str) -> Result<(), Stopped> {
 
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Stopped> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Stopped::No(error.to_string()))?;
-    print(&text)
+    // JSON leaves some of them as they are; its own way to write them stays JSON.
+    write(&escaped(&text, |character| format!("\\u{:04x}", u32::from(character))))
 }
 
 /// Whether somebody watches who wants to see progress.

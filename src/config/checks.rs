@@ -37,6 +37,28 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
     check_unique("rule id", at("rule", "id", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
     check_saml_rules(file, problems);
+    check_saml_audiences(file, places, problems);
+}
+
+/// Two providers of the same metadata with the same entity ID of ours would take each other's assertions and logout messages.
+fn check_saml_audiences(file: &ConfigFile, places: &Place, problems: &mut Vec<Problem>) {
+    let mut seen: BTreeMap<_, String> = BTreeMap::new();
+    for (index, provider) in file.saml_provider.iter().enumerate() {
+        let own = || format!("{}/saml/{}", file.public_url, provider.id);
+        let audience = provider.sp_entity_id.clone().unwrap_or_else(own);
+        let path = format!("saml_provider[{index}].sp_entity_id");
+        let key = (&provider.metadata.url, &provider.metadata.file, &provider.entity_id, audience);
+        if let Some(first) = seen.get(&key) {
+            let line = places.line_of(first);
+            problems.push(Problem::new(
+                path,
+                format!("the provider of line {line} has the same metadata and the same entity ID of ours: what is meant for one is taken by both"),
+                "give each its own sp_entity_id and register both at the provider, or make one of them",
+            ));
+        } else {
+            seen.insert(key, path);
+        }
+    }
 }
 
 /// The last good copy of the organization's accounts; a broken one is warned of and does without.

@@ -31,10 +31,13 @@ use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::aws::organization::{self, OrganizationSettings};
 use crate::identity::{ProviderSettings, SamlProviderSettings};
-use crate::settings::{LARGEST_FILE, Problem, read_file, text};
+use crate::settings::{Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
 use crate::trust::TrustSettings;
 use places::Place;
+
+/// The largest configuration, in bytes: two hundred thousand rules. What is larger is no configuration.
+const LARGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
 
 /// The whole configuration as its author writes it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -181,7 +184,7 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let unreadable =
         |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
     let before = Stamp::of([path]);
-    let bytes = read_file(path, LARGEST_FILE)
+    let bytes = read_file(path, LARGEST_CONFIGURATION)
         .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
     let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
     let files = reload::rule_files(&text, folder_of(path));
@@ -194,7 +197,7 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
 /// A configuration file and those that its rules are made from, as far as they can be told from a file that may be wrong.
 #[must_use]
 pub fn files(path: &Path) -> Vec<PathBuf> {
-    let text = read_file(path, LARGEST_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let text = read_file(path, LARGEST_CONFIGURATION).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     std::iter::once(path.to_owned()).chain(reload::rule_files(&text, folder_of(path))).collect()
 }
 

@@ -9,6 +9,7 @@ mod issue;
 mod local_path;
 mod logout;
 mod policy;
+mod replace;
 mod saml;
 mod sign_in;
 
@@ -23,6 +24,7 @@ pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
 pub use policy::{Refusal, Reloads};
+pub use replace::{Arrival, Question};
 pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 

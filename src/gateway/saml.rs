@@ -1,23 +1,29 @@
 //! What providers post and send by SAML: responses that sign people in, and messages that sign them out.
 
-use super::sign_in::{local, refusal};
-use super::{Caller, Failure, Gateway, LocalPath, Returning, SignedIn, Trouble};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::replace::Arrival;
+use super::sign_in::{Arrived, local, refusal};
+use super::{Caller, Failure, Gateway, LocalPath, Returning, Trouble};
 use crate::identity::saml::{Accepted, Asked, LogoutAnswer, LogoutDemand, Posted, Travelled};
 use crate::identity::{Departure, LoginSecrets, PendingLogin, Provider, Rejected, saml, saml_handle};
 use crate::saml::Refused;
-use crate::store::Purpose;
+use crate::store::{Purpose, Session};
 
 /// What became of a logout message.
 #[derive(Debug)]
 pub enum LogoutTaken {
-    /// The provider wanted sessions ended, and they are; so many were alive. The browser carries the answer back, if the provider takes one.
+    /// The provider wanted sessions ended, and they are. The browser carries the answer back, if the provider takes one.
     Ended {
-        /// How many sessions ended.
-        sessions: usize,
         /// How the browser leaves.
         answer: Option<Departure>,
     },
-    /// The same for a message that the provider sent itself: the answer's body.
+    /// The provider wanted sessions ended, and that failed: the browser carries that back.
+    NotEnded {
+        /// How the browser leaves.
+        answer: Departure,
+    },
+    /// The answer's body to a message that the provider sent itself: it says whether the sessions ended.
     EndedBehind {
         /// A SOAP envelope.
         answer: String,
@@ -39,7 +45,7 @@ impl Gateway {
     }
 
     /// Finishes a login with a posted response: one that answers a request of this browser, or, where the provider may start sign-ins, one
-    /// that answers none. Each assertion opens one session.
+    /// that answers none. Each assertion opens one session; one that nobody asked for never takes the place of another person's unasked.
     ///
     /// # Errors
     /// As [`Gateway::complete`].
@@ -49,7 +55,7 @@ impl Gateway {
         posted: &Posted,
         returning: Returning<'_>,
         caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
+    ) -> Result<Arrival, Failure> {
         let saml = self.saml_provider(provider)?;
         let provider = self.known(provider)?;
         let Some((state, pending)) = self.pending(&posted.relay_state, returning.tickets) else {
@@ -62,7 +68,8 @@ impl Gateway {
         match verified {
             Ok(accepted) => {
                 let Accepted { identity, session_end, .. } = accepted;
-                self.welcome(identity, local(&pending), session_end, returning.session, caller).await
+                let arrived = Arrived { identity, return_to: local(&pending), ends_by: session_end, unasked: false };
+                self.welcome(arrived, returning.session, caller).await.map(Arrival::SignedIn)
             }
             Err(rejected) => Err(self.refuse(provider, rejected, caller).await?),
         }
@@ -92,7 +99,7 @@ impl Gateway {
         posted: &Posted,
         returning: Returning<'_>,
         caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
+    ) -> Result<Arrival, Failure> {
         if !saml.may_start() {
             return Err(self.unasked(provider, &Rejected::UnknownState));
         }
@@ -102,8 +109,9 @@ impl Gateway {
         };
         match verified {
             Ok(Accepted { identity, session_end, .. }) => {
-                let place = self.own_place(&posted.relay_state).unwrap_or_else(LocalPath::home);
-                self.welcome(identity, place, session_end, returning.session, caller).await
+                let return_to = self.own_place(&posted.relay_state).unwrap_or_else(LocalPath::home);
+                let arrived = Arrived { identity, return_to, ends_by: session_end, unasked: true };
+                self.welcome_unasked(arrived, returning.session, caller).await
             }
             Err(rejected @ (Rejected::AssertionUsed | Rejected::Saml(Refused::Disagreement))) => {
                 Err(self.refuse(provider, rejected, caller).await?)
@@ -122,7 +130,8 @@ impl Gateway {
     /// Takes a logout message. One that is not believed ends nothing.
     ///
     /// # Errors
-    /// [`Trouble::SignOutRefused`], [`Trouble::ProviderUnavailable`], [`Trouble::Store`], [`Trouble::Audit`].
+    /// [`Trouble::SignOutRefused`], [`Trouble::ProviderUnavailable`]; [`Trouble::Store`] and [`Trouble::Audit`], if the provider takes no
+    /// answer that would tell it.
     pub async fn take_logout(&self, id: &str, travelled: Travelled<'_>, caller: &Caller) -> Result<LogoutTaken, Failure> {
         let saml = self.saml_provider(id)?;
         let behind = matches!(travelled, Travelled::Envelope(_));
@@ -134,23 +143,43 @@ impl Gateway {
             LogoutAnswer::Done { everywhere } => return Ok(LogoutTaken::Answered { everywhere }),
             LogoutAnswer::Demand(demand) => demand,
         };
-        let sessions = self.end_demanded(saml, &demand, caller).await?;
+        let ended = match self.vault.was_used(Purpose::Used, &demand.mark).await {
+            // It was genuine once, and would end sessions that were opened since.
+            Ok(true) => return Err(Failure::logged(Trouble::SignOutRefused(saml.name().to_owned()), &Rejected::LogoutUsed)),
+            Ok(false) => self.end_demanded(saml, &demand, caller).await,
+            Err(error) => self.ended(saml.id(), Err(error), "", caller).await,
+        };
+        // Success is said of sessions that are over, and of nothing else: where the store failed, the provider hears that we failed.
+        let is_over = ended.is_ok();
         if behind {
-            let answer = saml.answer_envelope(&demand, true, self.now()).await;
+            let answer = saml.answer_envelope(&demand, is_over, self.now()).await;
             let answer = answer.ok_or_else(|| Failure::logged(Trouble::Signing, &"the logout response cannot be written"))?;
             return Ok(LogoutTaken::EndedBehind { answer });
         }
-        Ok(LogoutTaken::Ended { sessions, answer: saml.answer_logout(&demand, true, self.now()).await })
+        match (ended, saml.answer_logout(&demand, is_over, self.now()).await) {
+            (Ok(_), answer) => Ok(LogoutTaken::Ended { answer }),
+            (Err(_), Some(answer)) => Ok(LogoutTaken::NotEnded { answer }),
+            (Err(failure), None) => Err(failure),
+        }
     }
 
-    /// Ends exactly the sessions that a demand names, and records it.
+    /// Ends exactly the sessions that a demand means, and records it.
     async fn end_demanded(&self, saml: &saml::Provider, demand: &LogoutDemand, caller: &Caller) -> Result<usize, Failure> {
-        let name = &demand.name.value;
-        let handles: Vec<String> = if demand.session_indexes.is_empty() {
-            vec![saml_handle(saml.id(), name, None)]
-        } else {
-            demand.session_indexes.iter().map(|index| saml_handle(saml.id(), name, Some(index))).collect()
+        let unindexed = AtomicUsize::new(0);
+        let meant = |session: &Session| {
+            let meant = demand.means(&session.identity);
+            if meant && session.identity.authentication().sid.is_none() {
+                unindexed.fetch_add(1, Ordering::Relaxed);
+            }
+            meant
         };
-        self.ended(saml.id(), self.vault.close_named(&handles).await, caller).await
+        let closed = self.vault.close_meant(&saml_handle(saml.id(), &demand.name.value), meant).await;
+        let closed = self.used_up(&demand.mark, demand.remember, closed).await;
+        let unindexed = unindexed.into_inner();
+        let note = match (unindexed, demand.session_indexes.is_empty()) {
+            (0, _) | (_, true) => String::new(),
+            _ => format!(", {unindexed} of them opened without a SessionIndex"),
+        };
+        self.ended(saml.id(), closed, &note, caller).await
     }
 }

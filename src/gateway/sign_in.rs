@@ -7,10 +7,12 @@ use url::Url;
 
 use super::failure::incident_id;
 use super::{Caller, Failure, Gateway, LocalPath, Trouble};
+use crate::access::Denied;
+use crate::arn::RoleArn;
 use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
 use crate::identity::oidc::Callback;
-use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected};
+use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected, StepUp};
 use crate::store::{BrowserId, LoginTicket, Session, SessionId, State};
 
 /// A login that was begun.
@@ -62,6 +64,17 @@ pub struct Returning<'a> {
     pub session: Option<&'a SessionId>,
 }
 
+/// Somebody who is proven, on the way to a session.
+pub(super) struct Arrived {
+    pub(super) identity: Identity,
+    /// Where the person wants to go.
+    pub(super) return_to: LocalPath,
+    /// When the provider wants the session to end at the latest.
+    pub(super) ends_by: Option<Moment>,
+    /// Whether the provider began it.
+    pub(super) unasked: bool,
+}
+
 impl Gateway {
     /// Begins a login: says where to send the browser, and what it must bring along when it comes back. The store is not asked, so that
     /// logins which nobody finishes fill nothing.
@@ -69,10 +82,44 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::UnknownProvider`], [`Trouble::ProviderUnavailable`], [`Trouble::Signing`].
     pub async fn begin(&self, provider: &str, browser: &BrowserId, return_to: &LocalPath, hint: Option<&str>) -> Result<Begun, Failure> {
-        let provider = self.known(provider)?;
+        self.begin_for(self.known(provider)?, browser, return_to, hint, None).await
+    }
+
+    /// Begins another login of somebody who is signed in, with what a role wants of it and this one lacks; none if it lacks nothing any more.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`] for a role that is not granted or that no sign-in could give, and as [`Gateway::begin`].
+    pub async fn step_up(
+        &self,
+        session: &Session,
+        role: &RoleArn,
+        browser: &BrowserId,
+        return_to: &LocalPath,
+        caller: &Caller,
+    ) -> Result<Option<Begun>, Failure> {
+        let entitlements = self.entitlements(session, caller);
+        let granted = entitlements.roles().iter().find(|entitlement| entitlement.role == *role);
+        let denied = |denied: Denied| Failure::logged(Trouble::Denied(denied.clone()), &denied);
+        let granted = granted.ok_or_else(|| denied(Denied::NotGranted))?;
+        if let Some(obstacle) = &granted.obstacle {
+            return Err(denied(obstacle.clone()));
+        }
+        let Some(step_up) = &granted.step_up else { return Ok(None) };
+        let provider = self.known(session.identity.provider().as_str())?;
+        self.begin_for(provider, browser, return_to, None, Some(step_up)).await.map(Some)
+    }
+
+    async fn begin_for(
+        &self,
+        provider: &Provider,
+        browser: &BrowserId,
+        return_to: &LocalPath,
+        hint: Option<&str>,
+        step_up: Option<&StepUp>,
+    ) -> Result<Begun, Failure> {
         let now = self.now();
         let state = State::random();
-        let begun = provider.begin(&state.expose(), hint, now).await.map_err(|rejected| refusal(provider, &rejected))?;
+        let begun = provider.begin_for(&state.expose(), hint, step_up, now).await.map_err(|rejected| refusal(provider, &rejected))?;
         let pending = PendingLogin {
             provider: provider.id().clone(),
             browser: browser.digest(),
@@ -115,7 +162,10 @@ impl Gateway {
             Err(rejected) => Err(rejected),
         };
         match verified {
-            Ok(identity) => self.welcome(identity, local(&pending), None, returning.session, caller).await,
+            Ok(identity) => {
+                let arrived = Arrived { identity, return_to: local(&pending), ends_by: None, unasked: false };
+                self.welcome(arrived, returning.session, caller).await
+            }
             Err(rejected) => Err(self.refuse(provider, rejected, caller).await?),
         }
     }
@@ -140,17 +190,11 @@ impl Gateway {
     }
 
     /// Opens a session for somebody who is proven, in place of the one that their browser had before.
-    pub(super) async fn welcome(
-        &self,
-        identity: Identity,
-        return_to: LocalPath,
-        ends_by: Option<Moment>,
-        before: Option<&SessionId>,
-        caller: &Caller,
-    ) -> Result<SignedIn, Failure> {
-        self.record(&self.event(Kind::SignIn, Outcome::Ok, caller).about(&identity)).await?;
+    pub(super) async fn welcome(&self, arrived: Arrived, before: Option<&SessionId>, caller: &Caller) -> Result<SignedIn, Failure> {
+        let event = self.event(Kind::SignIn, Outcome::Ok, caller).begun_by_provider(arrived.unasked);
+        self.record(&event.about(&arrived.identity)).await?;
         self.end_previous(before).await;
-        self.open(identity, return_to, ends_by, caller).await
+        self.open(arrived, caller).await
     }
 
     /// The pending login of a state, out of the tickets that the browser brought along.
@@ -190,7 +234,8 @@ impl Gateway {
         }
     }
 
-    async fn open(&self, identity: Identity, return_to: LocalPath, ends_by: Option<Moment>, caller: &Caller) -> Result<SignedIn, Failure> {
+    async fn open(&self, arrived: Arrived, caller: &Caller) -> Result<SignedIn, Failure> {
+        let Arrived { identity, return_to, ends_by, unasked } = arrived;
         let created: Moment = self.now();
         let latest = created + self.limits.absolute.0;
         let expires = ends_by.map_or(latest, |end| end.min(latest));
@@ -200,7 +245,8 @@ impl Gateway {
             Ok(id) => Ok(SignedIn { session: id, life, return_to }),
             Err(error) => {
                 let failure = Failure::logged(Trouble::Store, &error);
-                let event = self.event(Kind::SignIn, Outcome::Failed, caller).about(&session.identity).because(error);
+                let event = self.event(Kind::SignIn, Outcome::Failed, caller).begun_by_provider(unasked);
+                let event = event.about(&session.identity).because(error);
                 self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
                 Err(failure)
             }

@@ -22,6 +22,12 @@ impl Claims {
         Self(map)
     }
 
+    /// A claim by its name alone.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// A claim by its name, or by a JSON pointer (RFC 6901) when the name begins with `/`.
     ///
     /// A name is tried as it stands first: namespaced claims such as `https://example.org/groups` are names.

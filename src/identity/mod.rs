@@ -6,6 +6,7 @@
 mod cache;
 mod check;
 pub mod claims;
+mod demand;
 mod forwardable;
 mod health;
 mod http;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use claims::Claims;
+pub use demand::{Demand, StepUp};
 pub use forwardable::Forwardable;
 pub use health::ProviderHealth;
 pub use pending::{LoginSecrets, PendingLogin};
@@ -165,15 +167,12 @@ impl Identity {
         }
     }
 
-    /// What the provider's logout messages may call this session by, beside the person: each is one name of it, and none is another's.
+    /// What the provider's logout messages may call this session by, beside the person.
     #[must_use]
     pub fn handles(&self) -> Vec<String> {
         let sid = self.authentication.sid.as_deref();
         match &self.upstream {
-            Upstream::Saml(name) => {
-                let by_index = sid.map(|index| saml_handle(&self.provider, &name.value, Some(index)));
-                [saml_handle(&self.provider, &name.value, None)].into_iter().chain(by_index).collect()
-            }
+            Upstream::Saml(name) => vec![saml_handle(&self.provider, &name.value)],
             Upstream::IdToken(_) => sid.map(|sid| sid_handle(&self.provider, sid)).into_iter().collect(),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::pending::LoginSecrets;
-use super::{Identity, ProviderHealth, ProviderId, Rejected, oidc, saml};
+use super::{Identity, ProviderHealth, ProviderId, Rejected, StepUp, oidc, saml};
 use crate::clock::Moment;
 
 /// A configured identity provider. Cheap to clone.
@@ -126,13 +126,22 @@ impl Provider {
     /// # Errors
     /// [`Rejected::Unavailable`] when the provider cannot be found out about.
     pub async fn begin(&self, state: &str, hint: Option<&str>, now: Moment) -> Result<Begun, Rejected> {
+        self.begin_for(state, hint, None, now).await
+    }
+
+    /// [`Self::begin`], with a demand that an earlier sign-in did not meet. Whether the new one meets it is not checked here: a provider may
+    /// know better, and the rules look at what came.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_for(&self, state: &str, hint: Option<&str>, step_up: Option<&StepUp>, now: Moment) -> Result<Begun, Rejected> {
         match self {
             Self::Oidc(provider) => {
-                let oidc::Begun { url, nonce, verifier } = provider.begin(state, hint, now).await?;
+                let oidc::Begun { url, nonce, verifier } = provider.begin_for(state, hint, step_up, now).await?;
                 Ok(Begun { departure: Departure::Visit(url), secrets: LoginSecrets::Oidc { nonce, verifier } })
             }
             Self::Saml(provider) => {
-                let (departure, request) = provider.begin(state, now).await?;
+                let (departure, request) = provider.begin_for(state, step_up, now).await?;
                 Ok(Begun { departure, secrets: LoginSecrets::Saml { request } })
             }
         }

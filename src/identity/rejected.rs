@@ -18,6 +18,9 @@ pub enum Rejected {
     /// The login of that state was finished before: the answer is played again.
     #[error("the login was finished before")]
     Replayed,
+    /// The logout message was used before: it is played again.
+    #[error("the logout message was used before")]
+    LogoutUsed,
     /// The login was begun in another browser.
     #[error("the login was begun in another browser")]
     OtherBrowser,

@@ -80,10 +80,11 @@ impl Supposed {
         Ok(Self { provider, subject, username, groups, claims, authentication })
     }
 
-    /// The same person with a second factor, or without one.
+    /// The same person, who signed in with or without a second factor, and at that time; none for what the claims say.
     #[must_use]
-    pub const fn with_mfa(mut self, mfa: bool) -> Self {
-        self.authentication.mfa = mfa;
+    pub fn under(mut self, mfa: Option<bool>, since: Option<Moment>) -> Self {
+        self.authentication.mfa = mfa.unwrap_or(self.authentication.mfa);
+        self.authentication.time = since.or(self.authentication.time);
         self
     }
 

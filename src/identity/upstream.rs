@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ProviderId;
 
+/// The format of a name that says nothing of itself (SAML Core section 8.3.1).
+const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+
 /// What proved an identity, as far as it is needed later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,13 +33,27 @@ pub struct SamlName {
     pub sp_name_qualifier: Option<String>,
 }
 
-/// What a SAML logout request calls sessions by: all of a person's, or those of one `SessionIndex`. XML has no NUL, so no two names meet.
-#[must_use]
-pub fn saml_handle(provider: &ProviderId, name: &str, session_index: Option<&str>) -> String {
-    match session_index {
-        None => format!("{provider}\0name\0{name}"),
-        Some(index) => format!("{provider}\0index\0{name}\0{index}"),
+impl SamlName {
+    /// Whether a logout request that says `self` means the person whom an assertion called `kept` (SAML Core sections 3.3.4 and 3.7.3: the
+    /// names must match strongly). A qualifier that is left out means its default (section 8.3.7): the provider `idp`, and us,
+    /// `sp`. A format that is left out or `unspecified` says nothing.
+    #[must_use]
+    pub fn means(&self, kept: &Self, idp: &str, sp: &str) -> bool {
+        let said = |word: &Option<String>| word.as_deref().filter(|word| !word.is_empty()).map(str::to_owned);
+        let by = |name: &Self| said(&name.name_qualifier).unwrap_or_else(|| idp.to_owned());
+        let format = |name: &Self| said(&name.format).filter(|format| format != UNSPECIFIED);
+        // A session has no name that was made for another service: that was checked when it was opened.
+        let for_us = said(&self.sp_name_qualifier).is_none_or(|whom| whom == said(&kept.sp_name_qualifier).as_deref().unwrap_or(sp));
+        let same_if_said = |one: Option<String>, other: Option<String>| one.is_none() || other.is_none() || one == other;
+        self.value == kept.value && by(self) == by(kept) && for_us && same_if_said(format(self), format(kept))
     }
+}
+
+/// What a SAML logout request calls a person's sessions by. Which of them it means is told by the sessions themselves. XML has no NUL, so no
+/// two names meet.
+#[must_use]
+pub fn saml_handle(provider: &ProviderId, name: &str) -> String {
+    format!("{provider}\0name\0{name}")
 }
 
 /// What an OpenID Connect logout message calls a session by (`sid`).

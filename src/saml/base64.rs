@@ -17,11 +17,16 @@ pub fn decode_posted(field: &str) -> Result<Vec<u8>, Refused> {
     decode(field).ok_or(Refused::Field)
 }
 
-/// Decodes base64 with blanks and line ends anywhere. One text only: some decoders stop at the first `=`, others go on behind it.
+/// Decodes base64 with blanks and line ends anywhere.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    let dense: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | b' ' | b'\t')).collect();
-    let padded = dense.iter().position(|byte| *byte == b'=').unwrap_or(dense.len());
-    if padded + 2 < dense.len() { None } else { BASE64.decode(&dense).ok() }
+    // Most providers send one line.
+    decode_line(text).or_else(|| decode_line(&text.split(['\r', '\n', ' ', '\t']).collect::<String>()))
+}
+
+/// One text only: some decoders stop at the first `=`, others go on behind it.
+fn decode_line(line: &str) -> Option<Vec<u8>> {
+    let padded = line.find('=').unwrap_or(line.len());
+    if padded + 2 < line.len() { None } else { BASE64.decode(line.as_bytes()).ok() }
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub struct LogoutResponse {
 pub struct Expected<'a> {
     /// The entity ID of the identity provider whose certificates verified it.
     pub issuer: &'a str,
+    /// Our own entity ID at this provider.
+    pub sp_entity_id: &'a str,
     /// The configured address that takes logout messages by this binding: never taken from the request.
     pub destination: &'a str,
     /// The time.
@@ -164,15 +166,27 @@ fn response(element: &Element<'_>) -> Result<LogoutResponse, Refused> {
 }
 
 impl LogoutRequest {
-    /// Checks issuer, address and times. One that comes twice within its time ends nothing more: its sessions are over.
+    /// Checks issuer, address and times. That it was not used before is the caller's to see to, until [`Self::replayable_until`].
     ///
     /// # Errors
     /// The first [`Refused`] met.
     pub fn check(&self, expected: &Expected<'_>) -> Result<(), Refused> {
-        // In an envelope the connection says whom it is for; a browser carries a message anywhere (SAML Bindings 3.4.5.2 and 3.5.5.2).
-        expected.check(&self.issuer, self.destination.as_deref(), self.binding != Binding::Soap, self.issue_instant)?;
+        // A browser carries a message anywhere, so there the address must be named (SAML Bindings 3.4.5.2 and 3.5.5.2). In an envelope it
+        // may be left out (section 3.2); but another service that got one could pass it on to us. So then the name must say that it was
+        // made for us.
+        let by_name = self.binding == Binding::Soap && self.name_id.sp_name_qualifier.as_deref() == Some(expected.sp_entity_id);
+        expected.check(&self.issuer, self.destination.as_deref(), !by_name, self.issue_instant)?;
         let past = |end: Moment| expected.now.signed_duration_since(end) >= expected.skew;
         if self.not_on_or_after.is_some_and(past) { Err(Refused::Expired) } else { Ok(()) }
+    }
+}
+
+impl LogoutRequest {
+    /// Until when a replay of it could still be accepted, so how long it must be remembered.
+    #[must_use]
+    pub fn replayable_until(&self, skew: TimeDelta) -> Moment {
+        let oldest = self.issue_instant + LONGEST_AGE;
+        self.not_on_or_after.map_or(oldest, |end| end.min(oldest)) + skew
     }
 }
 

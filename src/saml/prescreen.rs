@@ -8,7 +8,7 @@ mod signature;
 
 use std::fmt;
 
-use super::xml::{Document, Element, Limits, is_ncname};
+use super::xml::{Attribute, Document, Element, Limits, is_ncname};
 use super::{DS_NS, Refused, SAML_NS, SAMLP_NS};
 pub(super) use message::{in_soap, message, metadata, unsigned_message};
 pub use signature::{Digest, Signature};
@@ -142,10 +142,17 @@ fn is_id(name: &str) -> bool {
     name.eq_ignore_ascii_case("id")
 }
 
-/// Whatever a library might take for an ID must be a plain name in no namespace.
+/// What SAML 1.1 called an ID, and libraries that know it still take for one: one verifier does, the other does not. SAML 2.0 has no such
+/// attributes.
+const FORMER_IDS: [&str; 3] = ["AssertionID", "RequestID", "ResponseID"];
+
+/// Whatever a library might take for an ID must be a plain name in no namespace, and nothing else be one.
 fn check_ids(root: &Element<'_>) -> Result<(), Refused> {
-    let mut ids = root.descendants().flat_map(|element| &element.attributes).filter(|attribute| is_id(attribute.name.local));
-    if ids.all(|attribute| attribute.name.ns.is_empty() && is_ncname(&attribute.value)) { Ok(()) } else { Err(Refused::Id) }
+    let plain = |attribute: &Attribute<'_>| match attribute.name.local {
+        name if is_id(name) => attribute.name.ns.is_empty() && is_ncname(&attribute.value),
+        name => !FORMER_IDS.iter().any(|former| name.eq_ignore_ascii_case(former)),
+    };
+    if root.descendants().flat_map(|element| &element.attributes).all(plain) { Ok(()) } else { Err(Refused::Id) }
 }
 
 fn is_signature(element: &Element<'_>) -> bool {

@@ -95,7 +95,7 @@ pub struct Attribute {
     pub name: String,
     /// What kind of name that is.
     pub name_format: Option<String>,
-    /// A name for people to read.
+    /// A name for people to read, which decides nothing.
     pub friendly_name: Option<String>,
     /// Its values as text. A value that is no text, nor a single `NameID`, is left out.
     pub values: Vec<String>,

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::hardening::{self, NotHardened};
 use super::prescreen::{Over, Screened, prescreen_assertion};
-use super::xml::{Document, Element, Limits, XmlRefused};
+use super::xml::{Document, Element, Limits, XmlRefused, root_tag};
 use super::{Certificate, Refused, SAML_NS, SAMLP_NS};
 
 const ALGORITHMS: [AllowedSignatureAlgorithm; 6] = [
@@ -169,8 +169,8 @@ impl Verifier {
         let bytes = by_xmlsec(screened.text, &signers).ok_or(Refused::Disagreement)?;
         // The second verifier found this digest in the bytes that it saw: only the same bytes have it too.
         let verified = Verified { bytes, over: outermost.over, limits: screened.verified };
-        let names_itself = |document: Document<'_>| document.root.attribute("ID") == Some(&outermost.id);
-        let same = outermost.digest.is_of(verified.bytes.as_bytes()) && verified.document().is_ok_and(names_itself);
+        let names_itself = root_tag(&verified.bytes, &verified.limits).is_ok_and(|root| root.attribute("ID") == Some(&outermost.id));
+        let same = names_itself && outermost.digest.is_of(verified.bytes.as_bytes());
         if same { Ok(verified) } else { Err(Refused::Disagreement) }
     }
 

@@ -252,3 +252,8 @@ impl<'x> Document<'x> {
         build::Builder::new(text, *limits).run()
     }
 }
+
+/// The root's tag alone, of a document that starts with it and is read as a whole later.
+pub(super) fn root_tag<'x>(text: &'x str, limits: &Limits) -> Result<Element<'x>, XmlRefused> {
+    build::Builder::new(text, *limits).root_tag()
+}

@@ -26,18 +26,6 @@ impl Person {
         format!("{}@example.com", self.id)
     }
 
-    /// Authentication methods (RFC 8176).
-    #[must_use]
-    pub const fn amr(&self) -> &'static [&'static str] {
-        if self.mfa { &["pwd", "otp", "mfa"] } else { &["pwd"] }
-    }
-
-    /// The authentication context class.
-    #[must_use]
-    pub const fn acr(&self) -> &'static str {
-        if self.mfa { "urn:rolegate:sandbox:mfa" } else { "urn:rolegate:sandbox:password" }
-    }
-
     /// The letter that stands for a portrait.
     #[must_use]
     pub fn initial(&self) -> &'static str {

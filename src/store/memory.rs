@@ -97,6 +97,13 @@ impl MemoryStore {
         if indexes.members as u64 >= max { Err(full("indexes")) } else { Ok(()) }
     }
 
+    fn list(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable> {
+        let mut indexes = self.indexes();
+        self.index_room(&mut indexes)?;
+        indexes.add(index, member, self.epoch.now().saturating_add(millis(ttl)));
+        Ok(())
+    }
+
     fn live(&self, key: &Key) -> Option<Arc<Entry>> {
         self.values.get(key).filter(|entry| self.is_live(entry))
     }
@@ -139,15 +146,26 @@ impl Store for MemoryStore {
         Ok(self.marks.entry_by_ref(key).or_insert_with(|| self.entry(Vec::new(), ttl)).is_fresh())
     }
 
+    async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable> {
+        Ok(self.marks.get(key).is_some_and(|mark| self.is_live(&mark)))
+    }
+
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
         Ok(keys.iter().filter_map(|key| self.values.remove(key)).filter(|entry| self.is_live(entry)).count())
     }
 
-    async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable> {
-        let mut indexes = self.indexes();
-        self.index_room(&mut indexes)?;
-        indexes.add(index, member, self.epoch.now().saturating_add(millis(ttl)));
-        Ok(())
+    async fn put_listed(
+        &self,
+        key: &Key,
+        value: Vec<u8>,
+        ttl: Duration,
+        indexes: &[Key],
+        listed: Duration,
+    ) -> Result<(), StoreUnavailable> {
+        for index in indexes {
+            self.list(index, key, listed)?;
+        }
+        self.put(key, value, ttl).await
     }
 
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {
@@ -259,7 +277,7 @@ mod tests {
         assert!(!store.claim(&key(0), hour).await.unwrap_or_default(), "what is marked stays marked");
         store.ping().await.unwrap();
         store.put(&key(0), vec![7; 900_000], hour).await.unwrap();
-        store.index_add(&key(0), &key(0), hour).await.unwrap();
+        store.list(&key(0), &key(0), hour).unwrap();
     }
 
     #[tokio::test]
@@ -272,7 +290,7 @@ mod tests {
         store.delete(&[key(0)]).await.unwrap();
         store.ping().await.unwrap();
         for n in 0..(1 << 20) / 4 / OVERHEAD {
-            store.index_add(&key(0), &key(n), hour).await.unwrap();
+            store.list(&key(0), &key(n), hour).unwrap();
         }
         assert_eq!(store.ping().await, Err(full("indexes")));
     }
@@ -292,7 +310,7 @@ mod tests {
     async fn expired_members_do_not_pile_up_and_a_full_index_refuses() {
         let store = MemoryStore::new(4 * u64::from(OVERHEAD) * 100);
         for n in 0..1000 {
-            store.index_add(&key(n), &key(n), Duration::from_millis(1)).await.unwrap();
+            store.list(&key(n), &key(n), Duration::from_millis(1)).unwrap();
             if n % 50 == 0 {
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
@@ -301,7 +319,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(3)).await;
         let mut refused = 0;
         for n in 0..200 {
-            refused += usize::from(store.index_add(&key(0), &key(n), Duration::from_mins(1)).await.is_err());
+            refused += usize::from(store.list(&key(0), &key(n), Duration::from_mins(1)).is_err());
         }
         assert_eq!(refused, 100);
     }

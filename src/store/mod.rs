@@ -104,8 +104,8 @@ impl StoreUnavailable {
 
 /// A store of bytes that expire.
 ///
-/// Every operation is one round trip and concerns one key, so that a cluster can spread the keys. A span shorter than a millisecond
-/// counts as one. Whatever fails is [`StoreUnavailable`].
+/// Every operation is one round trip, and each of its commands concerns one key, so that a cluster can spread the keys. A span shorter than
+/// a millisecond counts as one. Whatever fails is [`StoreUnavailable`].
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Stores a value, in place of what is there.
@@ -123,14 +123,19 @@ pub trait Store: Send + Sync {
     /// Marks a key as used. True for exactly one caller until the mark expires. Keys of marks hold nothing else.
     async fn claim(&self, key: &Key, ttl: Duration) -> Result<bool, StoreUnavailable>;
 
+    /// Whether a key is marked as used.
+    async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable>;
+
     /// Deletes records, not atomically; says how many were there.
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable>;
 
-    /// Adds a member to an index for `ttl`. The index lives as long as its longest-lived member.
-    async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable>;
-
     /// The members of an index that have not expired, in no order.
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable>;
+
+    /// Stores a value for `ttl`, and adds its key to indexes for `listed`; an index lives as long as its longest-lived member. A failure may
+    /// leave any part of it done, so nobody may be given the key then.
+    async fn put_listed(&self, key: &Key, value: Vec<u8>, ttl: Duration, indexes: &[Key], listed: Duration)
+    -> Result<(), StoreUnavailable>;
 
     /// Takes a member out of an index.
     async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable>;

@@ -193,6 +193,10 @@ fn script(code: &str, key: &Key) -> Pipeline {
     pipe
 }
 
+fn list(commands: &mut Pipeline, index: &Key, member: &Key, ttl: Duration) {
+    commands.cmd("EVAL").arg(INDEX_ADD).arg(1).arg(index.as_str()).arg(member.as_str()).arg(millis(ttl)).ignore();
+}
+
 #[async_trait]
 impl Store for RedisStore {
     async fn put(&self, key: &Key, value: Vec<u8>, ttl: Duration) -> Result<(), StoreUnavailable> {
@@ -219,6 +223,11 @@ impl Store for RedisStore {
         Ok(set.is_some())
     }
 
+    async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable> {
+        let (there,) = self.run(&pipe("EXISTS", key), Twice::Same).await?;
+        Ok(there)
+    }
+
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
         if keys.is_empty() {
             return Ok(0);
@@ -232,8 +241,21 @@ impl Store for RedisStore {
         Ok(deleted.into_iter().sum())
     }
 
-    async fn index_add(&self, index: &Key, member: &Key, ttl: Duration) -> Result<(), StoreUnavailable> {
-        self.run(script(INDEX_ADD, index).arg(member.as_str()).arg(millis(ttl)).ignore(), Twice::Same).await
+    async fn put_listed(
+        &self,
+        key: &Key,
+        value: Vec<u8>,
+        ttl: Duration,
+        indexes: &[Key],
+        listed: Duration,
+    ) -> Result<(), StoreUnavailable> {
+        let mut commands = redis::pipe();
+        for index in indexes {
+            list(&mut commands, index, key, listed);
+        }
+        // Last: when it is there, the indexes have it.
+        commands.cmd("SET").arg(key.as_str()).arg(value).arg("PX").arg(millis(ttl)).ignore();
+        self.run(&commands, Twice::Same).await
     }
 
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {

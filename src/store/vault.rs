@@ -78,12 +78,10 @@ impl Vault {
         let id = SessionId::random();
         let key = id.key();
         let life = (session.expires - session.created).to_std().unwrap_or_default();
-        // The index first: a session that "sign out everywhere" cannot find must never exist.
-        self.store.index_add(&person_key(&session.identity.person()), &key, life).await?;
-        for handle in session.identity.handles() {
-            self.store.index_add(&upstream_key(&handle), &key, life).await?;
-        }
-        self.put(&key, session, idle.min(life)).await?;
+        let mut indexes = vec![person_key(&session.identity.person())];
+        indexes.extend(session.identity.handles().iter().map(|handle| upstream_key(handle)));
+        // A session that "sign out everywhere" cannot find must never be anybody's: if any part fails, nobody gets its id.
+        self.store.put_listed(&key, self.conceal(&key, session)?, idle.min(life), &indexes, life).await?;
         Ok(id)
     }
 
@@ -141,8 +139,19 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: nothing was laid down.
     pub async fn hand_over<T: Serialize + Sync>(&self, session: &SessionId, value: &T) -> Result<HandoverId, StoreUnavailable> {
+        self.lay_down(session, value, HANDOVER_LIFE).await
+    }
+
+    /// [`Self::hand_over`] for another span than [`HANDOVER_LIFE`].
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nothing was laid down.
+    pub async fn lay_down<T>(&self, session: &SessionId, value: &T, life: Duration) -> Result<HandoverId, StoreUnavailable>
+    where
+        T: Serialize + Sync,
+    {
         let id = HandoverId::random();
-        self.put(&session.handover_key(&id), value, HANDOVER_LIFE).await?;
+        self.put(&session.handover_key(&id), value, life).await?;
         Ok(id)
     }
 
@@ -162,6 +171,30 @@ impl Vault {
         self.store.claim(&Key::of(purpose, name), ttl).await
     }
 
+    /// Whether what may be used once was used: [`Self::claim_once`] without using it.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as used.
+    pub async fn was_used(&self, purpose: Purpose, name: &[u8]) -> Result<bool, StoreUnavailable> {
+        self.store.is_claimed(&Key::of(purpose, name)).await
+    }
+
+    /// Ends those sessions of a name for which `meant` says so: see [`Identity::handles`]. One that does not open is ended too, because
+    /// whom it is of cannot be told. Says how many were alive.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: sessions may still be alive.
+    pub async fn close_meant(&self, handle: &str, meant: impl Fn(&Session) -> bool) -> Result<usize, StoreUnavailable> {
+        let mut ending = Vec::new();
+        for key in self.store.index_members(&upstream_key(handle)).await? {
+            let Some(sealed) = self.store.get(&key).await? else { continue };
+            if self.reveal::<Session>(&key, sealed).is_none_or(|session| meant(&session)) {
+                ending.push(key);
+            }
+        }
+        self.store.delete(&ending).await
+    }
+
     /// Whether the store answers, and takes sessions.
     ///
     /// # Errors
@@ -171,9 +204,12 @@ impl Vault {
     }
 
     async fn put<T: Serialize + Sync>(&self, key: &Key, value: &T, ttl: Duration) -> Result<(), StoreUnavailable> {
+        self.store.put(key, self.conceal(key, value)?, ttl).await
+    }
+
+    fn conceal<T: Serialize>(&self, key: &Key, value: &T) -> Result<Vec<u8>, StoreUnavailable> {
         let plain = serde_json::to_vec(value).map(Zeroizing::new).map_err(|_| StoreUnavailable::new("the value cannot be encoded"))?;
-        let sealed = self.keys.seal(key, &plain).map_err(|_| StoreUnavailable::new("the value cannot be sealed"))?;
-        self.store.put(key, sealed, ttl).await
+        self.keys.seal(key, &plain).map_err(|_| StoreUnavailable::new("the value cannot be sealed"))
     }
 
     async fn take<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreUnavailable> {

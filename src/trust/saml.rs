@@ -45,6 +45,8 @@ pub struct SamlIssuer {
     regions: Vec<Region>,
     stand_in: Option<String>,
     metadata: String,
+    /// The current certificate and the next ones, with their places in the configuration.
+    own: Vec<(String, Certificate)>,
     ephemeral: bool,
 }
 
@@ -96,6 +98,10 @@ impl SamlIssuer {
         let regions = settings.regions.iter().filter_map(|name| name.parse().ok()).collect();
         let Some(signer) = signer.filter(|_| problems.is_empty()) else { return Err(problems) };
         let mut signing = vec![signer.certificate().clone()];
+        // One that is made for a trial, or on its way out, may end.
+        let next = others.iter().filter(|(at, _)| at.contains(".next_certificates")).cloned();
+        let current = settings.certificate.iter().map(|_| (format!("{path}.certificate"), signer.certificate().clone()));
+        let own = current.chain(next).collect();
         for (at, certificate) in others {
             if signing.contains(&certificate) {
                 problems.push(Problem::new(at, "the certificate stands here twice", "each age needs a key of its own"));
@@ -114,6 +120,7 @@ impl SamlIssuer {
             regions,
             stand_in: place.signin_endpoint.map(|url| url.trim_end_matches('/').to_owned()),
             metadata,
+            own,
             ephemeral: settings.signing_key.is_none(),
         })
     }
@@ -128,6 +135,12 @@ impl SamlIssuer {
     #[must_use]
     pub fn metadata(&self) -> &str {
         &self.metadata
+    }
+
+    /// The certificates of ours that are in use or will be, with their places in the configuration.
+    #[must_use]
+    pub fn own_certificates(&self) -> &[(String, Certificate)] {
+        &self.own
     }
 
     /// Whether the signing key does not outlive the process.

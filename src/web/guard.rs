@@ -2,7 +2,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
@@ -91,7 +91,12 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     if is_for_others(request.path()) {
         return true;
     }
-    let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    is_own_form(site, request.headers())
+}
+
+/// Whether the headers of a POST say that a page of ours sent it.
+pub(super) fn is_own_form(site: &Site, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     match (text(SEC_FETCH_SITE), text("origin")) {
         (Some(from), _) if from != "same-origin" => false,
         // A page with the referrer policy `no-referrer` sends its forms with `Origin: null`.
@@ -101,10 +106,11 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     }
 }
 
-/// The addresses that other sites post to: what is posted there is signed, and serves once or ends sessions that it names.
+/// The addresses that other sites post to: what is posted there is signed, and serves once or ends sessions that it names; or it begins a
+/// sign-in, as a link could.
 fn is_for_others(path: &str) -> bool {
     let steps: Vec<_> = path.split('/').collect();
-    matches!(steps.as_slice(), ["", "saml", _, "acs" | "slo"] | ["", "logout", "backchannel", _])
+    matches!(steps.as_slice(), ["", "saml", _, "acs" | "slo"] | ["", "logout", "backchannel", _] | ["", "login", "initiate"])
 }
 
 /// Puts the page into the bare answer of an error, ours or the framework's.
@@ -142,9 +148,9 @@ fn set_headers(site: &Site, response: &mut ServiceResponse<BoxBody>) {
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    // The one page whose form leads to AWS says where to.
+    // The pages whose forms lead to AWS say where to.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, site.content_security_policy());
+        headers.insert(header::CONTENT_SECURITY_POLICY, site.content_security_policy.clone());
     }
     if site.is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

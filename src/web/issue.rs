@@ -7,10 +7,11 @@ use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::step_up::{leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{SignedInVisitor, Visitor};
-use crate::access::{Account, Purpose, Wish};
+use crate::access::{Account, Denied, Purpose, Wish};
 use crate::arn::{Region, RoleArn};
 use crate::aws::formats::{Format, profile_name};
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
@@ -44,6 +45,7 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         let entry = gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
         match entry {
             Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, destination, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, destination, failure).await,
             Err(failure) => Err(failure.into()),
             Ok(ConsoleEntry::Redirect(url)) => {
                 let mut response = HttpResponse::Found();
@@ -55,18 +57,16 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
     .await
 }
 
+const fn wants_step_up(failure: &Failure) -> bool {
+    matches!(failure.trouble, Trouble::Denied(Denied::StepUp(_)))
+}
+
 /// A role that needs a fresh answer of the person's own provider: on to the provider, which often asks nothing, and back to the role.
 fn go_round(me: &SignedInVisitor, role: &str, destination: Option<&str>, failure: Failure) -> Result<HttpResponse, PageError> {
     let Ok(role) = role.parse::<RoleArn>() else { return Err(failure.into()) };
-    let account = role.account();
-    let mut link = url::form_urlencoded::Serializer::new(String::new());
-    link.append_pair("account", account.as_str()).append_pair("role", role.path_and_name());
-    if let Some(destination) = destination {
-        link.append_pair("destination", destination);
-    }
     let provider = me.session.identity.provider();
     let site = &me.visitor.site;
-    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &format!("/go?{}", link.finish())).finish();
+    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &role_link(&role, destination)).finish();
     let url = format!("{}/login/{provider}?{next}", site.origin);
     let destination = site.gateway.provider_name(provider);
     Ok(html(&Continue { shell: site.shell(me.csrf(), Some(&me.session)), destination: destination.into(), url: url.into() }))
@@ -120,6 +120,7 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
         let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
         match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
             Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, None, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, None, failure).await,
             laid_down => Ok(redirect(&format!("/credentials/{}", laid_down?.expose())).finish()),
         }
     })

@@ -13,6 +13,9 @@ use crate::gateway::{Begun, Failure, LocalPath, Returning, SignedIn};
 use crate::identity::oidc::Callback;
 use crate::store::LoginTicket;
 
+/// The longest query that a form of another site becomes, in bytes.
+const LONGEST_QUERY: usize = 4096;
+
 #[derive(Deserialize)]
 pub(super) struct ChooseQuery {
     next: Option<String>,
@@ -123,6 +126,18 @@ pub(super) async fn initiate(visitor: Visitor, query: web::Query<InitiateQuery>)
     leave(&visitor, &provider, &next, query.login_hint.as_deref()).await
 }
 
+/// `POST /login/initiate`: the same by a form (the section allows both). Browsers leave our cookies out of other sites' forms, so it goes on
+/// by GET, where they are: else the sign-in would be begun in the name of a new browser, and those that are under way be lost.
+pub(super) async fn initiate_by_form(form: web::Form<InitiateQuery>) -> Result<HttpResponse, PageError> {
+    let InitiateQuery { iss, login_hint, target_link_uri } = form.into_inner();
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("iss", &iss);
+    let optional = [("login_hint", login_hint), ("target_link_uri", target_link_uri)];
+    query.extend_pairs(optional.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+    let query = query.finish();
+    if query.len() > LONGEST_QUERY { Err(PageError::Unreadable) } else { Ok(redirect(&format!("/login/initiate?{query}")).finish()) }
+}
+
 async fn leave(visitor: &Visitor, provider: &str, next: &LocalPath, hint: Option<&str>) -> Result<HttpResponse, PageError> {
     let gateway = &visitor.site.gateway;
     let Begun { departure, ticket } = gateway.begin(provider, &visitor.browser, next, hint).await?;
@@ -134,7 +149,7 @@ async fn leave(visitor: &Visitor, provider: &str, next: &LocalPath, hint: Option
 }
 
 /// What the browser keeps of a login that was begun.
-fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, response: &mut HttpResponse) {
+pub(super) fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, response: &mut HttpResponse) {
     let cookies = visitor.site.cookies;
     let _ = response.add_cookie(&cookies.write(Kind::LastProvider, provider.to_owned()));
     let _ = response.add_cookie(&cookies.write(Kind::Login(visitor.jar.slot()), ticket.expose()));

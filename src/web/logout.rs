@@ -68,6 +68,10 @@ pub(super) async fn back_channel(
     provider: web::Path<String>,
     form: web::Form<LogoutTokenForm>,
 ) -> Result<HttpResponse, PageError> {
+    // As at the SAML addresses: whoever may have signatures verified without end would take the workers.
+    if let Some(refusal) = limit::refusal(&visitor) {
+        return Ok(refusal);
+    }
     visitor.site.gateway.take_logout_token(&provider, &form.logout_token, &visitor.caller).await?;
     Ok(HttpResponse::Ok().finish())
 }

@@ -4,9 +4,10 @@
 //! | file | pages |
 //! | --- | --- |
 //! | `login` | `/login`, `/login/initiate`, `/login/{provider}`, `/callback/{provider}` |
-//! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata` |
+//! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata`, `/switch` |
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
+//! | `step_up` | `/step-up` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
@@ -26,6 +27,7 @@ mod portal;
 mod saml;
 mod server;
 mod site;
+mod step_up;
 mod trouble;
 mod unfit;
 mod visitor;
@@ -53,7 +55,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/", read_only, get_or_head().to(portal::home)),
         page("/go", read_only, get_or_head().to(portal::go)),
         page("/login", "GET, HEAD, POST", get_or_head().to(login::choose)).route(web::post().to(login::by_email)),
-        page("/login/initiate", "GET", web::get().to(login::initiate)),
+        of_others("/login/initiate", "GET, POST", web::post().to(login::initiate_by_form)).route(web::get().to(login::initiate)),
         page("/login/{provider}", "GET", web::get().to(login::begin)),
         page("/callback/{provider}", "GET", web::get().to(login::callback)),
         of_others("/saml/{provider}/acs", "POST", web::post().to(saml::consume)),
@@ -66,7 +68,9 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/credentials", "POST", web::post().to(issue::credentials)),
         page("/credentials/download", "POST", web::post().to(issue::download)),
         page("/credentials/{handover}", "GET", web::get().to(issue::show)),
+        page("/step-up", "POST", web::post().to(step_up::step_up)),
         page("/logout", "POST", web::post().to(logout::log_out)),
+        page("/switch", "POST", web::post().to(saml::switch)),
         page("/signed-out", read_only, get_or_head().to(logout::signed_out)),
         page("/healthz", read_only, get_or_head().to(plain::health)),
         page("/readyz", read_only, get_or_head().to(plain::ready)),

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::trouble::{PageError, denial, html};
-use super::views::{Account, Go, NoRoles, Portal, Role, Target};
+use super::views::{Account, Go, NoRoles, Portal, Role, StepUp, Target};
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::access::{self, Entitlement};
 use crate::arn::AccountId;
@@ -28,7 +28,7 @@ pub(super) async fn home(visitor: Visitor) -> Result<HttpResponse, PageError> {
             total: groups.len(),
         }));
     }
-    Ok(html(&Portal { shell, notice: None, accounts: accounts(entitlements.roles()) }))
+    Ok(site.leading_to_console(html(&Portal { shell, notice: None, accounts: accounts(entitlements.roles()) })))
 }
 
 /// Entitlements as the page shows them: they arrive ordered by account.
@@ -55,6 +55,11 @@ fn role(entitlement: &Entitlement) -> Role<'_> {
         console: entitlement.purposes.has(access::Purpose::Console),
         credentials: entitlement.purposes.has(access::Purpose::Credentials),
         longest: entitlement.max_session,
+        step_up: entitlement.step_up.as_deref().map(|step_up| StepUp {
+            fresh: step_up.is_only_stale(),
+            wanted: step_up.wanted.to_string().into(),
+            came: step_up.came().into(),
+        }),
         reason: entitlement.wanted_reason().map(Into::into),
         obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
     }
@@ -66,6 +71,8 @@ pub(super) struct Link {
     account: String,
     role: Option<String>,
     destination: Option<String>,
+    /// Set when the person comes from their provider, which was asked for another sign-in.
+    after: Option<String>,
 }
 
 /// `GET /go`: a deep link, which waits for a click. It survives the sign-in, because [`Visitor::signed_in`] remembers where one wanted to go.
@@ -84,8 +91,9 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     // A bad destination is told at once, before anybody clicks.
     me.destination(partition, link.destination.as_deref())?;
     let target = target(&link, &in_account);
-    let page = Go { shell: site.shell(me.csrf(), Some(&me.session)), target, destination: link.destination.as_deref().map(Into::into) };
-    Ok(html(&page))
+    let (shell, tried) = (site.shell(me.csrf(), Some(&me.session)), link.after.is_some());
+    let page = Go { shell, target, destination: link.destination.as_deref().map(Into::into), tried };
+    Ok(site.leading_to_console(html(&page)))
 }
 
 fn target<'a>(link: &'a Link, in_account: &'a [Entitlement]) -> Target<'a> {

@@ -10,14 +10,16 @@ use serde::Deserialize;
 
 use super::cookies::Kind;
 use super::depart::{Way, depart};
+use super::guard::is_own_form;
 use super::limit;
 use super::login::{land, returning};
 use super::trouble::{PageError, html};
-use super::views::{HandOn, SignedOut};
-use super::visitor::Visitor;
-use crate::gateway::{Failure, LogoutTaken};
+use super::views::{HandOn, OtherPerson, SignedOut};
+use super::visitor::{Visitor, csrf};
+use crate::gateway::{Arrival, Failure, LogoutTaken, Question};
 use crate::identity::saml::{Posted, Travelled};
 use crate::saml::redirect::MessageKind;
+use crate::store::HandoverId;
 
 /// The largest form that is read, in bytes: a response of 256 KiB in base64, percent-encoded. Ordinary forms are far smaller.
 pub(super) const LARGEST_FORM: usize = 512 * 1024;
@@ -38,6 +40,7 @@ pub(super) struct ResponseForm {
 /// It comes from another site, so browsers leave our cookies out. Then the form goes to the browser and back once, from our own page.
 pub(super) async fn consume(
     visitor: Visitor,
+    request: HttpRequest,
     provider: web::Path<String>,
     form: web::Form<ResponseForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -46,6 +49,10 @@ pub(super) async fn consume(
     }
     let gateway = &visitor.site.gateway;
     let ResponseForm { response, relay_state, bounced } = form.into_inner();
+    // Another site that wrote the mark itself would pass for a browser in which nobody is signed in.
+    if bounced.is_some() && !is_own_form(&visitor.site, request.headers()) {
+        return Err(PageError::Forged);
+    }
     if visitor.browser_is_new && bounced.is_none() {
         // An address that is no provider's gives nothing back.
         gateway.saml_provider(&provider)?;
@@ -55,8 +62,40 @@ pub(super) async fn consume(
     }
     let (slots, tickets) = visitor.jar.logins();
     let posted = Posted { response, relay_state };
-    let finished = gateway.complete_saml(&provider, &posted, returning(&visitor, &tickets), &visitor.caller).await;
+    let finished = match gateway.complete_saml(&provider, &posted, returning(&visitor, &tickets), &visitor.caller).await {
+        Ok(Arrival::Asks(question)) => return Ok(ask(&visitor, &question)),
+        Ok(Arrival::SignedIn(signed_in)) => Ok(signed_in),
+        Err(failure) => Err(failure),
+    };
     Ok(land(&visitor, finished, &posted.relay_state, &slots, &tickets))
+}
+
+/// Asks whether the person who is signed in wants to be another one.
+fn ask(visitor: &Visitor, question: &Question) -> HttpResponse {
+    let Question { session, username, provider, waiting } = question;
+    let csrf = visitor.session_id.as_ref().map(|id| csrf(&id.expose())).unwrap_or_default();
+    let site = &visitor.site;
+    html(&OtherPerson {
+        shell: site.shell(csrf, Some(session)),
+        present: (session.identity.username().into(), site.gateway.provider_name(session.identity.provider()).into()),
+        other: (username.into(), site.gateway.provider_name(provider).into()),
+        waiting: waiting.expose().into(),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct SwitchForm {
+    csrf: String,
+    waiting: String,
+}
+
+/// `POST /switch`: the person who is signed in wants to be the one of an unasked sign-in.
+pub(super) async fn switch(visitor: Visitor, form: web::Form<SwitchForm>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    me.check(&form.csrf)?;
+    let waiting = HandoverId::parse(&form.waiting).ok_or(PageError::Unreadable)?;
+    let signed_in = me.visitor.site.gateway.replace(&me.id, &waiting, &me.visitor.caller).await;
+    Ok(land(&me.visitor, signed_in, "", &[], &[]))
 }
 
 /// `GET /saml/{provider}/metadata`: who we are, for the provider's administrator.
@@ -144,7 +183,8 @@ async fn signed_out(visitor: &Visitor, provider: &str, taken: Result<LogoutTaken
     match taken? {
         LogoutTaken::Answered { everywhere } => Ok(page((!everywhere).then_some(name))),
         LogoutTaken::EndedBehind { .. } => Ok(page(None)),
-        LogoutTaken::Ended { answer, .. } => {
+        LogoutTaken::NotEnded { answer } => Ok(depart(visitor, name, &answer, Way::Link)),
+        LogoutTaken::Ended { answer } => {
             // The browser came by a link or by a form of the provider's; either way our policy does not hold its redirects.
             let mut response = answer.map_or_else(|| page(None), |answer| depart(visitor, name, &answer, Way::Link));
             // Somebody else may sit here by now: they stay signed in.

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use url::Url;
@@ -46,8 +46,10 @@ pub struct Site {
     pub(super) cookies: Cookies,
     /// The origin of the public URL: absolute URLs and `Origin` checks go by it, never by the `Host` header.
     pub(super) origin: String,
-    /// The usual content security policy, and the partitions that it is for.
-    content_security_policy: ArcSwap<(Vec<Partition>, HeaderValue)>,
+    /// The policy of pages that lead nowhere else.
+    pub(super) content_security_policy: HeaderValue,
+    /// That of pages with a button into the console, and the partitions that it is for.
+    console_policy: ArcSwap<(Vec<Partition>, HeaderValue)>,
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
 }
@@ -57,20 +59,20 @@ impl Site {
     #[must_use]
     pub fn new(gateway: Gateway, settings: SiteSettings) -> Self {
         let is_https = gateway.public_url.scheme() == "https";
-        let content_security_policy = ArcSwap::from_pointee(usual_policy(&gateway));
+        let (content_security_policy, console_policy) = (header_of(&[]), ArcSwap::from_pointee(console_policy(&gateway)));
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
-        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, is_https, sign_in_limit }
+        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, console_policy, is_https, sign_in_limit }
     }
 
-    /// The content security policy of every page but one. It follows the accounts: another policy of roles may bring another partition.
-    pub(super) fn content_security_policy(&self) -> HeaderValue {
-        let kept = self.content_security_policy.load();
+    /// It follows the accounts: another policy of roles may bring another partition.
+    fn console_policy(&self) -> HeaderValue {
+        let kept = self.console_policy.load();
         if kept.0 == self.gateway.policy.load().partitions() {
             return kept.1.clone();
         }
-        let (partitions, header) = usual_policy(&self.gateway);
-        self.content_security_policy.store(Arc::new((partitions, header.clone())));
+        let (partitions, header) = console_policy(&self.gateway);
+        self.console_policy.store(Arc::new((partitions, header.clone())));
         header
     }
 
@@ -81,6 +83,12 @@ impl Site {
             sources.insert(0, url.origin().ascii_serialization());
         }
         policy(&sources)
+    }
+
+    /// A page with a button into the console.
+    pub(super) fn leading_to_console(&self, mut page: HttpResponse) -> HttpResponse {
+        page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.console_policy());
+        page
     }
 
     /// The path under which the issuer's documents stand, without a trailing slash.
@@ -141,20 +149,24 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-/// Browsers hold every redirect that follows a form to this list: the way into the console must be on it.
-fn usual_policy(gateway: &Gateway) -> (Vec<Partition>, HeaderValue) {
+/// Browsers hold every redirect that follows a form to this list: the way into the console must be on it, where there is a button.
+fn console_policy(gateway: &Gateway) -> (Vec<Partition>, HeaderValue) {
     let partitions = gateway.policy.load().partitions().to_vec();
-    let text = policy(&gateway.console.form_action_sources(partitions.iter().copied()));
-    // Origins are ASCII. A page without a policy would be the worse of two evils.
-    let header = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+    let header = header_of(&gateway.console.form_action_sources(partitions.iter().copied()));
     (partitions, header)
+}
+
+fn header_of(form_action: &[String]) -> HeaderValue {
+    // Origins are ASCII. A page without a policy would be the worse of two evils.
+    HeaderValue::from_str(&policy(form_action)).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
 /// The content security policy, where forms may lead to these places beside our own.
 pub(super) fn policy(form_action: &[String]) -> String {
+    let own = ["'self'"];
+    let form_action: Vec<_> = own.into_iter().chain(form_action.iter().map(String::as_str)).collect();
     format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' {}; frame-ancestors 'none'; \
-         base-uri 'none'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'",
         form_action.join(" ")
     )
 }

@@ -258,6 +258,13 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Go back and write it into the field beside the role, in the form that is asked for.",
             action: HOME,
         },
+        Trouble::Denied(denied @ Denied::StepUp(_)) => Words {
+            title: "This role wants another sign-in",
+            happened: format!("{} Nothing was issued.", denial(denied)).into(),
+            mender: Mender::You,
+            next: "Choose the role on the start page: it leads you to your identity provider and back.",
+            action: HOME,
+        },
         Trouble::Denied(denied) => Words {
             title: "This role is not yours to take",
             happened: denial(denied).into(),
@@ -352,6 +359,7 @@ pub(super) fn denial(denied: &Denied) -> String {
         Denied::Purpose(access::Purpose::Console) => "You may take this role's credentials, and not enter the console with it.".into(),
         Denied::Purpose(access::Purpose::Credentials) => "You may enter the console with this role, and not take its credentials.".into(),
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
+        Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
         Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
         Denied::MissingClaim(_) | Denied::TagValue(_) => {

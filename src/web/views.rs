@@ -18,10 +18,10 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-pub use access::{Account, Go, NoRoles, Offer, Portal, Role, Target};
+pub use access::{Account, Go, NoRoles, Offer, Portal, Role, StepUp, Target};
 pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
-pub use entry::{Continue, EmailForm, HandOn, Notice, Provider, SignIn, SignedOut};
+pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};
 
 /// A text of a page: borrowed where it can be, for the portal is rendered often.

@@ -100,7 +100,7 @@ impl SignedInVisitor {
 const PURPOSE: &[u8] = b"rolegate csrf 1";
 
 /// A synchronizer token that needs no storage: a MAC under the secret that the cookie carries, so only who holds the cookie's page has it.
-fn csrf(secret: &str) -> String {
+pub(super) fn csrf(secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     BASE64URL_NOPAD.encode(hmac::sign(&key, PURPOSE).as_ref())
 }

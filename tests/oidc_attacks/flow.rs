@@ -1,5 +1,7 @@
 //! The way to the provider and back: requests, answers, codes, client authentication, signing out.
 
+use rolegate::identity::{Authentication, Demand};
+
 use super::*;
 
 #[tokio::test]
@@ -104,6 +106,30 @@ async fn the_authorization_request_asks_for_what_the_settings_say() {
     assert_eq!(scene.provider.authorization_origin(), Some(scene.idp.base.clone()));
     let crooked = scene.provider.begin("s", Some("a\r\nb"), now()).await.unwrap().url;
     assert!(!crooked.query_pairs().any(|(name, _)| name == "login_hint"));
+}
+
+#[tokio::test]
+async fn a_step_up_asks_for_what_the_role_wants() {
+    let asked = async |more: Value, wanted: Demand, came: Authentication| {
+        let scene = scene_with(&more);
+        let step_up = wanted.missing(&came, now()).unwrap();
+        let url = scene.provider.begin_for("the-state", None, Some(&step_up), now()).await.unwrap().url;
+        let pairs: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
+        ["max_age", "acr_values", "prompt"].map(|name| pairs.get(name).cloned().unwrap_or_default())
+    };
+    let old = || Authentication { time: Some(now() - TimeDelta::hours(1)), ..Authentication::default() };
+    let fresh = || Demand { max_age: Some(std::time::Duration::from_mins(15)), ..Demand::default() };
+    let class = |name: &str| Demand { classes: vec![name.into()], ..Demand::default() };
+    let factor = || Demand { mfa: true, ..Demand::default() };
+    let settings = json!({ "max_age": "1h", "authorize_parameters": { "prompt": "select_account" } });
+    assert_eq!(asked(settings.clone(), fresh(), old()).await, ["900", "", "login"], "prompt is ours now");
+    assert_eq!(asked(settings, class("gold"), old()).await, ["3600", "gold", "select_account"]);
+    let named = json!({ "mfa": { "acr": ["gold", "silver"] } });
+    assert_eq!(asked(named, factor(), old()).await, ["", "gold silver", ""]);
+    assert_eq!(asked(json!({}), factor(), old()).await, ["", "", "login"], "a factor without a class: once more, all of it");
+    let strict = json!({ "acr_values": ["gold"], "mfa": { "acr": ["gold", "silver"] } });
+    assert_eq!(asked(strict.clone(), factor(), old()).await, ["", "gold", ""], "a class that the settings refuse is not asked for");
+    assert_eq!(asked(strict, class("silver"), old()).await, ["", "gold", ""]);
 }
 
 #[tokio::test]

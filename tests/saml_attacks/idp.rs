@@ -34,7 +34,8 @@ pub(crate) struct Says {
     pub(crate) sp_name_qualifier: Option<String>,
     pub(crate) context: &'static str,
     pub(crate) authenticated: Moment,
-    pub(crate) session_index: String,
+    pub(crate) session_index: Option<String>,
+    pub(crate) name_qualifier: Option<String>,
     pub(crate) session_end: Option<Moment>,
     pub(crate) attributes: Vec<(&'static str, Vec<&'static str>)>,
 }
@@ -77,7 +78,8 @@ impl Idp {
     /// The response in base64, its assertion signed.
     pub(crate) fn respond(&self, says: &Says) -> String {
         let saml = |local| Element::new(Ns::Saml, local);
-        let name = saml("NameID").attribute("Format", says.format).optional("SPNameQualifier", says.sp_name_qualifier.clone());
+        let name = saml("NameID").attribute("Format", says.format).optional("NameQualifier", says.name_qualifier.clone());
+        let name = name.optional("SPNameQualifier", says.sp_name_qualifier.clone());
         let data = saml("SubjectConfirmationData")
             .optional("InResponseTo", says.in_response_to.clone())
             .attribute("NotOnOrAfter", instant(says.now + chrono::TimeDelta::minutes(5)))
@@ -90,7 +92,7 @@ impl Idp {
             .child(audience);
         let authn = saml("AuthnStatement")
             .attribute("AuthnInstant", instant(says.authenticated))
-            .attribute("SessionIndex", says.session_index.clone())
+            .optional("SessionIndex", says.session_index.clone())
             .optional("SessionNotOnOrAfter", says.session_end.map(instant))
             .child(saml("AuthnContext").child(saml("AuthnContextClassRef").text(says.context)));
         let attribute = |(name, values): &(&'static str, Vec<&'static str>)| {

@@ -10,6 +10,7 @@ mod idp;
 mod logout;
 #[path = "../support/mod.rs"]
 mod support;
+mod unasked;
 mod world;
 
 use chrono::TimeDelta;
@@ -339,6 +340,17 @@ async fn o16_who_starts_a_sign_in_from_outside_chooses_among_what_is_configured(
         let answer = Browser::new(&world).get(&format!("/login/initiate?iss={iss}&target_link_uri=/go")).await;
         assert!(answer.status == 404 && answer.body.contains("no such identity provider"), "{iss}: {}", answer.body);
     }
+    // By a form of another site the same, in a second step, where the browser sends its cookies.
+    let mut ana = Browser::new(&world);
+    for (iss, query) in
+        [("https://evil.example", "iss=https%3A%2F%2Fevil.example&target_link_uri=%2Fgo"), ("x\r\ny", "iss=x%0D%0Ay&target_link_uri=%2Fgo")]
+    {
+        let answer = ana.post("/login/initiate", &[("iss", iss), ("target_link_uri", "/go"), ("other", "x")]).await;
+        assert_eq!((answer.status, answer.location.as_str()), (303, format!("/login/initiate?{query}").as_str()), "{}", answer.body);
+        assert!(ana.cookies.is_empty(), "the browser's own name must not be replaced: {:?}", ana.cookies);
+        assert_eq!(ana.get(&answer.location).await.status, 404);
+    }
+    assert_eq!(ana.post("/login/initiate", &[("iss", "x"), ("target_link_uri", &"/x".repeat(3000))]).await.status, 400);
     // The right one is asked: it does not answer here, and that is what the page says.
     let answer = Browser::new(&world).get("/login/initiate?iss=https%3A%2F%2Fop.example&login_hint=ana").await;
     assert_eq!(answer.status, 502, "{}", answer.body);

@@ -109,7 +109,8 @@ impl World {
             sp_name_qualifier: None,
             context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             authenticated: now,
-            session_index: "s1".into(),
+            session_index: Some("s1".into()),
+            name_qualifier: None,
             session_end: None,
             attributes: vec![("groups", vec!["staff"])],
         }
@@ -120,6 +121,12 @@ impl World {
         let text = std::fs::read_to_string(self.folder.path().join(self.audit)).unwrap_or_default();
         let event: serde_json::Value = text.lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap_or_default();
         event["reason"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The events of the audit trail.
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.folder.path().join(self.audit)).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// How many sign-ins the audit trail has.
@@ -147,6 +154,8 @@ pub(crate) struct Answer {
 pub(crate) struct Browser {
     client: Client,
     base: String,
+    /// What the gateway believes to be its origin, as its pages' forms have it.
+    origin: String,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
@@ -160,7 +169,7 @@ pub(crate) struct Begun {
 impl Browser {
     pub(crate) fn new(world: &World) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { client, base: world.base.clone(), cookies: BTreeMap::new() }
+        Self { client, base: world.base.clone(), origin: world.public_url.clone(), cookies: BTreeMap::new() }
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
@@ -184,7 +193,7 @@ impl Browser {
         self.send(self.client.get(url)).await
     }
 
-    /// Posts a form as another site's page does, but with cookies, as after the bounce.
+    /// Posts a form as another site's page does, but with cookies.
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request =
@@ -195,14 +204,23 @@ impl Browser {
     /// Sends a form of one of our own pages.
     pub(crate) async fn own_post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.client.post(format!("{}{path}", self.base)).header("origin", &self.base).header("sec-fetch-site", "same-origin");
+        let request =
+            self.client.post(format!("{}{path}", self.base)).header("origin", &self.origin).header("sec-fetch-site", "same-origin");
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
+    }
+
+    /// Posts a form with these headers.
+    pub(crate) async fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&'static str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.client.post(format!("{}{path}", self.base)).header("content-type", "application/x-www-form-urlencoded");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(body)).await
     }
 
     /// Signs out on one of our own pages.
     pub(crate) async fn logout(&mut self, csrf: &str, scope: &str) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("csrf", csrf), ("scope", scope)]).finish();
-        let request = self.client.post(format!("{}/logout", self.base)).header("origin", &self.base);
+        let request = self.client.post(format!("{}/logout", self.base)).header("origin", &self.origin);
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
     }
 
@@ -223,16 +241,21 @@ impl Browser {
         Begun { request, xml, state: value("RelayState") }
     }
 
-    /// Posts a response to corp's address.
+    /// Posts a response to corp's address, from our page in between.
     pub(crate) async fn respond(&mut self, response: &str, state: &str) -> Answer {
-        self.post("/saml/corp/acs", &[("SAMLResponse", response), ("RelayState", state), ("bounced", "1")]).await
+        self.own_post("/saml/corp/acs", &[("SAMLResponse", response), ("RelayState", state), ("bounced", "1")]).await
     }
 
     /// A whole honest sign-in at corp, with another session index.
     pub(crate) async fn signed_in(world: &World, name: &str, session_index: &str) -> Self {
+        Self::signed_in_as(world, |says| Says { name: name.into(), session_index: Some(session_index.into()), ..says }).await
+    }
+
+    /// The same, and a test chooses what the response says.
+    pub(crate) async fn signed_in_as(world: &World, change: impl FnOnce(Says) -> Says) -> Self {
         let mut browser = Self::new(world);
         let begun = browser.begin("/login/corp?next=/").await;
-        let says = Says { name: name.into(), session_index: session_index.into(), ..world.says(Some(&begun.request)) };
+        let says = change(world.says(Some(&begun.request)));
         let answer = browser.respond(&world.corp.respond(&says), &begun.state).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
         browser

@@ -152,7 +152,7 @@ fn logout(message: LogoutMessage) -> Result<String, Refused> {
 }
 
 fn checked(request: &LogoutRequest) -> Result<String, Refused> {
-    let expected = logout::Expected { issuer: IDP, destination: SLO, now: now(), skew: TimeDelta::seconds(60) };
+    let expected = logout::Expected { issuer: IDP, sp_entity_id: SP, destination: SLO, now: now(), skew: TimeDelta::seconds(60) };
     request.check(&expected).map(|()| request.name_id.value.clone())
 }
 

@@ -57,6 +57,8 @@ impl Maker<'_> {
             self.case("S16", "unknown condition", "</saml:Conditions>", "<saml:Condition/></saml:Conditions>", Refused::Condition),
             self.case("S16", "foreign condition", "</saml:Conditions>", "<x/></saml:Conditions>", Refused::Condition),
             self.case("S24", "name meant for another service", "<saml:NameID ", qualified, Refused::Subject),
+            self.case("S24", "a format with a blank before it", "<saml:NameID Format=\"", "<saml:NameID Format=\" ", Refused::Subject),
+            self.case("S24", "a format with a line end in it", "<saml:NameID Format=\"", "<saml:NameID Format=\"&#10;", Refused::Subject),
             self.case("S24", "empty name", "alice@example.org", "", Refused::Subject),
             self.case("S24", "blank name", "alice@example.org", " \t ", Refused::Subject),
             self.case("S24", "elements in the name", "alice@example.org", "<x/>", XmlRefused::NotText),

@@ -237,6 +237,11 @@ fn s13_ids_that_occur_twice_or_are_ambiguous(keys: &Keys) -> Vec<Case> {
         }
         case("the response's ID again", swap(&good, "<saml:Subject>", "<saml:Subject ID=\"_r1\">"), double.into());
         case("both the same ID", good.replace("_a1", "_r1"), double.into());
+        for former in ["AssertionID", "assertionid", "RequestID", "ResponseID", "samlp:AssertionID"] {
+            let status = |value: &str| format!("<samlp:Status {former}=\"{value}\">");
+            case(&format!("the assertion's ID again as {former}"), swap(&good, "<samlp:Status>", &status("_a1")), Refused::Id);
+            case(&format!("one more ID as {former}"), swap(&good, "<samlp:Status>", &status("_x")), Refused::Id);
+        }
         case("an ID in a namespace", swap(&good, "<samlp:Status>", "<samlp:Status samlp:ID=\"_x\">"), Refused::Id);
         case("two spellings on the assertion", swap(&good, " ID=\"_a1\"", " ID=\"_a1\" Id=\"_b\""), Refused::Id);
         case("an ID that is an expression", swap(&good, "<samlp:Status>", "<samlp:Status ID=\"element(/1/2)\">"), Refused::Id);

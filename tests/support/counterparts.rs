@@ -83,6 +83,11 @@ impl Redis {
         std::fs::read(self.folder.path().join("dump.rdb")).expect("the snapshot can be read")
     }
 
+    /// Has it do something behind the gateway's back; the first line of its answer.
+    pub(crate) fn command(&self, command: &str) -> String {
+        ask(self.port, command).unwrap_or_else(|| panic!("redis-server does not answer {command}"))
+    }
+
     /// The process, to stop or to halt it.
     pub(crate) fn process(&mut self) -> &mut Running {
         &mut self.running

@@ -84,6 +84,23 @@ async fn w09_who_signs_in_too_often_from_one_address_waits_and_others_do_not() {
 }
 
 #[actix_web::test]
+async fn w09_addresses_that_verify_signatures_are_limited_all_alike() {
+    let limited = "workers = 1\nsign_in_rate = 1\nsign_in_burst = 2\ntrusted_proxies = [\"127.0.0.0/8\"]";
+    let world = World::with(|config| config.replace("workers = 1", limited)).await;
+    let provider = Browser::new(&world);
+    for (last, path) in [(1, "/saml/sandbox/acs"), (2, "/saml/sandbox/slo"), (3, "/logout/backchannel/sandbox")] {
+        let mut refused = Vec::new();
+        for _ in 0..5 {
+            let request = provider.request(Method::POST, path).header("x-forwarded-for", format!("203.0.113.{last}"));
+            let body = form(&[("SAMLResponse", "PHgvPg=="), ("logout_token", "x"), ("bounced", "1")]);
+            let request = request.header("content-type", "application/x-www-form-urlencoded").header("sec-fetch-site", "same-origin");
+            refused.push(provider.clone().send(request.body(body)).await.status == 429);
+        }
+        assert!(!refused[0] && !refused[1] && refused[4], "{path}: {refused:?}");
+    }
+}
+
+#[actix_web::test]
 async fn odd_requests_have_pages_too() {
     let world = World::new().await;
     let mut ana = Browser::signed_in(&world, "ana").await;

@@ -39,6 +39,9 @@ async fn w03_every_answer_has_a_strict_policy() {
             assert!(policy.contains(part), "{name}: {policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("data:"), "{name}: {policy}");
+        let leads = policy.split("form-action ").nth(1).unwrap().split(';').next().unwrap();
+        let to_aws = ["portal", "deep link"].contains(&name);
+        assert_eq!(leads != "'self'", to_aws, "only pages with a button into the console may lead there: {name}: {policy}");
         assert_eq!(answer.header("x-frame-options"), "DENY", "{name}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{name}");
         for needle in ["<script>", "style=\"", " onclick", " onload", "javascript:", "https://"] {

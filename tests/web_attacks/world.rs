@@ -220,7 +220,16 @@ impl Browser {
     /// Goes through the provider's pages and stops before the gateway's callback: its URL.
     pub(crate) async fn up_to_callback(&mut self, login: &str, person: &str) -> String {
         let to_provider = self.get(login).await.location().to_owned();
-        let page = self.get(&to_provider).await;
+        self.through_provider(&to_provider, person).await
+    }
+
+    /// Signs in at the provider's page and stops before the gateway's callback: its URL.
+    pub(crate) async fn through_provider(&mut self, to_provider: &str, person: &str) -> String {
+        let page = self.get(to_provider).await;
+        if page.status.is_redirection() {
+            // The provider knows them already, and that is enough for it.
+            return page.location().to_owned();
+        }
         let (_, rest) = page.body.split_once("<form").unwrap_or_else(|| panic!("no form in\n{}", page.body));
         let mut fields = vec![("person".to_owned(), person.to_owned())];
         for input in rest.split("<input").skip(1) {
@@ -230,7 +239,7 @@ impl Browser {
             };
             fields.extend(attribute("name").zip(attribute("value")));
         }
-        let provider = Url::parse(&to_provider).unwrap().origin().ascii_serialization();
+        let provider = Url::parse(to_provider).unwrap().origin().ascii_serialization();
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = self.request(Method::POST, &format!("{provider}/sign-in")).header("sec-fetch-site", "same-origin");
         let request = request.header("origin", provider).header("content-type", "application/x-www-form-urlencoded");

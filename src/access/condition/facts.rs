@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cel::{Context, ExecutionError, Program, Value, to_value};
+use cel::{Context, ExecutionError, Value, to_value};
 use chrono::FixedOffset;
 
-use super::shared;
+use super::types::Needs;
+use super::{Condition, shared};
 use crate::access::{self, Account, Person, Purpose};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
@@ -17,22 +18,29 @@ pub(in crate::access) struct Facts<'a> {
     who: &'a Person<'a>,
     context: &'a access::Context,
     base: OnceCell<Context<'static, 'static>>,
+    groups: OnceCell<Value>,
+    claims: OnceCell<Value>,
 }
 
 impl<'a> Facts<'a> {
     pub(in crate::access) const fn of(who: &'a Person<'a>, context: &'a access::Context) -> Self {
-        Self { who, context, base: OnceCell::new() }
+        Self { who, context, base: OnceCell::new(), groups: OnceCell::new(), claims: OnceCell::new() }
     }
 
     pub(super) fn evaluate(
         &self,
-        program: &Program,
+        condition: &Condition,
         purpose: Purpose,
         role: Option<(&RoleArn, &Account)>,
     ) -> Result<Value, ExecutionError> {
         let base = self.base.get_or_init(|| self.base());
         let mut scope = base.new_inner_scope();
         scope.add_variable_from_value("request", self.request(purpose));
+        let Condition { program, needs, .. } = condition;
+        if needs.groups {
+            scope.add_variable_from_value("groups", self.groups.get_or_init(|| texts(self.who.groups)).clone());
+        }
+        scope.add_variable_from_value("claims", self.claims(needs));
         if let Some((role, account)) = role {
             scope.add_variable_from_value("role", map([("name", text(role.path_and_name())), ("arn", text(role.as_str()))]));
             scope.add_variable_from_value("account", self::account(account));
@@ -43,13 +51,21 @@ impl<'a> Facts<'a> {
     fn base(&self) -> Context<'static, 'static> {
         let mut base = Context::with_env(shared());
         let who = self.who;
-        base.add_variable_from_value("claims", to_value(who.claims).unwrap_or(Value::Null));
-        base.add_variable_from_value("groups", texts(who.groups));
         base.add_variable_from_value("provider", text(who.provider.as_str()));
         base.add_variable_from_value("username", text(who.username));
         base.add_variable_from_value("auth", self.auth());
         base.add_variable_from_value("now", time(self.context.now));
         base
+    }
+
+    /// The claims that a condition names, or all of them.
+    fn claims(&self, needs: &Needs) -> Value {
+        let all = self.who.claims;
+        if needs.all_claims {
+            return self.claims.get_or_init(|| to_value(all).unwrap_or(Value::Null)).clone();
+        }
+        let named = needs.claims.iter().filter_map(|name| Some((name.as_str(), all.get(name)?)));
+        map(named.map(|(name, value)| (name, to_value(value).unwrap_or(Value::Null))))
     }
 
     /// What the provider did not tell is not there: a condition that needs it cannot hold.

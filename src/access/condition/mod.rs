@@ -17,6 +17,7 @@ use cel::{Env, ExecutionError, Program, Value};
 pub(super) use facts::Facts;
 use functions::environment;
 pub(super) use insight::Known;
+use types::Needs;
 
 use super::{Account, Purpose};
 use crate::arn::RoleArn;
@@ -36,6 +37,7 @@ pub(super) struct Condition {
     pub(super) about_role: bool,
     /// Whether it must be asked for each purpose anew.
     pub(super) about_purpose: bool,
+    needs: Needs,
 }
 
 /// What is wrong with a condition, and where in it.
@@ -77,7 +79,7 @@ impl Condition {
             let column = program.source_info().offset_for(fault.id).map_or(1, |(start, _)| start as usize + 1);
             Refused { column, message: fault.message }
         })?;
-        Ok(Self { text: text.into(), program, about_role: checked.about_role, about_purpose: checked.about_purpose })
+        Ok(Self { text: text.into(), program, about_role: checked.about_role, about_purpose: checked.about_purpose, needs: checked.needs })
     }
 
     /// The condition as its author wrote it.
@@ -90,7 +92,7 @@ impl Condition {
     /// # Errors
     /// [`Failed`]: it can neither be said that it holds nor that it does not.
     pub(super) fn holds(&self, facts: &Facts<'_>, purpose: Purpose, role: Option<(&RoleArn, &Account)>) -> Result<bool, Failed> {
-        match facts.evaluate(&self.program, purpose, role) {
+        match facts.evaluate(self, purpose, role) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err(Failed("it is neither true nor false".into())),
             Err(error) => Err(failed(&error)),

@@ -127,10 +127,20 @@ pub(super) struct Fault {
 }
 
 /// What is known of a sound condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) about_role: bool,
     pub(super) about_purpose: bool,
+    pub(super) needs: Needs,
+}
+
+/// Which of a person's lists a condition looks at: hundreds of groups are not made ready for one that asks for a second factor.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    pub(super) groups: bool,
+    pub(super) all_claims: bool,
+    /// The claims that it names.
+    pub(super) claims: Vec<String>,
 }
 
 /// Checks an expression.
@@ -138,9 +148,9 @@ pub(super) struct Checked {
 /// # Errors
 /// The first [`Fault`] met.
 pub(super) fn check(expression: &IdedExpr) -> Result<Checked, Fault> {
-    let mut checker = Checker { scope: Vec::new(), nodes: 0, depth: 0, loops: 0, about_role: false, about_purpose: false };
+    let mut checker = Checker { scope: Vec::new(), nodes: 0, depth: 0, loops: 0, found: Checked::default() };
     match checker.infer(expression)? {
-        Type::Bool | Type::Any => Ok(Checked { about_role: checker.about_role, about_purpose: checker.about_purpose }),
+        Type::Bool | Type::Any => Ok(checker.found),
         other => Err(fault(expression, format!("a condition is true or false, and this is {}", other.name()))),
     }
 }
@@ -155,8 +165,7 @@ struct Checker {
     nodes: usize,
     depth: usize,
     loops: usize,
-    about_role: bool,
-    about_purpose: bool,
+    found: Checked,
 }
 
 impl Checker {
@@ -183,11 +192,17 @@ impl Checker {
                     let words = fields.iter().map(|(word, _)| format!("{name}.{word}")).collect::<Vec<_>>().join(", ");
                     Err(fault(at, format!("`{name}` does not stand alone: write {words}")))
                 }
-                known => Ok(known),
+                known => {
+                    self.needs(name, None);
+                    Ok(known)
+                }
             },
             Expr::Select(select) => {
                 let of = match &select.operand.expr {
-                    Expr::Ident(name) => self.variable(&select.operand, name)?,
+                    Expr::Ident(name) => {
+                        self.needs(name, Some(&select.field));
+                        self.variable(&select.operand, name)?
+                    }
                     _ => self.infer(&select.operand)?,
                 };
                 let field = self.field(at, &of, &select.field)?;
@@ -211,6 +226,24 @@ impl Checker {
         }
     }
 
+    /// Whether a name means a word of the vocabulary, and no loop's variable.
+    fn is_word(&self, name: &str) -> bool {
+        !self.scope.iter().any(|(variable, _)| variable == name)
+    }
+
+    /// Notes that a word is looked at: one part of it, or all.
+    fn needs(&mut self, name: &str, part: Option<&str>) {
+        let is_word = self.is_word(name);
+        let needs = &mut self.found.needs;
+        match (name, part) {
+            _ if !is_word => {}
+            ("groups", _) => needs.groups = true,
+            ("claims", None) => needs.all_claims = true,
+            ("claims", Some(part)) => needs.claims.push(part.to_owned()),
+            _ => {}
+        }
+    }
+
     fn variable(&mut self, at: &IdedExpr, name: &str) -> Result<Type, Fault> {
         if let Some((_, known)) = self.scope.iter().rev().find(|(variable, _)| variable == name) {
             return Ok(known.clone());
@@ -222,7 +255,7 @@ impl Checker {
                 format!("`{name}` has no place inside a loop: ask it outside, or compare with a list that is written out"),
             ));
         }
-        self.about_role |= matches!(name, "role" | "account");
+        self.found.about_role |= matches!(name, "role" | "account");
         let known = VOCABULARY.iter().find(|(word, _)| *word == name);
         known.map(|(_, word)| (*word).into()).ok_or_else(|| fault(at, format!("there is no word `{name}`{}", meant(name, VOCABULARY))))
     }
@@ -232,7 +265,7 @@ impl Checker {
             Type::Any => Ok(Type::Any),
             Type::Map(value) => Ok(value.as_ref().clone()),
             Type::Fields(fields) => {
-                self.about_purpose |= name == "purpose";
+                self.found.about_purpose |= name == "purpose";
                 let known = fields.iter().find(|(word, _)| *word == name);
                 known
                     .map(|(_, word)| (*word).into())
@@ -270,6 +303,14 @@ impl Checker {
 
     fn call(&mut self, at: &IdedExpr, call: &CallExpr) -> Result<Type, Fault> {
         let target = call.target.as_deref().map(|target| self.infer(target)).transpose()?;
+        // `claims["name"]` is one claim, as `claims.name` is.
+        if let (op::INDEX, [of, IdedExpr { expr: Expr::Literal(LiteralValue::String(part)), .. }]) = (call.func_name.as_str(), &*call.args)
+            && matches!(&of.expr, Expr::Ident(name) if name == "claims" && self.is_word(name))
+        {
+            self.needs("claims", Some(part.inner()));
+            self.variable(of, "claims")?;
+            return Ok(Type::Any);
+        }
         let arguments = call.args.iter().map(|argument| self.infer(argument)).collect::<Result<Vec<_>, _>>()?;
         let grows = self.loops > 0 && call.func_name == op::ADD && !matches!(arguments.as_slice(), [Type::Number, Type::Number]);
         let own_step = matches!(call.args.first().map(|first| &first.expr), Some(Expr::Ident(name)) if name.starts_with('@') || name.starts_with("__"));

@@ -8,7 +8,10 @@ use super::super::{Account, Policy, Purpose};
 use crate::arn::{AccountId, RoleArn};
 
 /// The denies whose reach is known beforehand, by the group that they match; those about everyone under no group.
-pub(super) struct Denies<'a>(HashMap<Option<&'a str>, Vec<Deny<'a>>>);
+pub(super) struct Denies<'a> {
+    policy: &'a Policy,
+    by_group: HashMap<Option<&'a str>, Vec<Deny<'a>>>,
+}
 
 #[derive(Clone)]
 struct Deny<'a> {
@@ -35,7 +38,7 @@ impl<'a> Denies<'a> {
                 denies.entry(None).or_default().push(deny);
             }
         }
-        Self(denies)
+        Self { policy, by_group: denies }
     }
 
     /// The rules that together take away all that an allow grants, whoever it grants it to; none if anything is left.
@@ -50,12 +53,12 @@ impl<'a> Denies<'a> {
             ways.push(None);
         }
         for way in ways {
-            let candidates = always.iter().chain([&way]).filter_map(|key| self.0.get(key)).flatten();
+            let candidates = always.iter().chain([&way]).filter_map(|key| self.by_group.get(key)).flatten();
             let candidates: Vec<_> = candidates.filter(|deny| deny.is_about(allow)).collect();
             match roles {
                 Roles::Fixed(fixed) if !fixed.is_empty() => {
-                    for (role, account) in fixed {
-                        by.insert(candidates.iter().find(|deny| deny.covers(role, account))?.rule.id.to_string());
+                    for place in self.policy.roles.of(fixed) {
+                        by.insert(candidates.iter().find(|deny| deny.covers(&place.role, &place.account))?.rule.id.to_string());
                     }
                 }
                 Roles::Fixed(_) => return None,

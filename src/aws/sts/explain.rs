@@ -114,12 +114,12 @@ const SESSION_TOO_LONG: Explanation = Explanation::new(
 const INVALID_REQUEST: Explanation = Explanation::new(
     "AWS did not accept a part of the gateway's request.",
     Mender::GatewayAdministrator,
-    "AWS's answer in the log names the part: check the rule's session tags and the naming settings.",
+    "AWS's answer in the log names the part: check the rule's session tags and session policy, and the naming settings.",
 );
 const TAGS_TOO_LARGE: Explanation = Explanation::new(
-    "The session tags of this role are together too large for AWS.",
+    "The session tags and the session policy of this role are together too large for AWS.",
     Mender::GatewayAdministrator,
-    "send fewer or shorter session tags in the rules that grant this role.",
+    "send fewer or shorter session tags, or a shorter session policy, in the rules that grant this role.",
 );
 const REGION_DISABLED: Explanation = Explanation::new(
     "AWS's token service is switched off for this account in the region that the gateway asks.",

@@ -20,6 +20,7 @@ use url::Url;
 
 use super::checked::{Checked, ClientProof};
 use super::metadata::Metadata;
+use super::wishes::Wishes;
 use crate::clock::Moment;
 use crate::identity::http::{Http, HttpError};
 use crate::identity::words::oauth_error;
@@ -117,6 +118,7 @@ pub(super) fn authorization_url(
     nonce: &str,
     verifier: &str,
     hint: Option<&str>,
+    wishes: &Wishes,
 ) -> Url {
     let client = client(checked, metadata);
     let (state, nonce) = (CsrfToken::new(state.to_owned()), Nonce::new(nonce.to_owned()));
@@ -125,16 +127,20 @@ pub(super) fn authorization_url(
         .authorize_url(CoreAuthenticationFlow::AuthorizationCode, move || state, move || nonce)
         .set_pkce_challenge(challenge)
         .add_scopes(checked.scopes.iter().cloned().map(Scope::new));
-    for class in &checked.acr_values {
+    for class in &wishes.classes {
         request = request.add_auth_context_value(AuthenticationContextClass::new(class.clone()));
     }
-    if let Some(age) = checked.max_age {
+    if let Some(age) = wishes.max_age {
         request = request.set_max_age(age);
+    }
+    if wishes.login {
+        request = request.add_prompt(CoreAuthPrompt::Login);
     }
     if let Some(hint) = hint {
         request = request.set_login_hint(LoginHint::new(hint.to_owned()));
     }
-    for (name, value) in &checked.authorize_parameters {
+    let set_here = |name: &str| wishes.login && name == "prompt";
+    for (name, value) in checked.authorize_parameters.iter().filter(|(name, _)| !set_here(name)) {
         request = request.add_extra_param(name.clone(), value.clone());
     }
     request.url().0

@@ -11,6 +11,7 @@ mod metadata;
 mod person;
 #[cfg(test)]
 mod tests;
+mod wishes;
 
 use std::fmt;
 use std::path::Path;
@@ -22,12 +23,13 @@ use self::checked::Checked;
 use self::exchange::Tokens;
 use self::metadata::Metadata;
 pub(super) use self::person::groups as groups_of;
+use self::wishes::Wishes;
 use super::cache::{Cache, PACE};
 use super::health::{Health, ProviderHealth};
 use super::http::Http;
 use super::jwt::{Expected, KeySet, Signed, Unverified};
 use super::words;
-use super::{Claims, Identity, LoginSecrets, PendingLogin, ProviderId, ProviderSettings, Rejected};
+use super::{Claims, Identity, LoginSecrets, PendingLogin, ProviderId, ProviderSettings, Rejected, StepUp};
 use crate::clock::Moment;
 use crate::settings::Problem;
 
@@ -145,10 +147,20 @@ impl Provider {
     /// # Errors
     /// [`Rejected::Unavailable`] when the provider cannot be found out about.
     pub async fn begin(&self, state: &str, hint: Option<&str>, now: Moment) -> Result<Begun, Rejected> {
+        self.begin_for(state, hint, None, now).await
+    }
+
+    /// [`Self::begin`], with a demand that an earlier sign-in did not meet: `max_age`, `acr_values`, and `prompt=login` where only proving
+    /// oneself anew can help.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_for(&self, state: &str, hint: Option<&str>, step_up: Option<&StepUp>, now: Moment) -> Result<Begun, Rejected> {
         let metadata = self.metadata(now).await?;
         let (nonce, verifier) = (exchange::random_word()?, exchange::random_word()?);
         let hint = hint.filter(|hint| words::presentable(hint) && hint.len() <= MAX_HINT);
-        let url = exchange::authorization_url(&self.0.checked, &metadata, state, &nonce, &verifier, hint);
+        let wishes = Wishes::of(&self.0.checked, step_up);
+        let url = exchange::authorization_url(&self.0.checked, &metadata, state, &nonce, &verifier, hint, &wishes);
         Ok(Begun { url, nonce, verifier })
     }
 

@@ -41,8 +41,8 @@ pub(super) struct Checked {
     pub(super) binding: Binding,
     pub(super) signer: Option<SamlSigner>,
     pub(super) signs_requests: bool,
-    /// The signing certificates that our metadata shows, the current one first.
-    pub(super) signing: Vec<Certificate>,
+    /// The signing certificates that our metadata shows, the current one first, each with its key in the settings.
+    pub(super) signing: Vec<(&'static str, Certificate)>,
     pub(super) decryption: Vec<DecryptionKey>,
     pub(super) encryption: Vec<Certificate>,
     pub(super) want_encrypted: bool,
@@ -236,7 +236,11 @@ fn certificate(key: &str, file: Option<&Path>, base: &Path, findings: &mut Findi
 }
 
 /// The key that signs, with the certificates that our metadata shows.
-fn signer(settings: &SamlProviderSettings, base: &Path, findings: &mut Findings<'_>) -> (Option<SamlSigner>, Vec<Certificate>) {
+fn signer(
+    settings: &SamlProviderSettings,
+    base: &Path,
+    findings: &mut Findings<'_>,
+) -> (Option<SamlSigner>, Vec<(&'static str, Certificate)>) {
     let key = settings.signing_key.as_ref().and_then(|key| {
         let path = findings.at("signing_key");
         findings.keep(key.read(base, &path))
@@ -251,8 +255,8 @@ fn signer(settings: &SamlProviderSettings, base: &Path, findings: &mut Findings<
         _ => None,
     };
     let next = certificate("next_signing_certificate", settings.next_signing_certificate.as_deref(), base, findings);
-    let current = signer.as_ref().map(|signer| signer.certificate().clone());
-    let signing = current.into_iter().chain(next).collect();
+    let current = signer.as_ref().map(|signer| ("signing_certificate", signer.certificate().clone()));
+    let signing = current.into_iter().chain(next.map(|next| ("next_signing_certificate", next))).collect();
     (signer, signing)
 }
 

@@ -1,12 +1,16 @@
 //! Single logout (SAML Profiles section 4.4), both ways round.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::TimeDelta;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
-use super::{Departure, Provider, leave, new_id};
+use super::aside::by_length;
+use super::source::Loaded;
+use super::{CLOCKS_APART, Departure, Provider, leave, new_id};
 use crate::clock::Moment;
 use crate::identity::{Identity, Rejected, SamlName, Upstream};
 use crate::saml::logout::{self, Expected, LogoutMessage, LogoutRefused, LogoutRequest, LogoutResponse};
@@ -54,17 +58,37 @@ pub struct LogoutDemand {
     pub name: SamlName,
     /// Which of them; with none, all.
     pub session_indexes: Vec<String>,
+    /// What tells the request from all others.
+    pub mark: Vec<u8>,
+    /// How long it must be remembered that it was used.
+    pub remember: Duration,
+    /// The provider's entity ID, which names without a qualifier are of.
+    idp: String,
+    /// Ours, which they are made for.
+    sp: String,
     /// The request, for the answer.
     request: String,
     relay_state: Option<String>,
     binding: Binding,
 }
 
+impl LogoutDemand {
+    /// Whether a session is one of those: the person's, and of a `SessionIndex` that is named. A session whose assertion had no
+    /// `SessionIndex` is the person's at this provider, whichever is named (SAML Core section 3.7.3): it ends too.
+    #[must_use]
+    pub fn means(&self, identity: &Identity) -> bool {
+        let Upstream::Saml(kept) = identity.upstream() else { return false };
+        let index = identity.authentication().sid.as_ref();
+        let named = self.session_indexes.is_empty() || index.is_none_or(|index| self.session_indexes.contains(index));
+        named && self.name.means(kept, &self.idp, &self.sp)
+    }
+}
+
 /// What a logout message is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogoutAnswer {
     /// The provider wants sessions ended.
-    Demand(LogoutDemand),
+    Demand(Box<LogoutDemand>),
     /// The provider answers our request: whether every session is over, elsewhere too.
     Done {
         /// Whether it is.
@@ -125,21 +149,31 @@ impl Provider {
             return Err(Rejected::LogoutOff);
         }
         let loaded = self.loaded(now).await?;
-        let read = match Self::read_by(&loaded, travelled, now) {
+        let read = match Self::read_by(&loaded, travelled, now).await {
             Err(Rejected::Saml(Refused::Signature) | Rejected::Query(crate::saml::redirect::RedirectRefused::Signature)) => {
                 let newer = self.0.metadata.newer(&loaded, now, self.fetch(now)).await;
-                Self::read_by(newer.as_ref().unwrap_or(&loaded), travelled, now)
+                Self::read_by(newer.as_ref().unwrap_or(&loaded), travelled, now).await
             }
             read => read,
         };
         let (message, relay_state, binding) = read?;
         let checked = &self.0.checked;
-        let expected = Expected { issuer: &loaded.description.entity_id, destination: &checked.addresses.slo, now, skew: checked.skew };
+        let expected = Expected {
+            issuer: &loaded.description.entity_id,
+            sp_entity_id: &checked.addresses.entity_id,
+            destination: &checked.addresses.slo,
+            now,
+            skew: checked.skew,
+        };
         match message {
             LogoutMessage::Request(request) => {
                 request.check(&expected)?;
-                let LogoutRequest { id, name_id, session_indexes, .. } = request;
-                Ok(LogoutAnswer::Demand(LogoutDemand { name: name_id.into(), session_indexes, request: id, relay_state, binding }))
+                let remember = (request.replayable_until(checked.skew) + CLOCKS_APART - now).to_std().unwrap_or_default();
+                let LogoutRequest { id: request, name_id, session_indexes, issuer: idp, .. } = request;
+                let mark = format!("saml logout\0{idp}\0{request}").into_bytes();
+                let (name, sp) = (name_id.into(), checked.addresses.entity_id.clone());
+                let demand = LogoutDemand { name, session_indexes, mark, remember, idp, sp, request, relay_state, binding };
+                Ok(LogoutAnswer::Demand(Box::new(demand)))
             }
             LogoutMessage::Response(response) => {
                 response.check(&expected, &request_id(&relay_state.unwrap_or_default()))?;
@@ -149,13 +183,14 @@ impl Provider {
         }
     }
 
-    fn read_by(
-        loaded: &super::Loaded,
+    async fn read_by(
+        loaded: &Arc<Loaded>,
         travelled: Travelled<'_>,
         now: Moment,
     ) -> Result<(LogoutMessage, Option<String>, Binding), Rejected> {
         let certificates = loaded.description.signing(now).map_err(|error| Rejected::Unavailable(error.to_string()))?;
         match travelled {
+            // Its signature is over the query itself: nothing is parsed before it was found good.
             Travelled::Query(raw) => {
                 let query = Unverified::parse(raw).map_err(Rejected::Query)?;
                 let (message, relay_state) = logout::redirected(&query, certificates).map_err(|refused| match refused {
@@ -165,10 +200,15 @@ impl Provider {
                 Ok((message, relay_state, Binding::Redirect))
             }
             Travelled::Form { kind, message, relay_state } => {
-                let bytes = decode_posted(message)?;
-                Ok((logout::posted(kind, &bytes, &loaded.verifier)?, relay_state.map(str::to_owned), Binding::Post))
+                let (bytes, loaded) = (decode_posted(message)?, Arc::clone(loaded));
+                let message = by_length(bytes.len(), move || logout::posted(kind, &bytes, &loaded.verifier)).await??;
+                Ok((message, relay_state.map(str::to_owned), Binding::Post))
             }
-            Travelled::Envelope(bytes) => Ok((LogoutMessage::Request(logout::enveloped(bytes, &loaded.verifier)?), None, Binding::Soap)),
+            Travelled::Envelope(bytes) => {
+                let (bytes, loaded) = (bytes.to_vec(), Arc::clone(loaded));
+                let request = by_length(bytes.len(), move || logout::enveloped(&bytes, &loaded.verifier)).await??;
+                Ok((LogoutMessage::Request(request), None, Binding::Soap))
+            }
         }
     }
 

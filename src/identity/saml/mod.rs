@@ -4,6 +4,7 @@
 //! posted response into an [`Identity`]. Whose browser it is, that a request is answered once and that an assertion serves once, is the
 //! gateway's to see to.
 
+mod aside;
 mod checked;
 mod logout;
 mod person;
@@ -28,7 +29,7 @@ use super::cache::Cache;
 use super::health::{Health, ProviderHealth};
 use super::http::Http;
 use super::provider::{Departure, PostForm};
-use super::{Forwardable, Identity, ProviderId, Rejected, UpstreamToken};
+use super::{Forwardable, Identity, ProviderId, Rejected, StepUp, UpstreamToken};
 use crate::clock::Moment;
 use crate::saml::encryption::{Policy, decrypt};
 use crate::saml::prescreen::prescreen;
@@ -40,7 +41,7 @@ use crate::saml::write::messages::{AuthnRequest, Comparison, Envelope};
 use crate::saml::write::metadata::SpMetadata;
 use crate::saml::write::{Binding, Unwritable, name_id_format};
 use crate::saml::xml::{Document, Limits};
-use crate::saml::{Refused, SAMLP_NS, decode_posted};
+use crate::saml::{Certificate, Refused, SAMLP_NS, decode_posted};
 use crate::settings::Problem;
 
 pub use logout::{LogoutAnswer, LogoutDemand, Travelled};
@@ -175,9 +176,17 @@ impl Provider {
         self.0.checked.idp_initiated
     }
 
+    /// The certificates of ours that the metadata shows, each with its key in the settings.
+    #[must_use]
+    pub fn own_certificates(&self) -> Vec<(&'static str, &Certificate)> {
+        let Checked { signing, encryption, .. } = &*self.0.checked;
+        let signing = signing.iter().map(|(key, certificate)| (*key, certificate));
+        signing.chain(encryption.iter().map(|certificate| ("encryption_keys", certificate))).collect()
+    }
+
     /// Looks for newer metadata for as long as it is polled, and warns ahead of what will end. `now` tells the time.
     pub async fn keep_fresh(self, now: impl Fn() -> Moment) {
-        let mut seen: Option<Arc<Loaded>> = None;
+        let (mut seen, mut told): (Option<Arc<Loaded>>, Option<Moment>) = (None, None);
         loop {
             let moment = now();
             match self.loaded(moment).await {
@@ -190,6 +199,12 @@ impl Provider {
                         }
                     }
                     seen = Some(loaded);
+                    // The old copy serves on: somebody should look before it is too old.
+                    if let Some((at, why)) = self.health().failure
+                        && told.replace(at) != Some(at)
+                    {
+                        tracing::warn!(provider = %self.id(), reason = %why, "the provider's metadata was not renewed: the old copy serves");
+                    }
                 }
                 Err(rejected) => tracing::warn!(provider = %self.id(), reason = %rejected, "the provider's metadata is not to be had"),
             }
@@ -202,6 +217,15 @@ impl Provider {
     /// # Errors
     /// [`Rejected::Unavailable`] when the provider's metadata is not to be had, or offers no way to it.
     pub async fn begin(&self, state: &str, now: Moment) -> Result<(Departure, String), Rejected> {
+        self.begin_for(state, None, now).await
+    }
+
+    /// [`Self::begin`], with a demand that an earlier sign-in did not meet: `RequestedAuthnContext`, and `ForceAuthn` where only proving
+    /// oneself anew can help.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_for(&self, state: &str, step_up: Option<&StepUp>, now: Moment) -> Result<(Departure, String), Rejected> {
         let checked = &self.0.checked;
         let loaded = self.loaded(now).await?;
         let endpoint = loaded.description.sign_on_by(checked.binding).ok_or_else(|| {
@@ -209,11 +233,11 @@ impl Provider {
             Rejected::Unavailable(format!("its metadata has no SingleSignOnService by this binding: set binding = \"{other}\""))
         })?;
         let id = new_id()?;
-        let classes: Vec<&str> = checked.authn_context.iter().map(String::as_str).collect();
+        let (classes, anew) = wishes(checked, step_up);
         let request = AuthnRequest {
             envelope: Envelope { id: &id, issuer: &checked.addresses.entity_id, destination: &endpoint.location, issued: now },
             assertion_consumer_service: &checked.addresses.acs,
-            force_authn: checked.force_authn,
+            force_authn: checked.force_authn || anew,
             name_id_format: checked.name_id_format.as_deref(),
             authn_context: (!classes.is_empty()).then_some((Comparison::Exact, &classes)),
         };
@@ -229,13 +253,16 @@ impl Provider {
     /// The [`Rejected`] that says why nobody is signed in.
     pub async fn complete(&self, posted: &Posted, asked: Option<Asked<'_>>, now: Moment) -> Result<Accepted, Rejected> {
         let checked = &self.0.checked;
-        let bytes = decode_posted(&posted.response)?;
+        let bytes = Arc::new(decode_posted(&posted.response)?);
         let loaded = self.loaded(now).await?;
-        let (verified, envelope) = match self.verify(&loaded, &bytes, now) {
+        let (verified, envelope) = match self.verify(&loaded, &bytes, now).await {
             // A key that is not known yet. Of an encrypted assertion nobody learns which of all reasons it was, we included.
             Err(Rejected::Saml(refused @ (Refused::Signature | Refused::Decryption))) => {
                 let newer = self.0.metadata.newer(&loaded, now, self.fetch(now)).await;
-                newer.map_or(Err(refused.into()), |newer| self.verify(&newer, &bytes, now))
+                match newer {
+                    Some(newer) => self.verify(&newer, &bytes, now).await,
+                    None => Err(refused.into()),
+                }
             }
             verified => verified,
         }?;
@@ -271,12 +298,13 @@ impl Provider {
         let checked = &self.0.checked;
         let addresses = &checked.addresses;
         let services = [Binding::Redirect, Binding::Post, Binding::Soap].map(|binding| (binding, addresses.slo.as_str()));
+        let signing: Vec<_> = checked.signing.iter().map(|(_, certificate)| certificate.clone()).collect();
         let metadata = SpMetadata {
             id: "rolegate-sp",
             entity_id: &addresses.entity_id,
             valid_until: None,
             cache_duration: Some(TimeDelta::days(1)),
-            signing: &checked.signing,
+            signing: &signing,
             encryption: &checked.encryption,
             signs_requests: checked.signs_requests,
             assertion_consumer_service: &addresses.acs,
@@ -287,7 +315,12 @@ impl Provider {
     }
 
     /// The signed bytes of a response, with what stands around them.
-    fn verify(&self, loaded: &Loaded, bytes: &[u8], now: Moment) -> Result<(Verified, UnverifiedEnvelope), Rejected> {
+    async fn verify(&self, loaded: &Arc<Loaded>, bytes: &Arc<Vec<u8>>, now: Moment) -> Result<(Verified, UnverifiedEnvelope), Rejected> {
+        let (length, provider, loaded, bytes) = (bytes.len(), self.clone(), Arc::clone(loaded), Arc::clone(bytes));
+        aside::by_length(length, move || provider.verify_here(&loaded, &bytes, now)).await?
+    }
+
+    fn verify_here(&self, loaded: &Loaded, bytes: &[u8], now: Moment) -> Result<(Verified, UnverifiedEnvelope), Rejected> {
         let checked = &self.0.checked;
         // Metadata that has run out vouches for no key.
         loaded.description.signing(now).map_err(|error| Rejected::Unavailable(error.to_string()))?;
@@ -317,7 +350,8 @@ impl Provider {
     }
 
     async fn fetch(&self, now: Moment) -> Result<Loaded, String> {
-        self.0.health.noting(source::fetch(&self.0.checked, &self.0.http, now).await, now)
+        let fetched = source::fetch(&self.0.checked, &self.0.http, now).await;
+        self.0.health.noting(fetched.and_then(|fetched| source::of_the_same(self.0.metadata.peek().as_deref(), fetched)), now)
     }
 }
 
@@ -341,6 +375,24 @@ fn told_failure(bytes: &[u8]) -> Option<Rejected> {
     let known = |value: &str| KNOWN.into_iter().find(|known| value.strip_prefix(STATUS) == Some(*known));
     let word = inner.into_iter().chain([outer]).find_map(|code| known(code.attribute("Value")?))?;
     Some(Rejected::ProviderError(word.to_owned()))
+}
+
+/// The context classes to ask for, and whether the person must prove themselves anew.
+fn wishes<'a>(checked: &'a Checked, step_up: Option<&'a StepUp>) -> (Vec<&'a str>, bool) {
+    let wanted = step_up.map(|step_up| &step_up.wanted);
+    let classes = match wanted {
+        Some(wanted) if !wanted.classes.is_empty() => wanted.classes.as_slice(),
+        Some(wanted) if wanted.mfa => checked.mfa.as_slice(),
+        _ => &[],
+    };
+    // A class that the settings refuse would end the sign-in.
+    let accepted = |class: &&String| checked.authn_context.is_empty() || checked.authn_context.contains(class);
+    let mut classes: Vec<&str> = classes.iter().filter(accepted).map(String::as_str).collect();
+    let nameless_factor = step_up.is_some_and(StepUp::lacks_factor) && classes.is_empty();
+    if classes.is_empty() {
+        classes = checked.authn_context.iter().map(String::as_str).collect();
+    }
+    (classes, step_up.is_some_and(StepUp::is_stale) || nameless_factor)
 }
 
 /// An ID of a message: 160 random bits.

@@ -19,24 +19,16 @@ const ENTRA_ROLES: &str = "http://schemas.microsoft.com/ws/2008/06/identity/clai
 /// Entra ID's attribute for the methods that were used.
 const ENTRA_METHODS: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
 
-/// The attributes of an assertion by every name that means one of them alone.
+/// The attributes of an assertion by their names, where a name means one of them alone.
 struct Attributes<'a>(BTreeMap<&'a str, Option<&'a Attribute>>);
 
 impl<'a> Attributes<'a> {
-    /// By `Name`, and by `FriendlyName` where that is no other attribute's name. What two attributes share means neither.
+    /// By `Name` alone. A `FriendlyName` is for people to read and must decide nothing (SAML Core section 2.7.3.1): providers let others
+    /// choose it who may not choose what the attribute of that `Name` says. What two attributes share means neither.
     fn of(list: &'a [Attribute]) -> Self {
         let mut by_name = BTreeMap::new();
         for attribute in list {
             by_name.entry(attribute.name.as_str()).and_modify(|found| *found = None).or_insert(Some(attribute));
-        }
-        let mut friendly = BTreeMap::new();
-        for attribute in list {
-            if let Some(name) = attribute.friendly_name.as_deref().filter(|name| !name.is_empty()) {
-                friendly.entry(name).and_modify(|found| *found = None).or_insert(Some(attribute));
-            }
-        }
-        for (name, attribute) in friendly {
-            by_name.entry(name).or_insert(attribute);
         }
         Self(by_name)
     }
@@ -122,13 +114,20 @@ fn subject(checked: &Checked, assertion: &Assertion, attributes: &Attributes<'_>
     let subject = match &checked.subject_attribute {
         Some(attribute) => attributes.one(attribute).ok_or_else(|| Rejected::SubjectAttribute(attribute.clone()))?.to_owned(),
         None if name.format.as_deref() == Some(TRANSIENT) => return Err(Rejected::TransientSubject),
-        None => match name.name_qualifier.as_deref().filter(|qualifier| !qualifier.is_empty() && *qualifier != assertion.issuer) {
-            Some(qualifier) => format!("{qualifier}!{}", name.value),
-            None => name.value.clone(),
-        },
+        None => qualified(name, &assertion.issuer),
     };
     // The name itself stands on pages and in names too, whatever the subject is.
     if presentable(&subject) && presentable(&name.value) { Ok(subject) } else { Err(Refused::Subject.into()) }
+}
+
+/// A name with who gave it, if that is not the issuer, as `qualifier!name`. No two names are written alike: a qualifier has no `!` in it
+/// then, and a name of the issuer's own with one in it begins with another.
+fn qualified(name: &NameId, issuer: &str) -> String {
+    match name.name_qualifier.as_deref().filter(|qualifier| !qualifier.is_empty() && *qualifier != issuer) {
+        Some(qualifier) => format!("{}!{}", qualifier.replace('%', "%25").replace('!', "%21"), name.value),
+        None if name.value.contains('!') => format!("!{}", name.value),
+        None => name.value.clone(),
+    }
 }
 
 fn groups(checked: &Checked, attributes: &Attributes<'_>) -> Result<Vec<String>, Rejected> {

@@ -25,8 +25,8 @@ pub(super) const PACE: Pace = Pace {
 };
 /// Nobody's metadata is asked for more often than this, whatever it says.
 const SHORTEST_SPAN: TimeDelta = TimeDelta::minutes(5);
-/// Nor kept longer without a look.
-const LONGEST_SPAN: TimeDelta = TimeDelta::days(7);
+/// Nor kept longer without a look: a key that the provider takes out of its metadata counts no longer than that.
+const LONGEST_SPAN: TimeDelta = TimeDelta::days(1);
 /// How long ahead the end of metadata is warned of: many providers publish it for a few days and renew it daily.
 const METADATA_WARNED_AHEAD: TimeDelta = TimeDelta::days(2);
 /// How long ahead the end of a certificate is warned of.
@@ -83,6 +83,21 @@ pub(super) fn read(bytes: &[u8], pinned: Option<&Certificate>, entity_id: Option
     let certificates = description.signing(Moment::MIN_UTC).map_err(|error| error.to_string())?;
     let verifier = Verifier::new(certificates).map_err(|error| error.to_string())?;
     Ok(Loaded { description, verifier })
+}
+
+/// Metadata that takes the place of what was read before, if it is of the same provider. Who can change what stands at the address must not
+/// become another provider by it, whose people would then bear the names of this one's.
+///
+/// # Errors
+/// A sentence for the administrator.
+pub(super) fn of_the_same(before: Option<&Loaded>, fetched: Loaded) -> Result<Loaded, String> {
+    let (old, new) = (before.map(|before| &before.description.entity_id), &fetched.description.entity_id);
+    match old {
+        Some(old) if old != new => Err(format!(
+            "the metadata is of `{new}` now, and was of `{old}`: if that is meant, set `entity_id` to the new one and restart Rolegate"
+        )),
+        _ => Ok(fetched),
+    }
 }
 
 /// Reads a file that is not larger than metadata may be.

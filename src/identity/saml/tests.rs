@@ -6,8 +6,10 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::identity::{Authentication, Demand};
 use crate::saml::response::{Assertion, Attribute, Authn, Conditions, Confirmation, NameId};
 use crate::saml::sign::self_signed;
+use crate::saml::write::messages::{LogoutRequest, NameId as NameIdToWrite};
 
 /// A folder with a key, its certificate, and metadata that carries it.
 fn folder() -> tempfile::TempDir {
@@ -137,20 +139,28 @@ fn identity(changes: &Value, assertion: Assertion) -> Result<Identity, Rejected>
 }
 
 #[test]
-fn attributes_are_found_by_name_and_by_a_friendly_name_that_means_one_of_them() {
+fn s29_attributes_are_found_by_their_name_alone_and_a_friendly_name_decides_nothing() {
     let list: &[(&str, Option<&str>, &[&str])] = &[
         ("urn:oid:1", Some("isMemberOf"), &["one", "", "two"]),
         ("urn:oid:2", Some("mail"), &["ana@example.org"]),
-        ("urn:oid:3", Some("twice"), &["x"]),
-        ("urn:oid:4", Some("twice"), &["y"]),
+        ("twice", None, &["x"]),
+        ("urn:nick", Some("groups"), &["admins"]),
         ("urn:oid:5", Some("urn:oid:2"), &["liar"]),
     ];
-    let found = identity(&json!({ "groups_attribute": "isMemberOf", "username_attribute": "mail" }), assertion(list)).unwrap();
+    let found = identity(&json!({ "groups_attribute": "urn:oid:1", "username_attribute": "urn:oid:2" }), assertion(list)).unwrap();
     assert_eq!((found.groups(), found.username()), (&["one".to_owned(), "two".to_owned()][..], "ana@example.org"));
     assert_eq!(found.claims().text("urn:oid:2"), Some("ana@example.org"), "a name is no other attribute's friendly name");
-    assert_eq!((found.claims().find("twice"), found.claims().text("mail")), (None, Some("ana@example.org")));
+    for friendly in ["isMemberOf", "mail", "groups"] {
+        assert_eq!(found.claims().find(friendly), None, "{friendly}: nor a claim that a rule could ask for");
+        assert!(identity(&json!({ "groups_attribute": friendly }), assertion(list)).unwrap().groups().is_empty(), "{friendly}");
+        let nameless = identity(&json!({ "username_attribute": friendly }), assertion(list)).unwrap();
+        assert_eq!(nameless.username(), "ana", "{friendly}");
+        let subject = identity(&json!({ "subject_attribute": friendly }), assertion(list)).unwrap_err();
+        assert_eq!(subject, Rejected::SubjectAttribute(friendly.into()));
+    }
     assert_eq!(found.authentication().sid.as_deref(), Some("s"));
-    assert_eq!(identity(&json!({ "groups_attribute": "twice" }), assertion(list)).unwrap_err(), Rejected::GroupsMalformed);
+    let twice = [list, &[("twice", None, &["y"])]].concat();
+    assert_eq!(identity(&json!({ "groups_attribute": "twice" }), assertion(&twice)).unwrap_err(), Rejected::GroupsMalformed);
     assert!(identity(&json!({}), assertion(list)).unwrap().groups().is_empty());
     let long = "x".repeat(257);
     let huge: &[&str] = &[&long];
@@ -167,6 +177,11 @@ fn the_subject_is_a_name_that_stays() {
     assert_eq!(subject(json!({}), plain.clone()), Ok("n1".into()));
     assert_eq!(subject(json!({}), qualified("https://idp.example")), Ok("n1".into()));
     assert_eq!(subject(json!({}), qualified("https://behind.example")), Ok("https://behind.example!n1".into()));
+    // Two people are never one: not by a `!` in a name, nor by one in a qualifier, nor by what stands for one.
+    let named = |by: Option<&str>, value: &str| NameId { value: value.into(), name_qualifier: by.map(str::to_owned), ..plain.clone() };
+    let alike = [(None, "a!b!c"), (Some("a"), "b!c"), (Some("a!b"), "c"), (None, "!a!b!c"), (Some("a%21b"), "c"), (Some("a%2521b"), "c")];
+    let alike: std::collections::BTreeSet<_> = alike.iter().map(|(by, value)| subject(json!({}), named(*by, value)).unwrap()).collect();
+    assert_eq!(alike.len(), 6, "{alike:?}");
     assert_eq!(subject(json!({}), transient.clone()), Err(Rejected::TransientSubject));
     assert_eq!(subject(json!({ "subject_attribute": "uid" }), transient), Ok("u1".into()));
     for missing in ["none", "two"] {
@@ -238,6 +253,35 @@ impl Server {
 }
 
 #[tokio::test]
+async fn a_step_up_asks_for_what_the_role_wants() {
+    let asked = async |changes: Value, wanted: Demand, came: Authentication| {
+        let folder = folder();
+        let provider = try_in(folder.path(), &changes).unwrap();
+        let step_up = wanted.missing(&came, noon()).unwrap();
+        let (departure, _) = provider.begin_for("state", Some(&step_up), noon()).await.unwrap();
+        let Departure::Visit(url) = departure else { panic!("{departure:?}") };
+        let (_, message) = url.query_pairs().find(|(name, _)| name == "SAMLRequest").unwrap();
+        let mut xml = String::new();
+        let bytes = BASE64.decode(message.as_bytes()).unwrap();
+        std::io::Read::read_to_string(&mut flate2::read::DeflateDecoder::new(&*bytes), &mut xml).unwrap();
+        let (ends, named) = (xml.matches("</saml:AuthnContextClassRef>").count(), xml.split("</saml:AuthnContextClassRef>"));
+        let classes = named.take(ends).map(|before| before.rsplit('>').next().unwrap().to_owned());
+        (xml.contains("ForceAuthn=\"true\""), classes.collect::<Vec<_>>().join(" "))
+    };
+    let old = || Authentication { time: Some(noon() - TimeDelta::hours(1)), ..Authentication::default() };
+    let fresh = Demand { max_age: Some(Duration::from_mins(15)), ..Demand::default() };
+    let factor = Demand { mfa: true, ..Demand::default() };
+    let class = |name: &str| Demand { classes: vec![name.into()], ..Demand::default() };
+    assert_eq!(asked(json!({}), fresh.clone(), old()).await, (true, String::new()));
+    assert_eq!(asked(json!({ "authn_context": ["urn:a"] }), fresh, old()).await, (true, "urn:a".into()));
+    assert_eq!(asked(json!({}), class("urn:b"), old()).await, (false, "urn:b".into()));
+    assert_eq!(asked(json!({ "mfa": ["urn:mfa"] }), factor.clone(), old()).await, (false, "urn:mfa".into()));
+    assert_eq!(asked(json!({ "mfa": [] }), factor, old()).await, (true, String::new()), "a factor without a class: once more, all of it");
+    let strict = json!({ "authn_context": ["urn:a"] });
+    assert_eq!(asked(strict, class("urn:b"), old()).await, (false, "urn:a".into()), "a class that the settings refuse is not asked for");
+}
+
+#[tokio::test]
 async fn s25_metadata_is_asked_for_where_the_settings_allow_and_kept_while_it_cannot_be_had() {
     let (_, certificate) = pair();
     let server = Server::start(metadata(&certificate, "cacheDuration='PT1H'"));
@@ -271,4 +315,80 @@ async fn s25_metadata_is_asked_for_where_the_settings_allow_and_kept_while_it_ca
         let refused = fresh.begin("state", noon() + TimeDelta::days(365)).await.unwrap_err();
         assert!(matches!(&refused, Rejected::Unavailable(found) if found.contains(why)), "{why}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn w09_a_long_message_is_verified_aside_and_nobody_waits_for_it() {
+    let keys = json!({ "signing_key": { "file": "a.key" }, "signing_certificate": "a.crt" });
+    let folder = folder();
+    let provider = try_in(folder.path(), &keys).unwrap();
+    provider.begin("state", noon()).await.unwrap();
+    for (length, aside) in [(100, false), (100_000, true)] {
+        let message = format!("<a>{}</a>", "x".repeat(length));
+        let posted = Posted { response: BASE64.encode(message.as_bytes()), relay_state: String::new() };
+        let form = Travelled::Form { kind: MessageKind::Request, message: &posted.response, relay_state: None };
+        // Whoever is ready while it is verified gets their turn, or does not.
+        let found = tokio::select! { biased; _ = provider.complete(&posted, None, noon()) => false, () = std::future::ready(()) => true };
+        assert_eq!(found, aside, "a response of {length} bytes");
+        for travelled in [form, Travelled::Envelope(message.as_bytes())] {
+            let found =
+                tokio::select! { biased; _ = provider.read_logout(travelled, noon()) => false, () = std::future::ready(()) => true };
+            assert_eq!(found, aside, "a logout message of {length} bytes");
+        }
+    }
+}
+
+/// A signed document of a provider, and whether it is taken for one.
+async fn takes(provider: &Provider, signer: &SamlSigner, now: Moment) -> bool {
+    let envelope = Envelope { id: "_l", issuer: "https://idp.example", destination: "https://gate.example/saml/corp/slo", issued: now };
+    let name_id = NameIdToWrite { value: "ana", format: None, name_qualifier: None, sp_name_qualifier: None };
+    let request = LogoutRequest { envelope, expires: now + TimeDelta::minutes(1), name_id, session_indexes: &[] };
+    let message = BASE64.encode(request.write(Some(signer)).unwrap().as_bytes());
+    let form = Travelled::Form { kind: MessageKind::Request, message: &message, relay_state: None };
+    match provider.read_logout(form, now).await {
+        Ok(_) => true,
+        Err(Rejected::Saml(Refused::Signature)) => false,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn signer((key, certificate): &(String, String)) -> SamlSigner {
+    SamlSigner::from_pem(&key.clone().into(), certificate).unwrap()
+}
+
+#[tokio::test]
+async fn s25_a_key_that_left_the_metadata_counts_no_more_once_that_was_read() {
+    let (old, new) = (pair(), pair());
+    let server = Server::start(metadata(&old.1, "cacheDuration='P30D'"));
+    let provider = try_with(&json!({ "metadata": { "url": server.url }, "private_network": true })).unwrap();
+    let day = TimeDelta::days(1);
+    assert!(takes(&provider, &signer(&old), noon()).await);
+    server.serve(Some(metadata(&new.1, "")));
+    // It is found at the latest after a day, whatever the provider said of its cache.
+    assert!(!takes(&provider, &signer(&old), noon() + day).await);
+    assert!(takes(&provider, &signer(&new), noon() + day).await);
+    // Or when the new key is met.
+    server.serve(Some(metadata(&old.1, "")));
+    let later = noon() + day + TimeDelta::hours(1);
+    assert!(takes(&provider, &signer(&new), later).await, "nobody looks before there is a reason");
+    assert!(takes(&provider, &signer(&old), later).await);
+    assert!(!takes(&provider, &signer(&new), later).await);
+}
+
+#[tokio::test]
+async fn s25_metadata_that_becomes_another_providers_is_not_taken() {
+    let (honest, other) = (pair(), pair());
+    let server = Server::start(metadata(&honest.1, "cacheDuration='PT1H'"));
+    let provider = try_with(&json!({ "metadata": { "url": server.url }, "private_network": true })).unwrap();
+    assert!(takes(&provider, &signer(&honest), noon()).await);
+    server.serve(Some(metadata(&other.1, "").replace("https://idp.example'", "https://evil.example'")));
+    let later = noon() + TimeDelta::hours(2);
+    assert!(takes(&provider, &signer(&honest), later).await && !takes(&provider, &signer(&other), later).await);
+    let failure = provider.health().failure.unwrap().1;
+    assert!(failure.contains("is of `https://evil.example` now, and was of `https://idp.example`"), "{failure}");
+    // The same provider with a new key is taken.
+    server.serve(Some(metadata(&other.1, "")));
+    let later = later + TimeDelta::minutes(1);
+    assert!(takes(&provider, &signer(&other), later).await && !takes(&provider, &signer(&honest), later).await);
+    assert!(!provider.health().is_down());
 }

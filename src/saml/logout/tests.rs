@@ -33,7 +33,13 @@ fn soap(inside: &str) -> String {
 }
 
 fn expected() -> Expected<'static> {
-    Expected { issuer: IDP, destination: SLO, now: noon() + TimeDelta::seconds(5), skew: TimeDelta::seconds(60) }
+    Expected {
+        issuer: IDP,
+        sp_entity_id: "https://gate.example/saml",
+        destination: SLO,
+        now: noon() + TimeDelta::seconds(5),
+        skew: TimeDelta::seconds(60),
+    }
 }
 
 /// The identity provider's key, and a verifier of it.
@@ -198,7 +204,14 @@ fn s26_a_signed_logout_message_for_others_or_of_another_time_is_refused() {
     assert_eq!(endless.check(&at(660)), Err(Refused::TooOld));
     let nowhere = LogoutRequest { destination: None, ..good };
     assert_eq!(nowhere.check(&expected()), Err(Refused::Destination));
-    assert_eq!(LogoutRequest { binding: Binding::Soap, ..nowhere }.check(&expected()), Ok(()));
+    let enveloped = LogoutRequest { binding: Binding::Soap, ..nowhere.clone() };
+    assert_eq!(enveloped.check(&expected()), Err(Refused::Destination), "another service could have passed it on");
+    let made_for = |sp: &str| NameId { sp_name_qualifier: Some(sp.into()), ..enveloped.name_id.clone() };
+    let about = |sp| LogoutRequest { name_id: made_for(sp), ..enveloped.clone() };
+    assert_eq!(about("https://other.example/saml").check(&expected()), Err(Refused::Destination));
+    assert_eq!(about("https://gate.example/saml").check(&expected()), Ok(()));
+    let by_browser = LogoutRequest { name_id: made_for("https://gate.example/saml"), ..nowhere };
+    assert_eq!(by_browser.check(&expected()), Err(Refused::Destination));
 }
 
 #[test]

@@ -54,6 +54,10 @@ pub(in crate::saml) fn name_id(element: &Element<'_>) -> Result<NameId, Refused>
     if value.trim().is_empty() {
         return Err(Refused::Subject);
     }
+    // A URI has no blanks. With one in it, a transient name would not be known for what it is.
+    if element.attribute("Format").is_some_and(|format| format.chars().any(char::is_whitespace)) {
+        return Err(Refused::Subject);
+    }
     let word = |name| element.attribute(name).map(str::to_owned);
     Ok(NameId { value, format: word("Format"), name_qualifier: word("NameQualifier"), sp_name_qualifier: word("SPNameQualifier") })
 }

@@ -67,6 +67,20 @@ impl<'x> Builder<'x> {
         Ok(Document { root: self.root.ok_or(XmlRefused::Malformed("it has no element"))? })
     }
 
+    pub(super) fn root_tag(mut self) -> Result<Element<'x>, XmlRefused> {
+        const BROKEN: XmlRefused = XmlRefused::Malformed("its markup is broken");
+        let mut reader = Reader::from_str(self.text);
+        let event = reader.read_event().map_err(|_| BROKEN)?;
+        let end = usize::try_from(reader.buffer_position()).map_err(|_| XmlRefused::TooLong)?;
+        let raw = self.text.get(..end).ok_or(BROKEN)?;
+        match event {
+            Event::Start(_) => self.start(tag(raw, "<", ">")?, 0..end)?,
+            Event::Empty(_) => self.start(tag(raw, "<", "/>")?, 0..end)?,
+            _ => return Err(BROKEN),
+        }
+        self.open.pop().map(|(element, _)| element).ok_or(BROKEN)
+    }
+
     /// Verifiers have been fooled by a comment in a digest.
     fn in_signature(&self) -> bool {
         self.open.iter().any(|(element, _)| element.is(DS_NS, "Signature"))

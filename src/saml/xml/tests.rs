@@ -193,3 +193,15 @@ fn a_namespace_is_an_absolute_uri() {
         assert_eq!(with(bad), Err(XmlRefused::Namespace("a namespace name is not an absolute URI")), "{bad}");
     }
 }
+
+#[test]
+fn the_roots_tag_is_read_as_the_whole_document_has_it() {
+    for text in [r#"<a:r xmlns:a="urn:a" ID="one" b="&lt;"><a:c ID="two"/></a:r>"#, r#"<r xmlns="urn:a" ID="one"/>"#] {
+        let (root, tag) = (parse(text).unwrap().root, root_tag(text, &Limits::RESPONSE).unwrap());
+        assert_eq!((root.name, &root.attributes), (tag.name, &tag.attributes), "{text}");
+        assert!(tag.children.is_empty());
+    }
+    for bad in ["", "text", " <r/>", "<!--c--><r/>", "<?xml version=\"1.0\"?><r/>", "</r>", "<r", "<a:r/>", "<r a=\"1\" a=\"2\">"] {
+        assert!(root_tag(bad, &Limits::RESPONSE).is_err(), "{bad}");
+    }
+}

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 
-use super::token::Grant;
+use super::token::{Grant, MFA};
 use super::{CODE, COOKIE, Idp, PENDING, SESSION, Session};
 use crate::sandbox::http::{self, BadParams, Params};
 use crate::sandbox::people::{self, PEOPLE, Person};
@@ -26,6 +26,9 @@ pub(super) struct Request {
     login_hint: Option<String>,
     prompt: Prompt,
     max_age: Option<TimeDelta>,
+    /// Whether the class of a second factor is asked for. Other classes the sandbox does not have, and it answers with what it has, as
+    /// OpenID Connect leaves to a provider.
+    wants_factor: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +70,7 @@ pub(super) async fn sign_in(idp: web::Data<Idp>, request: HttpRequest, body: web
     let Some(person) = params.get("person").and_then(people::find) else {
         return idp.problem("There is nobody of that name in the sandbox.");
     };
-    let (session, cookie) = idp.open_session(&request, person);
+    let (session, cookie) = idp.open_session(&request, person, asked.wants_factor);
     let mut response = idp.grant(asked, session);
     if response.add_cookie(&cookie).is_err() {
         return idp.problem("The session cookie cannot be set.");
@@ -77,12 +80,12 @@ pub(super) async fn sign_in(idp: web::Data<Idp>, request: HttpRequest, body: web
 
 impl Idp {
     /// Signs a person in at the provider, in place of who was signed in there in this browser.
-    pub(super) fn open_session(&self, request: &HttpRequest, person: &'static Person) -> (Session, Cookie<'static>) {
+    pub(super) fn open_session(&self, request: &HttpRequest, person: &'static Person, factor: bool) -> (Session, Cookie<'static>) {
         let now = self.clock.now();
         if let Some((old, _)) = self.session(request) {
             self.sessions.take(now, &old);
         }
-        let session = Session { person, since: now, sid: BASE64URL_NOPAD.encode(&random::<16>()) };
+        let session = Session { person, since: now, sid: BASE64URL_NOPAD.encode(&random::<16>()), mfa: person.mfa || factor };
         let name = self.sessions.put(now, SESSION, session.clone());
         (session, http::cookie(COOKIE, name))
     }
@@ -95,6 +98,7 @@ impl Idp {
         let now = self.clock.now();
         let session = self.session(request).map(|(_, session)| session);
         let fresh = session.filter(|session| asked.max_age.is_none_or(|age| now - session.since < age));
+        let fresh = fresh.filter(|session| session.mfa || !asked.wants_factor);
         match (asked.prompt, fresh) {
             (Prompt::Never | Prompt::IfNeeded, Some(session)) => self.grant(asked, session),
             (Prompt::Never, None) => {
@@ -122,6 +126,7 @@ impl Idp {
             client: client.to_owned(),
             registered_uri: registered_uri.to_owned(),
             nonce: params.filled("nonce").map(str::to_owned),
+            wants_factor: params.filled("acr_values").is_some_and(|classes| classes.split(' ').any(|class| class == MFA)),
             login_hint: params.filled("login_hint").map(str::to_owned),
             redirect_uri,
             challenge,

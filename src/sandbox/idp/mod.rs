@@ -67,6 +67,8 @@ struct Session {
     person: &'static Person,
     since: Moment,
     sid: String,
+    /// Whether the sign-in pretends that a second factor was used: the person's habit, or on demand.
+    mfa: bool,
 }
 
 impl Idp {

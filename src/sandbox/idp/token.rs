@@ -14,6 +14,11 @@ use super::{Idp, Session, TOKENS, claims_of};
 use crate::sandbox::http::Params;
 use crate::sandbox::settings::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT};
 
+/// The authentication context class of a sign-in with a second factor.
+pub(super) const MFA: &str = "urn:rolegate:sandbox:mfa";
+/// And of one without.
+const PASSWORD: &str = "urn:rolegate:sandbox:password";
+
 /// What a code stands for.
 #[derive(Clone)]
 pub(super) struct Grant {
@@ -93,8 +98,8 @@ impl Idp {
             "iat": now.timestamp(),
             "exp": (now + TOKENS).timestamp(),
             "auth_time": grant.session.since.timestamp(),
-            "acr": grant.session.person.acr(),
-            "amr": grant.session.person.amr(),
+            "acr": if grant.session.mfa { MFA } else { PASSWORD },
+            "amr": if grant.session.mfa { &["pwd", "otp", "mfa"][..] } else { &["pwd"] },
             "sid": grant.session.sid,
             "at_hash": BASE64URL_NOPAD.encode(&half),
         });

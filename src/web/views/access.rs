@@ -59,10 +59,23 @@ pub struct Role<'a> {
     pub credentials: bool,
     /// The longest session that the rules allow.
     pub longest: Duration,
+    /// What is wanted of another sign-in before it can be had.
+    pub step_up: Option<StepUp<'a>>,
     /// What must be said before it is handed out, as people are told it.
     pub reason: Option<Text<'a>>,
     /// Why it cannot be taken although it is granted, as a sentence.
     pub obstacle: Option<Text<'a>>,
+}
+
+/// Another sign-in that a role wants.
+#[derive(Debug, Clone)]
+pub struct StepUp<'a> {
+    /// Whether proving oneself once more is all.
+    pub fresh: bool,
+    /// What is wanted, as in "a sign-in at most 15m old".
+    pub wanted: Text<'a>,
+    /// What came, in the same terms.
+    pub came: Text<'a>,
 }
 
 impl Role<'_> {
@@ -168,4 +181,6 @@ pub struct Go<'a> {
     pub target: Target<'a>,
     /// The page of the console to open, already checked by the handler.
     pub destination: Option<Text<'a>>,
+    /// Whether the person comes from their provider, which was asked for what the role wants.
+    pub tried: bool,
 }

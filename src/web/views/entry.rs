@@ -111,6 +111,20 @@ impl HandOn<'_> {
     }
 }
 
+/// Somebody is signed in, and a provider says unasked that it is somebody else.
+#[derive(Debug, Template)]
+#[template(path = "other_person.html", whitespace = "minimize")]
+pub struct OtherPerson<'a> {
+    /// What surrounds the page.
+    pub shell: Shell<'a>,
+    /// The name and the provider of who is signed in.
+    pub present: (Text<'a>, Text<'a>),
+    /// The name and the provider of who would be.
+    pub other: (Text<'a>, Text<'a>),
+    /// What the answer names.
+    pub waiting: Text<'a>,
+}
+
 /// The session has ended.
 #[derive(Debug, Template)]
 #[template(path = "signed_out.html", whitespace = "minimize")]

@@ -37,6 +37,7 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
         console: true,
         credentials: true,
         longest: HOUR * hours,
+        step_up: None,
         reason: None,
         obstacle: None,
     }
@@ -51,8 +52,10 @@ fn account(id: &'static str, name: &'static str, env: Option<&'static str>, role
 fn hostile_account() -> Account<'static> {
     let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), reason: Some(HOSTILE.into()), ..role("111122223333", "X", 1) };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
+    let step_up = Some(StepUp { fresh: false, wanted: HOSTILE.into(), came: HOSTILE.into() });
+    let elsewhere = Role { step_up, ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
-    Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked] }
+    Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, roles: vec![free, blocked, elsewhere] }
 }
 
 fn few() -> Vec<Account<'static>> {
@@ -94,6 +97,10 @@ fn long() -> Vec<Account<'static>> {
     let mut ticketed = role("444455556666", "BreakGlass", 1);
     ticketed.reason = Some("the ticket, such as OPS-123; who knows that you are in here".into());
     account.roles.push(ticketed);
+    let mut stale = role("444455556666", "Deployer", 1);
+    let came = "a sign-in 3h 12m 5s old, without a second factor".into();
+    stale.step_up = Some(StepUp { fresh: false, wanted: "a sign-in at most 15m old, with a second factor".into(), came });
+    account.roles.push(stale);
     vec![account]
 }
 
@@ -132,16 +139,21 @@ impl Go<'static> {
         let target = Target::Role { role: production.roles[0].clone(), account: production };
         let blocked = long().remove(0);
         let blocked = Target::Role { role: blocked.roles[2].clone(), account: blocked };
+        let stale = long().remove(0);
+        let stale = Target::Role { role: stale.roles[4].clone(), account: stale };
         let hostile = hostile_account();
         let hostile_role = Target::Role { role: hostile.roles[0].clone(), account: hostile.clone() };
+        let hostile_step = Target::Role { role: hostile.roles[2].clone(), account: hostile.clone() };
         let missing = Target::Missing { account: "999988887777".into(), role: Some("PlatformAdmin".into()) };
         let hostile_missing = Target::Missing { account: HOSTILE.into(), role: Some(HOSTILE.into()) };
-        let page = |target, destination| Self { shell: shell(true), target, destination };
-        let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()) };
+        let page = |target, destination| Self { shell: shell(true), target, destination, tried: true };
+        let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()), tried: true };
         vec![
             ("go", page(target, destination.clone())),
             ("go-account", page(Target::Account { account: staging }, destination)),
             ("go-blocked", page(blocked, None)),
+            ("go-step-up", page(stale, None)),
+            ("go-step-up-hostile", attack(hostile_step)),
             ("go-missing", page(missing, None)),
             ("go-hostile", attack(hostile_role)),
             ("go-account-hostile", attack(Target::Account { account: hostile })),
@@ -213,6 +225,22 @@ impl Continue<'static> {
             ("continue", Self { shell: shell(false), destination: "Okta".into(), url: url.into() }),
             ("continue-script", Self { shell: shell(false), destination: "Okta".into(), url: "javascript:alert(1)".into() }),
             ("continue-hostile", Self { shell: hostile_shell(), destination: HOSTILE.into(), url: HOSTILE.into() }),
+        ]
+    }
+}
+
+impl OtherPerson<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let waiting = "Zk3Yx0vC2mB8sJ1nLr7Tz5Kd9Wf3HgPaEuViOyXcMbN";
+        let page = |shell, one: &'static str, other: &'static str| Self {
+            shell,
+            present: (one.into(), "Okta".into()),
+            other: (other.into(), "Okta".into()),
+            waiting: waiting.into(),
+        };
+        vec![
+            ("other-person", page(shell(true), "ana.duarte@example.org", "bela.kovacs@example.org")),
+            ("other-person-hostile", page(hostile_shell(), HOSTILE, HOSTILE)),
         ]
     }
 }

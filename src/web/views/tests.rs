@@ -15,6 +15,7 @@ fn pages() -> Vec<(&'static str, String)> {
         .chain(render(Continue::samples()))
         .chain(render(HandOn::samples()))
         .chain(render(SignedOut::samples()))
+        .chain(render(OtherPerson::samples()))
         .chain(render(Portal::samples()))
         .chain(render(NoRoles::samples()))
         .chain(render(Go::samples()))
@@ -191,6 +192,7 @@ fn a_role_offers_the_steps_up_to_its_limit_and_the_limit_itself() {
             console: true,
             credentials: true,
             longest: std::time::Duration::from_secs(seconds),
+            step_up: None,
             reason: None,
             obstacle: None,
         };

@@ -30,6 +30,13 @@ pub(super) struct Asked {
     relay_state: Option<String>,
 }
 
+impl Asked {
+    /// Whether the class of a second factor is asked for. To other classes the sandbox answers with what it has.
+    fn wants_factor(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.classes.iter().any(|class| class == response::MFA))
+    }
+}
+
 /// The addresses of the SAML side.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -70,7 +77,8 @@ async fn sign_in(idp: web::Data<Idp>, request: HttpRequest, body: web::Bytes) ->
     let Some(person) = params.get("person").and_then(people::find) else {
         return idp.problem("There is nobody of that name in the sandbox.");
     };
-    let (session, cookie) = idp.open_session(&request, person);
+    let factor = asked.wants_factor();
+    let (session, cookie) = idp.open_session(&request, person, factor);
     let mut response = idp.answer(&asked, &session);
     if response.add_cookie(&cookie).is_err() {
         return idp.problem("The session cookie cannot be set.");
@@ -153,7 +161,7 @@ impl Idp {
 
     fn ask_or_answer(&self, request: &HttpRequest, asked: Asked) -> HttpResponse {
         let insists = asked.request.as_ref().is_some_and(|request| request.force);
-        match self.session(request).filter(|_| !insists) {
+        match self.session(request).filter(|(_, session)| !insists && (session.mfa || !asked.wants_factor())) {
             Some((_, session)) => self.answer(&asked, &session),
             None => self.ask_who_for_saml(asked),
         }

@@ -20,6 +20,8 @@ pub(super) struct AuthnRequest {
     pub(super) destination: Option<String>,
     pub(super) consumer: Option<String>,
     pub(super) force: bool,
+    /// The authentication context classes that are asked for.
+    pub(super) classes: Vec<String>,
 }
 
 impl AuthnRequest {
@@ -36,12 +38,18 @@ impl AuthnRequest {
             return Err("The sandbox cannot sign anybody in unseen (IsPassive).");
         }
         let issuer = root.only_child(SAML_NS, "Issuer").and_then(|issuer| issuer.text().map(str::to_owned));
+        let context = root.optional_child(SAMLP_NS, "RequestedAuthnContext").ok().flatten();
+        let classes = context.map(|context| {
+            let named = context.children(SAML_NS, "AuthnContextClassRef");
+            named.filter_map(|class| class.text().ok()).map(|class| class.trim().to_owned()).collect()
+        });
         let text = |name: &str| root.attribute(name).map(str::to_owned);
         Ok(Self {
             id: text("ID").ok_or("The request has no ID.")?,
             issuer: issuer.map_err(|_| "The request does not say who asks.")?.trim().to_owned(),
             destination: text("Destination"),
             consumer: text("AssertionConsumerServiceURL"),
+            classes: classes.unwrap_or_default(),
             force: root.attribute("ForceAuthn").is_some_and(|force| matches!(force, "true" | "1")),
         })
     }

@@ -15,7 +15,7 @@ const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 const STATUS: &str = "urn:oasis:names:tc:SAML:2.0:status:";
 const BASIC: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic";
 /// How REFEDS calls a sign-in with a second factor.
-const MFA: &str = "https://refeds.org/profile/mfa";
+pub(super) const MFA: &str = "https://refeds.org/profile/mfa";
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 /// How long a response may be on its way.
 const WINDOW: TimeDelta = TimeDelta::minutes(5);
@@ -100,7 +100,7 @@ fn subject<'a>(person: &'a Person, consumer: &'a str, answers: Option<&'a str>, 
 }
 
 fn authn(session: &Session) -> Element<'_> {
-    let class = if session.person.mfa { MFA } else { PASSWORD };
+    let class = if session.mfa { MFA } else { PASSWORD };
     saml("AuthnStatement")
         .attribute("AuthnInstant", instant(session.since))
         .attribute("SessionIndex", session.sid.as_str())

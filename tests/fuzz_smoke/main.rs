@@ -7,12 +7,21 @@ use std::time::{Duration, Instant};
 
 #[path = "../../fuzz/doors.rs"]
 mod doors;
+#[path = "../../fuzz/rules.rs"]
+mod rules;
 mod seeds;
 
 type Door = fn(&[u8]) -> bool;
 
-const DOORS: [(&str, Door); 4] =
-    [("response", doors::response), ("metadata", doors::metadata), ("redirect", doors::redirect), ("decryption", doors::decryption)];
+const DOORS: [(&str, Door); 7] = [
+    ("response", doors::response),
+    ("metadata", doors::metadata),
+    ("redirect", doors::redirect),
+    ("decryption", doors::decryption),
+    ("rule_file", rules::rule_file),
+    ("group_pattern", rules::group_pattern),
+    ("condition", rules::condition),
+];
 
 fn folder(door: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(door)

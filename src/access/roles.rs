@@ -1,0 +1,68 @@
+//! The roles that rules name outright, each kept once: a rule holds numbers, and many rules give the same role.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Account;
+use super::accounts::Accounts;
+use crate::arn::RoleArn;
+
+/// A role, where it lives, and where its account stands among all when they are ordered by name.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) role: RoleArn,
+    pub(super) account: Arc<Account>,
+    pub(super) order: u32,
+}
+
+/// A role's number in [`KnownRoles`].
+pub(super) type RoleNumber = u32;
+
+/// Every role that a rule names without captures.
+#[derive(Debug, Default)]
+pub(super) struct KnownRoles(Box<[Place]>);
+
+impl KnownRoles {
+    pub(super) fn get(&self, number: RoleNumber) -> Option<&Place> {
+        self.0.get(usize::try_from(number).ok()?)
+    }
+
+    /// The roles of these numbers.
+    pub(super) fn of<'a>(&'a self, numbers: &'a [RoleNumber]) -> impl Iterator<Item = &'a Place> {
+        numbers.iter().filter_map(|number| self.get(*number))
+    }
+
+    /// Whether one of these numbers is the role's.
+    pub(super) fn is_among(&self, role: &RoleArn, numbers: &[RoleNumber]) -> bool {
+        self.of(numbers).any(|place| place.role == *role)
+    }
+}
+
+/// Numbers the roles while rules are compiled.
+#[derive(Debug, Default)]
+pub(super) struct RoleNumbers {
+    numbers: HashMap<RoleArn, RoleNumber>,
+    places: Vec<Place>,
+}
+
+impl RoleNumbers {
+    /// The role's number, a new one if it has none yet. None where there are more roles than numbers.
+    pub(super) fn number(&mut self, role: RoleArn, account: &Arc<Account>, accounts: &Accounts) -> Option<RoleNumber> {
+        if let Some(number) = self.numbers.get(&role) {
+            return Some(*number);
+        }
+        let number = RoleNumber::try_from(self.places.len()).ok()?;
+        let order = accounts.order_of(account.id);
+        self.places.push(Place { role: role.clone(), account: Arc::clone(account), order });
+        self.numbers.insert(role, number);
+        Some(number)
+    }
+
+    pub(super) fn get(&self, number: RoleNumber) -> Option<&Place> {
+        self.places.get(usize::try_from(number).ok()?)
+    }
+
+    pub(super) fn finish(self) -> KnownRoles {
+        KnownRoles(self.places.into())
+    }
+}

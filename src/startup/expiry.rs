@@ -1,0 +1,63 @@
+//! Rolegate's own SAML certificates, and when somebody must renew them: providers and IAM refuse what is signed by a key whose certificate
+//! has ended, and the metadata with the next one has to reach them before.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::clock::Moment;
+use crate::identity::Provider;
+use crate::saml::Certificate;
+use crate::settings::Problem;
+use crate::trust::{Issuer, SamlIssuer};
+
+/// How long ahead the end is warned of: that of the providers' certificates is, too.
+const AHEAD: TimeDelta = TimeDelta::days(30);
+/// How often a running gateway looks.
+const LOOK: Duration = Duration::from_hours(24);
+
+/// A certificate that the configuration names.
+#[derive(Debug, Clone)]
+pub(super) struct OwnCertificate {
+    /// Where it stands in the configuration.
+    path: String,
+    fingerprint: String,
+    ends: Moment,
+}
+
+/// The certificates of ours that are in use or will be, but for those that a trial makes for itself.
+pub(super) fn own_certificates(providers: &[Provider], issuer: &Issuer) -> Vec<OwnCertificate> {
+    let own = |path: String, certificate: &Certificate| OwnCertificate {
+        path,
+        fingerprint: certificate.fingerprint(),
+        ends: certificate.not_after(),
+    };
+    let saml = providers.iter().filter_map(Provider::as_saml).enumerate();
+    let towards_providers = saml.flat_map(|(index, provider)| {
+        provider.own_certificates().into_iter().map(move |(key, certificate)| own(format!("saml_provider[{index}].{key}"), certificate))
+    });
+    let towards_aws =
+        issuer.saml().into_iter().flat_map(SamlIssuer::own_certificates).map(|(path, certificate)| own(path.clone(), certificate));
+    towards_providers.chain(towards_aws).collect()
+}
+
+/// What of them ends soon, or has ended.
+pub(super) fn ending(certificates: &[OwnCertificate], now: Moment) -> Vec<Problem> {
+    let soon = certificates.iter().filter(|certificate| certificate.ends - now < AHEAD);
+    soon.map(|OwnCertificate { path, fingerprint, ends }| {
+        let verb = if *ends <= now { "ended" } else { "ends" };
+        let message = format!("the certificate {fingerprint} of ours {verb} on {}", ends.format("%Y-%m-%d"));
+        Problem::new(path, message, "make a new pair, show both in the metadata, have it read, then change: docs/identity-providers.md and docs/operations.md tell how")
+    })
+    .collect()
+}
+
+/// Warns in the log, at once and every day, for as long as it is polled. `now` tells the time.
+pub(super) async fn watch(certificates: Vec<OwnCertificate>, now: impl Fn() -> Moment) {
+    loop {
+        for warning in ending(&certificates, now()) {
+            tracing::warn!(place = warning.path, hint = warning.hint, "{}", warning.message);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

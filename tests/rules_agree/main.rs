@@ -1,0 +1,217 @@
+//! The rules are decided twice, by the product and by a deliberately naive evaluator, for random policies and people. Both must agree in
+//! every detail, and what the documentation promises must hold.
+//!
+//! `RULES_PAIRS` says how many pairs of a policy and a person (CONTRIBUTING.md has the command of the full run), `RULES_SEED` which.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, reason = "a failed step is a failed test")]
+#![expect(clippy::similar_names, reason = "role and rule are what this is about")]
+
+mod conditions;
+mod generate;
+mod naive;
+mod random;
+mod somebody;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use generate::Case;
+use naive::{Decision, Naive, Session};
+use random::Random;
+use rolegate::access::{Effect, Entitlement, Person, Policy, Purpose};
+use somebody::{GROUPS, Somebody};
+
+/// How many people each policy is asked about.
+const PEOPLE: usize = 20;
+
+fn decision(entitlement: &Entitlement) -> (String, Decision) {
+    let purposes = [Purpose::Console, Purpose::Credentials].into_iter().filter(|purpose| entitlement.purposes.has(*purpose));
+    let session = Session {
+        operation: entitlement.operation,
+        console: entitlement.console,
+        carry_tags: entitlement.carry_tags,
+        carry_source_identity: entitlement.carry_source_identity,
+        tags: entitlement.tags.iter().map(|tag| (tag.key.clone(), (tag.value.clone(), tag.transitive))).collect(),
+    };
+    let decision = Decision {
+        purposes: purposes.collect(),
+        max_session: entitlement.max_session,
+        evidence: entitlement.evidence.iter().map(|evidence| (evidence.rule.to_string(), evidence.group.clone())).collect(),
+        session: entitlement.obstacle.is_none().then_some(session),
+    };
+    (entitlement.role.to_string(), decision)
+}
+
+fn granted(policy: &Policy, who: &Somebody) -> Vec<Entitlement> {
+    policy.granted(&Person::from(&who.identity()), &who.context())
+}
+
+/// What went wrong for one policy and one person.
+type Outcome = Result<(), String>;
+
+fn must(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+/// One policy, compiled, and the same with its rules in another order.
+struct Subject {
+    case: Case,
+    policy: Policy,
+    shuffled: Policy,
+}
+
+impl Subject {
+    fn new(case: Case, random: &mut Random) -> Self {
+        let mut other = case.clone();
+        random.shuffle(&mut other.rules);
+        Self { policy: case.compile(), shuffled: other.compile(), case }
+    }
+
+    fn check(&self, who: &Somebody, random: &mut Random) -> Outcome {
+        let found = granted(&self.policy, who);
+        let decided: BTreeMap<_, _> = found.iter().map(decision).collect();
+        let expected = Naive { case: &self.case, who }.decide();
+        must(decided == expected, || format!("decided {decided:#?}\nexpected {expected:#?}"))?;
+        self.order_does_not_matter(who, &found)?;
+        self.every_role_is_of_a_known_account(&found)?;
+        self.deny_wins_and_explanations_agree(who, &decided, random)?;
+        self.a_group_takes_nothing_away(who, &decided, random)
+    }
+
+    fn order_does_not_matter(&self, who: &Somebody, found: &[Entitlement]) -> Outcome {
+        let again = granted(&self.shuffled, who);
+        must(format!("{found:?}") == format!("{again:?}"), || format!("in another order {again:#?}\ninstead of {found:#?}"))
+    }
+
+    fn every_role_is_of_a_known_account(&self, found: &[Entitlement]) -> Outcome {
+        let is_known = |entitlement: &Entitlement| {
+            let known = self.case.accounts.iter().find(|account| account.id == entitlement.role.account().as_str());
+            known.is_some_and(|account| account.partition == entitlement.role.partition() && account.name == entitlement.account.name)
+        };
+        must(found.iter().all(is_known), || format!("a role of no known account: {found:?}"))?;
+        must(found.is_sorted_by_key(|entitlement| (&entitlement.account.name, &entitlement.role)), || format!("no order: {found:?}"))
+    }
+
+    /// About a role that somebody has, and about one that they may not have.
+    fn deny_wins_and_explanations_agree(&self, who: &Somebody, decided: &BTreeMap<String, Decision>, random: &mut Random) -> Outcome {
+        let account = &self.case.accounts[random.below(self.case.accounts.len())];
+        let any = format!("arn:{}:iam::{}:role/{}", account.partition, account.id, random.one_of(&["Dev", "Admin", "team/Ops"]));
+        let had = decided.keys().nth(random.below(decided.len().max(1)));
+        for role in had.into_iter().chain([&any]) {
+            let arn = role.parse().unwrap();
+            let denies = Naive { case: &self.case, who }.denies(&arn);
+            let takes = |purpose: &Purpose| denies.iter().any(|(_, taken)| taken.contains(purpose));
+            let decision = decided.get(role);
+            must(!decision.is_some_and(|decision| decision.purposes.iter().any(takes)), || format!("{role} in spite of a deny"))?;
+            let told = self.policy.explain(&Person::from(&who.identity()), &who.context(), &arn);
+            let about = || format!("{role}: {decision:?}, denied by {denies:?}, explained as {told:#?}");
+            must(told.granted.is_some() == decision.is_some(), about)?;
+            let by: BTreeSet<&str> = told.denied_by.iter().map(String::as_str).collect();
+            must(by == denies.iter().map(|(rule, _)| rule.as_str()).collect() && by.len() == told.denied_by.len(), about)?;
+            let gives = |rule: &str| decision.is_some_and(|decision| decision.evidence.iter().any(|(id, _)| id == rule));
+            must(!told.missed.iter().any(|miss| gives(&miss.rule) || miss.missing.is_empty()), about)?;
+            let nearest = told.missed.is_sorted_by_key(|miss| miss.missing.len());
+            must(nearest && told.missed.iter().all(|miss| self.rule(&miss.rule).effect == Effect::Allow), about)?;
+            // Who lacks a role without a deny lacks something of every rule that could give it.
+            let names = |text: &String| text == role || text.contains("${") || role.ends_with(&format!(":role/{text}"));
+            let selects = |text: &String| text == &account.id || text == "*" || text.contains("${") || text == &account.name;
+            let could = self.case.rules.iter().filter(|rule| {
+                rule.effect == Effect::Allow && rule.roles.iter().any(|text| text == role)
+                    || rule.effect == Effect::Allow && rule.roles.iter().any(names) && rule.accounts.iter().any(selects) && role == &any
+            });
+            let silent = |rule: &str| !told.missed.iter().any(|miss| miss.rule == rule);
+            let lacks = decision.is_none() && denies.is_empty();
+            must(!lacks || could.into_iter().all(|rule| !silent(&rule.id)), about)?;
+        }
+        Ok(())
+    }
+
+    fn rule(&self, id: &str) -> &rolegate::access::RuleSettings {
+        self.case.rules.iter().find(|rule| rule.id == id).unwrap()
+    }
+
+    fn a_group_takes_nothing_away(&self, who: &Somebody, decided: &BTreeMap<String, Decision>, random: &mut Random) -> Outcome {
+        if self.case.conditions.values().any(conditions::Condition::is_about_groups) {
+            return Ok(());
+        }
+        let mut more = who.clone();
+        let added = random.one_of(&GROUPS);
+        if self.case.rules.iter().any(|rule| rule.groups_none.iter().any(|barred| barred == added)) {
+            return Ok(());
+        }
+        more.groups.insert(random.below(who.groups.len() + 1), added.into());
+        let kept: BTreeMap<_, _> = granted(&self.policy, &more).iter().map(decision).collect();
+        for (role, before) in decided {
+            let denies = Naive { case: &self.case, who: &more }.denies(&role.parse().unwrap());
+            let taken = |purpose: &Purpose| denies.iter().any(|(_, taken)| taken.contains(purpose));
+            let has = |purpose: &Purpose| kept.get(role).is_some_and(|decision| decision.purposes.contains(purpose));
+            must(before.purposes.iter().all(|purpose| has(purpose) || taken(purpose)), || format!("{:?} lost {role}", more.groups))?;
+        }
+        Ok(())
+    }
+}
+
+/// Fewer rules and groups with which it still goes wrong, to be read by people.
+fn smaller(case: &Case, who: &Somebody, seed: u64) -> (Case, Somebody, String) {
+    let fails = |case: &Case, who: &Somebody| {
+        let random = &mut Random(seed);
+        (0..20).find_map(|_| Subject::new(case.clone(), random).check(who, random).err())
+    };
+    let (mut case, mut who) = (case.clone(), who.clone());
+    let mut why = fails(&case, &who).unwrap_or_else(|| "it does not go wrong again".into());
+    loop {
+        let fewer_rules = (0..case.rules.len()).map(|index| {
+            let mut fewer = case.clone();
+            fewer.rules.remove(index);
+            (fewer, who.clone())
+        });
+        let fewer_groups = (0..who.groups.len()).map(|index| {
+            let mut fewer = who.clone();
+            fewer.groups.remove(index);
+            (case.clone(), fewer)
+        });
+        let found = fewer_rules.chain(fewer_groups).find_map(|(case, who)| fails(&case, &who).map(|why| (case, who, why)));
+        let Some(found) = found else { return (case, who, why) };
+        (case, who, why) = found;
+    }
+}
+
+/// Policies by their seeds. How many pairs gave at least one role.
+fn check(seeds: impl Iterator<Item = u64>) -> usize {
+    let mut with_roles = 0;
+    for seed in seeds {
+        let random = &mut Random(seed);
+        let subject = Subject::new(Case::random(random), random);
+        for _ in 0..PEOPLE {
+            let who = Somebody::random(random);
+            if let Err(first) = subject.check(&who, random) {
+                let (case, who, why) = smaller(&subject.case, &who, seed);
+                panic!("RULES_SEED={seed}\n{case}{who:?}\n{why}\n(at first: {first})");
+            }
+            with_roles += usize::from(!granted(&subject.policy, &who).is_empty());
+        }
+    }
+    with_roles
+}
+
+fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+#[test]
+fn both_agree_and_what_is_promised_holds() {
+    let (first, policies) = (setting("RULES_SEED", 1), setting("RULES_PAIRS", 4_000).div_ceil(PEOPLE as u64));
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let with_roles = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for worker in 0..workers {
+            let (seeds, with_roles) = ((first..first + policies).skip(worker).step_by(workers), &with_roles);
+            scope.spawn(move || with_roles.fetch_add(check(seeds), Ordering::Relaxed));
+        }
+    });
+    let (pairs, with_roles) = (usize::try_from(policies).unwrap() * PEOPLE, with_roles.into_inner());
+    // On people who have nothing, anybody agrees.
+    assert!(with_roles * 3 > pairs, "only {with_roles} of {pairs} have a role");
+    println!("{pairs} pairs of a policy and a person agree; {with_roles} have roles");
+}

@@ -1,0 +1,303 @@
+//! The rules once more, as docs/rules.md tells them, in the plainest way: every rule is asked about every group, nothing is looked up,
+//! nothing is prepared. It shares with the product the settings, the parsing of ARNs, and the regular expressions' library.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use regex::bytes::Regex;
+use rolegate::access::{Account, AccountSettings, Carry, ConsoleWay, Effect, Operation, Purpose, RuleSettings};
+use rolegate::arn::RoleArn;
+
+use crate::conditions::{Failed, Question};
+use crate::generate::Case;
+use crate::somebody::Somebody;
+
+const PURPOSES: [Purpose; 2] = [Purpose::Console, Purpose::Credentials];
+
+/// What is decided about one role. Of one that cannot be taken, not how it would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) purposes: Vec<Purpose>,
+    pub(crate) max_session: Duration,
+    pub(crate) evidence: BTreeSet<(String, Option<String>)>,
+    pub(crate) session: Option<Session>,
+}
+
+/// How a role is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) operation: Operation,
+    pub(crate) console: ConsoleWay,
+    pub(crate) carry_tags: Carry,
+    pub(crate) carry_source_identity: Carry,
+    /// Value, and whether it is transitive, by key.
+    pub(crate) tags: BTreeMap<String, (String, bool)>,
+}
+
+type Captures = Vec<(String, String)>;
+
+/// One way in which a rule matches: the group, and its captures; none where they hold what no AWS name has.
+struct Way {
+    group: Option<String>,
+    captures: Option<Captures>,
+}
+
+/// A rule that gives a role, in one way.
+struct Gift<'a> {
+    rule: &'a RuleSettings,
+    way: Way,
+    purposes: Vec<Purpose>,
+}
+
+pub(crate) struct Naive<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) who: &'a Somebody,
+}
+
+impl Naive<'_> {
+    /// What is granted, by ARN.
+    pub(crate) fn decide(&self) -> BTreeMap<String, Decision> {
+        let mut gifts: BTreeMap<String, Vec<Gift<'_>>> = BTreeMap::new();
+        for rule in self.rules(Effect::Allow) {
+            if rule.until.is_some_and(|until| until <= self.who.now) {
+                continue;
+            }
+            for way in self.ways(rule) {
+                let Some(captures) = way.captures.clone() else { continue };
+                for role in self.roles(rule, &captures) {
+                    let way = Way { group: way.group.clone(), captures: Some(captures.clone()) };
+                    let purposes = self.purposes(rule, &role).unwrap_or_default();
+                    if !purposes.is_empty() {
+                        gifts.entry(role.to_string()).or_default().push(Gift { rule, way, purposes });
+                    }
+                }
+            }
+        }
+        let decided = gifts.into_iter().filter_map(|(role, gifts)| {
+            let arn: RoleArn = role.parse().unwrap();
+            let given = |purpose: &Purpose| gifts.iter().any(|gift| gift.purposes.contains(purpose));
+            let taken = |purpose: &Purpose| self.denies(&arn).iter().any(|(_, taken)| taken.contains(purpose));
+            let purposes: Vec<_> = PURPOSES.into_iter().filter(|purpose| given(purpose) && !taken(purpose)).collect();
+            (!purposes.is_empty()).then(|| (role, self.decision(purposes, &gifts)))
+        });
+        decided.collect()
+    }
+
+    /// The deny rules that take something of a role, and what.
+    pub(crate) fn denies(&self, role: &RoleArn) -> Vec<(String, Vec<Purpose>)> {
+        let mut denies = Vec::new();
+        for rule in self.rules(Effect::Deny) {
+            let takes = self.ways(rule).iter().any(|way| self.is_denied(rule, way, role));
+            let purposes = self.purposes(rule, role).unwrap_or_else(|Failed| listed(rule));
+            if takes && !purposes.is_empty() {
+                denies.push((rule.id.clone(), purposes));
+            }
+        }
+        denies
+    }
+
+    fn rules(&self, effect: Effect) -> impl Iterator<Item = &RuleSettings> {
+        let is_about = |rule: &&RuleSettings| rule.providers.is_empty() || rule.providers.iter().any(|id| id == self.who.provider);
+        self.case.rules.iter().filter(move |rule| rule.effect == effect).filter(is_about)
+    }
+
+    /// Every way in which the person matches.
+    fn ways(&self, rule: &RuleSettings) -> Vec<Way> {
+        let mut ways = Vec::new();
+        let has = |name: &String| self.who.groups.contains(name);
+        if !rule.groups_all.iter().all(has) || rule.groups_none.iter().any(has) {
+            return ways;
+        }
+        let by_all_alone = !rule.everyone && rule.groups.is_empty() && rule.group_pattern.is_none();
+        if rule.everyone {
+            ways.push(Way { group: None, captures: Some(Captures::new()) });
+        }
+        for group in &self.who.groups {
+            if rule.groups.contains(group) || by_all_alone && rule.groups_all.first() == Some(group) {
+                ways.push(Way { group: Some(group.clone()), captures: Some(Captures::new()) });
+            }
+            if let Some(pattern) = &rule.group_pattern {
+                let regex = regex(pattern);
+                if let Some(found) = regex.captures(group.as_bytes()) {
+                    let named = regex.capture_names().flatten().filter_map(|name| Some((name, found.name(name)?.as_bytes())));
+                    let captures = named.map(|(name, value)| Some((name.to_owned(), clean(value)?))).collect::<Option<Captures>>();
+                    ways.push(Way { group: Some(group.clone()), captures: captures.filter(|_| group.len() <= 256) });
+                }
+            }
+        }
+        ways
+    }
+
+    /// What a rule's condition leaves of what it lists.
+    fn purposes(&self, rule: &RuleSettings, role: &RoleArn) -> Result<Vec<Purpose>, Failed> {
+        let Some(text) = &rule.when else { return Ok(listed(rule)) };
+        let account = account(&self.case.accounts, role).unwrap();
+        let mut held = Vec::new();
+        for purpose in listed(rule) {
+            if self.case.conditions[text].holds(Question { who: self.who, purpose, role, account: &account })? {
+                held.push(purpose);
+            }
+        }
+        Ok(held)
+    }
+
+    /// The roles that an allowing rule names; of accounts that are known.
+    fn roles(&self, rule: &RuleSettings, captures: &Captures) -> Vec<RoleArn> {
+        let mut roles = Vec::new();
+        for text in rule.roles.iter().filter_map(|text| fill(text, captures)) {
+            if text.starts_with("arn:") {
+                roles.extend(text.parse::<RoleArn>().ok().filter(|role| account(&self.case.accounts, role).is_some()));
+                continue;
+            }
+            for account in &self.case.accounts {
+                if rule.accounts.iter().any(|selector| selects(selector, account, captures) == Some(true)) {
+                    let arn = format!("arn:{}:iam::{}:role/{text}", account.partition, account.id);
+                    roles.extend(arn.parse::<RoleArn>());
+                }
+            }
+        }
+        roles
+    }
+
+    fn is_denied(&self, rule: &RuleSettings, way: &Way, role: &RoleArn) -> bool {
+        // What cannot be worked out takes everything.
+        let Some(captures) = &way.captures else { return true };
+        let account = self.case.accounts.iter().find(|account| account.id == role.account().to_string()).unwrap();
+        let selected: Vec<_> = rule.accounts.iter().map(|selector| selects(selector, account, captures)).collect();
+        let in_accounts = selected.is_empty() || selected.contains(&None) || selected.contains(&Some(true));
+        let names: Vec<_> = rule.roles.iter().map(|text| fill(text, captures)).collect();
+        let is_named = |name: &Option<String>| {
+            let name = name.as_deref().unwrap_or_default();
+            name == role.as_str() || name == role.name() || name == role.path_and_name()
+        };
+        let in_roles = names.is_empty() || names.contains(&None) || names.iter().any(is_named);
+        in_accounts && in_roles
+    }
+
+    fn decision(&self, purposes: Vec<Purpose>, gifts: &[Gift<'_>]) -> Decision {
+        let shortest = gifts.iter().filter_map(|gift| gift.rule.max_session.map(|span| span.0)).min();
+        Decision {
+            purposes,
+            max_session: shortest.unwrap_or(Duration::from_hours(1)),
+            evidence: gifts.iter().map(|gift| (gift.rule.id.clone(), gift.way.group.clone())).collect(),
+            session: self.session(gifts),
+        }
+    }
+
+    /// How the role is taken; none if rules contradict each other or a tag cannot be made.
+    fn session(&self, gifts: &[Gift<'_>]) -> Option<Session> {
+        let operations: BTreeSet<_> = gifts.iter().filter_map(|gift| gift.rule.operation).collect();
+        let consoles: BTreeSet<_> = gifts.iter().filter_map(|gift| gift.rule.console).collect();
+        if operations.len() > 1 || consoles.len() > 1 {
+            return None;
+        }
+        let mut tags: BTreeMap<String, (String, bool)> = BTreeMap::new();
+        for Gift { rule, way, .. } in gifts {
+            for (key, text) in &rule.tags {
+                let value = self.tag(text, way.captures.as_ref().unwrap());
+                let Some(value) = value else {
+                    if rule.carry_tags.unwrap_or_default() == Carry::Required {
+                        return None;
+                    }
+                    continue;
+                };
+                let transitive = rule.transitive_tags.contains(key);
+                let alike: Vec<_> = tags.iter().filter(|(known, _)| known.to_lowercase() == key.to_lowercase()).collect();
+                if alike.iter().any(|(known, (had, _))| *known != key || *had != value) {
+                    return None;
+                }
+                tags.entry(key.clone()).or_insert((value, false)).1 |= transitive;
+            }
+        }
+        let operation = operations.first().copied().unwrap_or(Operation::WebIdentity);
+        if !tags.is_empty() && matches!(operation, Operation::ForwardedSaml | Operation::ForwardedWebIdentity) {
+            return None;
+        }
+        let usual = if operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
+        // `required` wins over `if-allowed`, and that over `off`.
+        let carried = |said: Vec<Carry>| {
+            let strictest = [Carry::Required, Carry::IfAllowed, Carry::Off].into_iter().find(|carry| said.contains(carry));
+            strictest.unwrap_or(Carry::Required)
+        };
+        Some(Session {
+            operation,
+            console: consoles.first().copied().unwrap_or(usual),
+            carry_tags: carried(gifts.iter().filter_map(|gift| gift.rule.carry_tags).collect()),
+            carry_source_identity: carried(gifts.iter().filter_map(|gift| gift.rule.carry_source_identity).collect()),
+            tags,
+        })
+    }
+
+    fn tag(&self, text: &str, captures: &Captures) -> Option<String> {
+        let claim = |name: &str| match self.who.claims.get(name)? {
+            serde_json::Value::String(text) => Some(text.clone()),
+            single @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(single.to_string()),
+            _ => None,
+        };
+        let value = substitute(text, |name| match name {
+            "username" => Some(Somebody::USERNAME.into()),
+            "subject" => Some(Somebody::SUBJECT.into()),
+            "provider" => Some(self.who.provider.into()),
+            _ => name.strip_prefix("claims.").map_or_else(|| capture(captures, name), claim),
+        })?;
+        let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+        (value.chars().count() <= 256 && value.chars().all(allowed)).then_some(value)
+    }
+}
+
+/// The same few patterns stand in all policies, and to read one costs more than all the rest.
+fn regex(pattern: &str) -> Regex {
+    thread_local!(static KNOWN: RefCell<BTreeMap<String, Regex>> = const { RefCell::new(BTreeMap::new()) });
+    let anchored = || Regex::new(&format!("(?-u)^(?:{pattern})$")).unwrap();
+    KNOWN.with_borrow_mut(|known| known.entry(pattern.to_owned()).or_insert_with(anchored).clone())
+}
+
+fn listed(rule: &RuleSettings) -> Vec<Purpose> {
+    PURPOSES.into_iter().filter(|purpose| rule.purposes.is_empty() || rule.purposes.contains(purpose)).collect()
+}
+
+/// A capture that AWS's names could have.
+fn clean(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok()?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    (!text.is_empty() && text.chars().all(allowed)).then(|| text.to_owned())
+}
+
+/// The known account of a role.
+fn account(accounts: &[AccountSettings], role: &RoleArn) -> Option<Account> {
+    let found = accounts.iter().find(|account| account.id == role.account().as_str() && account.partition == role.partition())?;
+    Some(Account {
+        id: role.account(),
+        name: found.name.clone(),
+        partition: found.partition,
+        tags: found.tags.clone().into_iter().collect(),
+        ou: found.ou.clone(),
+        saml_provider: None,
+        saml_acs_id: None,
+    })
+}
+
+/// Whether one entry of `accounts` is about an account; none if a capture is missing.
+fn selects(selector: &str, account: &AccountSettings, captures: &Captures) -> Option<bool> {
+    let is_literal = !selector.contains("${");
+    let text = fill(selector, captures)?;
+    let tag = text.strip_prefix("tag:").and_then(|tag| tag.split_once('=')).filter(|_| is_literal);
+    let by_tag = tag.is_some_and(|(key, value)| account.tags.get(key).is_some_and(|has| has == value));
+    Some((is_literal && text == "*") || by_tag || text == account.id || text == account.name)
+}
+
+fn capture(captures: &Captures, name: &str) -> Option<String> {
+    captures.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+}
+
+fn fill(text: &str, captures: &Captures) -> Option<String> {
+    substitute(text, |name| capture(captures, name))
+}
+
+/// A text with each `${name}` replaced.
+fn substitute(text: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let Some(start) = text.find("${") else { return Some(text.to_owned()) };
+    let end = start + text[start..].find('}')?;
+    Some(format!("{}{}{}", &text[..start], value(&text[start + 2..end])?, substitute(&text[end + 1..], value)?))
+}
