@@ -125,3 +125,20 @@ fn tags_that_aws_would_refuse_and_too_many_of_them_are_found() {
     is_found(&allow(&format!("policy_arns = [{}]\ntags = {{ {} }}", arns(4), tags(12))), "rule[0]", "the session policy and the tags");
     is_quiet(&allow(&format!("policy_arns = [{}]", arns(4))));
 }
+
+#[test]
+fn accounts_that_are_to_come_are_warned_of_where_they_may_and_errors_elsewhere() {
+    let rules = "[[rule]]\nid = 'a'\ngroups = ['dev']\naccounts = ['Prodution', 'ou:/Nowhere', 'Staging']\n\
+        roles = ['Developer', 'arn:aws:iam::999988887777:role/X']\n";
+    let file: File = toml::from_str(&format!("{ACCOUNTS}{rules}")).unwrap();
+    let (naming, policies) = (NamingSettings::default(), super::super::PolicyFiles::default());
+    let compile = |accounts_may_grow| {
+        let (accounts, rules, naming, groups) = (&file.account, &file.rule, &naming, super::super::GroupSettings::default());
+        Policy::of(&super::super::Sources { accounts, accounts_may_grow, rules, naming, groups, policies: &policies }, &[])
+    };
+    let places = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>();
+    let expected = ["rule[0].accounts[0]", "rule[0].accounts[1]", "rule[0].roles[1]"];
+    assert_eq!(places(compile(false).unwrap_err()), expected);
+    let policy = compile(true).unwrap();
+    assert_eq!(places(policy.second_looks(&file.rule, &[], "2026-06-01T00:00:00Z".parse().unwrap())), expected);
+}
