@@ -16,8 +16,6 @@ use rolegate::trust::{Issuer, SamlIssuer, SamlPlace, SamlTrustSettings, SigningA
 
 /// A role that is taken by SAML, with as many tags as a rule may reasonably set.
 const BY_SAML: &str = r#"
-[trust.saml]
-
 [[rule]]
 id = "operators"
 groups = ["aws-platform-admins"]

@@ -105,7 +105,9 @@ async fn sign_in(base: &str) -> SessionId {
     };
     let location = |answer: &reqwest::Response| answer.headers()["location"].to_str().unwrap().to_owned();
     let begun = client.get(format!("{base}/login/sandbox?next=/")).send().await.unwrap();
-    let browser = cookie(&begun, "rolegate-browser").unwrap();
+    // The browser's own id, and the login that it keeps, sealed.
+    let set = begun.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let cookies = set.collect::<Vec<_>>().join("; ");
     let to_provider = location(&begun);
     let page = client.get(&to_provider).send().await.unwrap().text().await.unwrap();
     let (_, form) = page.split_once("<form").unwrap();
@@ -121,6 +123,6 @@ async fn sign_in(base: &str) -> SessionId {
     let provider = Url::parse(&to_provider).unwrap().origin().ascii_serialization();
     let request = client.post(format!("{provider}/sign-in")).header("origin", &provider).header("sec-fetch-site", "same-origin");
     let answer = request.header("content-type", "application/x-www-form-urlencoded").body(body.finish()).send().await.unwrap();
-    let callback = client.get(location(&answer)).header("cookie", format!("rolegate-browser={browser}")).send().await.unwrap();
+    let callback = client.get(location(&answer)).header("cookie", cookies).send().await.unwrap();
     SessionId::parse(&cookie(&callback, "rolegate-session").expect("the sign-in opened a session")).unwrap()
 }
