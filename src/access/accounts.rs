@@ -1,6 +1,6 @@
 //! The known accounts, and how a rule selects among them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Account;
@@ -20,6 +20,8 @@ pub(super) struct Accounts {
     order: Vec<u32>,
     /// Whether others may become known later: a rule may name them beforehand.
     pub(super) may_grow: bool,
+    /// Those whose unit and tags are not known, because the organization does not tell of them.
+    unplaced: HashSet<AccountId>,
 }
 
 /// One entry of a rule's `accounts`.
@@ -92,6 +94,9 @@ impl Accounts {
             accounts.by_id.insert(id, accounts.all.len());
             accounts.by_name.insert(name.to_owned(), accounts.all.len());
             let tags = account.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+            if account.unplaced {
+                accounts.unplaced.insert(id);
+            }
             accounts.all.push(Arc::new(Account {
                 id,
                 name: name.to_owned(),
@@ -113,8 +118,33 @@ impl Accounts {
         accounts
     }
 
+    /// The accounts that a deny's selector without captures stands for, ordered by id. Where accounts are discovered, what is not known must
+    /// not let through: a selector that finds nothing stands for all, and one by unit or tag for those too whose unit and tags nobody told.
+    /// An id is an id: it stands for nothing else.
+    pub(super) fn select_denied(&self, selector: &str) -> Result<Vec<Arc<Account>>, String> {
+        if !self.may_grow {
+            return self.select(selector);
+        }
+        malformed(selector)?;
+        let mut found = match self.select(selector) {
+            Ok(found) => found,
+            Err(_) if selector.parse::<AccountId>().is_ok() => return Ok(Vec::new()),
+            Err(_) => return self.select("*"),
+        };
+        let untold = |account: &&Arc<Account>| match selector.split_once(':') {
+            Some(("ou", _)) => account.ou.is_none(),
+            Some(("tag", tag)) => !tag.split_once('=').is_some_and(|(key, _)| account.tags.iter().any(|(known, _)| known == key)),
+            _ => false,
+        };
+        found.extend(self.all.iter().filter(|account| self.unplaced.contains(&account.id)).filter(untold).cloned());
+        found.sort_unstable_by_key(|account| account.id);
+        found.dedup_by_key(|account| account.id);
+        Ok(found)
+    }
+
     /// The accounts that a selector without captures stands for, ordered by id.
     pub(super) fn select(&self, selector: &str) -> Result<Vec<Arc<Account>>, String> {
+        malformed(selector)?;
         let ordered = |mut accounts: Vec<Arc<Account>>| {
             accounts.sort_unstable_by_key(|account| account.id);
             accounts
@@ -123,21 +153,33 @@ impl Accounts {
             return Ok(ordered(self.all.clone()));
         }
         if let Some(tag) = selector.strip_prefix("tag:") {
-            let (key, value) = tag.split_once('=').ok_or_else(|| format!("`{selector}` lacks its value"))?;
+            let (key, value) = tag.split_once('=').unwrap_or_default();
             let found: Vec<_> =
                 self.all.iter().filter(|account| account.tags.iter().any(|(k, v)| k == key && v == value)).cloned().collect();
             return if found.is_empty() { Err(format!("no account has the tag {key}={value}")) } else { Ok(ordered(found)) };
         }
         if let Some(wanted) = selector.strip_prefix("ou:") {
-            if !wanted.starts_with('/') || (wanted.len() > 1 && wanted.ends_with('/')) || wanted.contains("//") {
-                return Err(format!("`{selector}` is no path of an organizational unit: write ou:/Workloads/Prod or ou:/Workloads/**"));
-            }
             let is_there = |account: &&Arc<Account>| account.ou.as_deref().is_some_and(|ou| is_in(ou, wanted));
             let found: Vec<_> = self.all.iter().filter(is_there).cloned().collect();
             return if found.is_empty() { Err(format!("no account is in the organizational unit {wanted}")) } else { Ok(ordered(found)) };
         }
         self.find(selector).map(|account| vec![Arc::clone(account)]).ok_or_else(|| format!("there is no account `{selector}`"))
     }
+}
+
+/// Refuses a selector that can never find anything.
+pub(super) fn malformed(selector: &str) -> Result<(), String> {
+    if selector.is_empty() {
+        return Err("there is no account without a name".into());
+    }
+    if selector.strip_prefix("tag:").is_some_and(|tag| !tag.contains('=')) {
+        return Err(format!("`{selector}` lacks its value"));
+    }
+    let is_path = |wanted: &str| wanted.starts_with('/') && (wanted.len() == 1 || !wanted.ends_with('/')) && !wanted.contains("//");
+    if selector.strip_prefix("ou:").is_some_and(|wanted| !is_path(wanted)) {
+        return Err(format!("`{selector}` is no path of an organizational unit: write ou:/Workloads/Prod or ou:/Workloads/**"));
+    }
+    Ok(())
 }
 
 /// The account's own SAML provider: a role must not be paired with one of another account or partition.

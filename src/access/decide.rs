@@ -16,7 +16,7 @@ use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
 use super::template::{Captures, Template};
 use super::{
-    Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purposes,
+    Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purpose, Purposes,
     SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, demands, encode_name,
 };
 use crate::arn::{RoleArn, is_name_byte};
@@ -332,8 +332,13 @@ impl Draft {
         entitlement.operation = self.operation.unwrap_or_default();
         // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
         let limited = entitlement.session_policy.as_deref();
-        let posts = entitlement.operation == Operation::Saml && limited.is_none();
+        // What a browser posts there buys credentials too: who may have the console alone never gets it into their hands.
+        let console_alone = !entitlement.purposes.has(Purpose::Credentials);
+        let posts = entitlement.operation == Operation::Saml && limited.is_none() && !console_alone;
         entitlement.console = self.console.unwrap_or(if posts { ConsoleWay::Post } else { ConsoleWay::Federation });
+        if console_alone && entitlement.console == ConsoleWay::Post {
+            self.problems.push((Carry::Required, Denied::Contradiction("purposes and console".into())));
+        }
         if limited.is_some() && entitlement.console == ConsoleWay::Post {
             self.problems.push((Carry::Required, Denied::Contradiction("session policy and console".into())));
         }

@@ -13,7 +13,9 @@ use crate::arn::AccountId;
 pub fn with_discovered(file: &[AccountSettings], discovered: &[AccountSettings]) -> Vec<AccountSettings> {
     let mut accounts = file.to_vec();
     for account in &mut accounts {
+        account.unplaced = true;
         if let Some(found) = discovered.iter().find(|found| found.id == account.id) {
+            account.unplaced = false;
             account.ou = account.ou.take().or_else(|| found.ou.clone());
             for (key, value) in &found.tags {
                 account.tags.entry(key.clone()).or_insert_with(|| value.clone());
@@ -30,7 +32,9 @@ pub fn with_discovered(file: &[AccountSettings], discovered: &[AccountSettings])
     }
     for mut account in fresh {
         let name = account.name.trim();
-        let odd = name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) || name.parse::<AccountId>().is_ok();
+        // What looks like a name that is made here could pass for another account's.
+        let made = name.starts_with("Account ") || name.strip_suffix(')').is_some_and(|name| name.rsplit('(').next().is_some_and(is_id));
+        let odd = made || name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) || is_id(name);
         if odd {
             account.name = format!("Account {}", account.id);
         } else if counted.get(name).is_some_and(|count| *count > 1) {
@@ -39,6 +43,10 @@ pub fn with_discovered(file: &[AccountSettings], discovered: &[AccountSettings])
         accounts.push(account);
     }
     accounts
+}
+
+pub(super) fn is_id(text: &str) -> bool {
+    text.parse::<AccountId>().is_ok()
 }
 
 /// Whether an organizational unit's path is what a selector asks for: `/A/B` that unit, `/A/**` the unit and all below it.
@@ -68,6 +76,8 @@ mod tests {
             account("111122223333", "acme-prod-1", Some("/Workloads/Prod"), Some("other")),
             account("333344445555", "Twice", Some("/B"), Some("dev")),
             account("555566667777", "111122223333", Some("/"), None),
+            account("666677778888", "Twice (333344445555)", Some("/"), None),
+            account("777788889999", "Account 666677778888", Some("/"), None),
         ];
         let all = with_discovered(&file, &discovered);
         let shown: Vec<_> = all.iter().map(|a| format!("{} {} {:?} {:?}", a.id, a.name, a.ou.as_deref(), a.tags.get("env"))).collect();
@@ -79,6 +89,8 @@ mod tests {
                 "333344445555 Twice (333344445555) Some(\"/B\") Some(\"dev\")",
                 "444455556666 Twice (444455556666) Some(\"/A\") None",
                 "555566667777 Account 555566667777 Some(\"/\") None",
+                "666677778888 Account 666677778888 Some(\"/\") None",
+                "777788889999 Account 777788889999 Some(\"/\") None",
             ]
         );
     }

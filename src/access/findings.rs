@@ -7,6 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::condition::Known;
+use super::discovered::is_id;
 use super::roles::{KnownRoles, Place};
 use super::rule::{Body, Roles, Rule, is_tag_text};
 use super::settings::{Effect, RuleSettings};
@@ -113,7 +114,12 @@ impl Look<'_> {
         }
         for (index, selector) in self.settings.accounts.iter().enumerate().filter(|(_, selector)| !selector.contains("${")) {
             if let Err(message) = policy.accounts.select(selector) {
-                self.problem(&format!("accounts[{index}]"), message, "right if it is to come; otherwise mend the name");
+                let hint = match self.settings.effect {
+                    Effect::Allow => "right if it is to come; otherwise mend the name",
+                    Effect::Deny if is_id(selector) => "right if it is to come; otherwise mend the id",
+                    Effect::Deny => "until it is known the rule takes away all accounts: mend the name, or write the id",
+                };
+                self.problem(&format!("accounts[{index}]"), message, hint);
             }
         }
         for (index, role) in self.settings.roles.iter().enumerate() {

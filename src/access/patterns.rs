@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::groups::GroupNames;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::Extractor;
@@ -31,13 +32,14 @@ impl Pattern {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, names: GroupNames) -> Result<Self, String> {
+        let folds = names == GroupNames::NfcCasefold;
         // Read alone first: a stray parenthesis or alternation must not slip out of the anchors that go around it.
-        let parsed = ParserBuilder::new().unicode(false).utf8(false).nest_limit(DEEPEST).build().parse(text);
+        let parsed = ParserBuilder::new().unicode(false).utf8(false).case_insensitive(folds).nest_limit(DEEPEST).build().parse(text);
         let parsed = parsed.map_err(|error| last_line(&error.to_string()))?;
         let beginnings = Extractor::new().extract(&parsed);
         let beginning = beginnings.longest_common_prefix().unwrap_or_default().into();
-        let regex = regex(&anchored(text)).map_err(|error| last_line(&error.to_string()))?;
+        let regex = regex(&anchored(text, folds)).map_err(|error| last_line(&error.to_string()))?;
         Ok(Self { regex, beginning })
     }
 
@@ -51,8 +53,10 @@ fn regex(text: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text).unicode(false).size_limit(LARGEST_PROGRAM).nest_limit(DEEPEST + 2).build()
 }
 
-fn anchored(text: &str) -> String {
-    format!(r"\A(?:{text})\z")
+/// People's groups are in small letters where case does not count: then a pattern's must not count either.
+fn anchored(text: &str, folds: bool) -> String {
+    let case = if folds { "i" } else { "" };
+    format!(r"\A(?{case}:{text})\z")
 }
 
 pub(super) fn last_line(text: &str) -> String {
@@ -178,7 +182,7 @@ mod tests {
     use super::*;
 
     fn matching(patterns: &[&str], group: &str) -> Vec<u32> {
-        let parsed = patterns.iter().zip(0..).map(|(text, index)| (Pattern::parse(text).unwrap(), index)).collect();
+        let parsed = patterns.iter().zip(0..).map(|(text, index)| (Pattern::parse(text, GroupNames::Exact).unwrap(), index)).collect();
         let mut found = Vec::new();
         Patterns::new(parsed).unwrap().matches(group, |_, rule| found.push(rule));
         found.sort_unstable();
@@ -199,7 +203,7 @@ mod tests {
             ("", ""),
             (r"\x61ws", "aws"),
         ] {
-            assert_eq!(*Pattern::parse(pattern).unwrap().beginning, *beginning.as_bytes(), "{pattern}");
+            assert_eq!(*Pattern::parse(pattern, GroupNames::Exact).unwrap().beginning, *beginning.as_bytes(), "{pattern}");
         }
     }
 
@@ -245,7 +249,7 @@ mod tests {
             let expected: Vec<u32> = (0..)
                 .zip(patterns)
                 .filter(|(_, text)| {
-                    let regex = RegexBuilder::new(&anchored(text)).unicode(false).build().unwrap();
+                    let regex = RegexBuilder::new(&anchored(text, false)).unicode(false).build().unwrap();
                     regex.is_match(group.as_bytes())
                 })
                 .map(|(index, _)| index)
@@ -266,12 +270,13 @@ mod tests {
     #[test]
     fn nothing_slips_out_of_the_anchors() {
         for pattern in ["a)|(?:b", "(", ")", "a)(b", "[", "(?<x>a)(?<x>b)", "a(?#", "(?P<"] {
-            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+            assert!(Pattern::parse(pattern, GroupNames::Exact).is_err(), "{pattern}");
         }
-        assert!(Pattern::parse(&"(".repeat(40)).is_err());
-        assert!(Pattern::parse("[a-z]{1,64}{1,64}{1,64}").is_err());
+        assert!(Pattern::parse(&"(".repeat(40), GroupNames::Exact).is_err());
+        assert!(Pattern::parse("[a-z]{1,64}{1,64}{1,64}", GroupNames::Exact).is_err());
         assert_eq!(matching(&["a|b"], "ab"), [] as [u32; 0]);
+        assert!(Pattern::parse("a)|(?:b", GroupNames::NfcCasefold).is_err());
         // A comment must not swallow the anchor behind it.
-        assert!(Pattern::parse("(?x)a #b").is_err());
+        assert!(Pattern::parse("(?x)a #b", GroupNames::Exact).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::accounts::{AccountSelector, Accounts, roles_named};
+use super::accounts::{AccountSelector, Accounts, malformed, roles_named};
 use super::condition::{Condition, Refused};
 use super::groups::{self, Groups, Wanted};
 use super::patterns::{self, Pattern};
@@ -183,7 +183,9 @@ impl RuleCompiler<'_, '_> {
             self.problem("group_pattern", format!("the pattern is longer than {} bytes", patterns::LONGEST), HINT);
             return None;
         }
-        Pattern::parse(text).map_err(|error| self.problem("group_pattern", format!("the pattern cannot be read: {error}"), HINT)).ok()
+        Pattern::parse(text, self.groups.names)
+            .map_err(|error| self.problem("group_pattern", format!("the pattern cannot be read: {error}"), HINT))
+            .ok()
     }
 
     /// Parses a text whose placeholders may be captures alone.
@@ -220,16 +222,19 @@ impl RuleCompiler<'_, '_> {
     }
 
     fn selectors(&mut self, pattern: Option<&Pattern>) -> Vec<AccountSelector> {
+        let denies = self.settings.effect == Effect::Deny;
         let mut selectors = Vec::new();
         for (index, text) in self.settings.accounts.iter().enumerate() {
             let key = format!("accounts[{index}]");
             let Some(template) = self.captured(&key, text, pattern) else { continue };
             match template.literal() {
                 None => selectors.push(AccountSelector::Captured(template)),
-                Some(literal) => match self.accounts.select(literal) {
+                Some(literal) => match if denies { self.accounts.select_denied(literal) } else { self.accounts.select(literal) } {
                     Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
                     // Who may come later cannot be told from a slip: a second look warns of it.
-                    Err(_) if self.accounts.may_grow && !literal.is_empty() => selectors.push(AccountSelector::These(Vec::new())),
+                    Err(_) if self.accounts.may_grow && !denies && malformed(literal).is_ok() => {
+                        selectors.push(AccountSelector::These(Vec::new()));
+                    }
                     Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
                 },
             }

@@ -34,6 +34,10 @@ pub struct AccountSettings {
     /// demands encrypted assertions must use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saml_acs_id: Option<String>,
+    /// Whether the organization, which would tell its unit and tags, does not tell of it. Never read from a file.
+    #[serde(skip_deserializing, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unplaced: bool,
 }
 
 /// Whether a rule gives or takes.

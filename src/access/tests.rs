@@ -1,6 +1,7 @@
 //! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
 
 mod groups;
+mod growing;
 mod reason;
 mod session_policy;
 mod step_up;
@@ -267,6 +268,11 @@ fn the_way_into_the_console_follows_from_the_operation_unless_a_rule_says_otherw
     assert_eq!(way(""), Ok((Operation::WebIdentity, ConsoleWay::Federation)));
     assert_eq!(way("operation = 'saml'"), Ok((Operation::Saml, ConsoleWay::Post)));
     assert_eq!(way("operation = 'saml'\nconsole = 'federation'"), Ok((Operation::Saml, ConsoleWay::Federation)));
+    // What a browser posts could buy credentials.
+    let console_alone = |keys: &str| entitled(&format!("{ADMINS}\npurposes = ['console']\n{keys}"), &["aws-admins"]);
+    assert_eq!(console_alone("operation = 'saml'").roles()[0].console, ConsoleWay::Federation);
+    let posted = console_alone("operation = 'saml'\nconsole = 'post'").roles()[0].obstacle.clone();
+    assert_eq!(posted, Some(Denied::Contradiction("purposes and console".into())));
     let second = ADMINS.replace("id = \"admins\"", "id = \"more\"");
     let other = |keys: &str| way(&format!("operation = 'saml'\nconsole = 'federation'\n{second}\n{keys}"));
     assert_eq!(other(""), Ok((Operation::Saml, ConsoleWay::Federation)));

@@ -138,6 +138,9 @@ impl Config {
     /// Every account that rules may grant roles in: those of the file, and those that were discovered.
     #[must_use]
     pub fn accounts(&self) -> Vec<AccountSettings> {
+        if !self.file.organization.enabled {
+            return self.file.account.clone();
+        }
         let discovered = self.discovered.as_ref().map(|copy| copy.accounts.as_slice());
         with_discovered(&self.file.account, discovered.unwrap_or_default())
     }

@@ -81,6 +81,12 @@ impl Watch {
         self.known = self.last.clone();
     }
 
+    /// How the files look now.
+    #[must_use]
+    pub fn look(&self) -> Stamp {
+        Stamp::of(&self.paths)
+    }
+
     /// Lets the next settled look count as a change, however it is: the last one could not be dealt with.
     pub fn try_again(&mut self) {
         self.known = Stamp::default();

@@ -21,6 +21,9 @@ use crate::web::Site;
 /// How often the file is looked at. A change counts when it looks alike twice.
 const PACE: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether files are complete before they are read as they are.
+const LOOKS: u32 = 30;
+
 /// Rules that can take over, and what came to light beside them.
 struct Reread {
     policy: Policy,
@@ -35,6 +38,8 @@ pub(super) struct Reloader {
     /// What runs.
     running: Arc<Config>,
     watch: Option<(PathBuf, Watch)>,
+    /// Whether the last change could not be recorded, and has to be tried again.
+    retry: bool,
     /// Says that other accounts were discovered.
     changes: mpsc::Receiver<()>,
 }
@@ -42,7 +47,7 @@ pub(super) struct Reloader {
 impl Reloader {
     pub(super) fn new(site: Arc<Site>, running: &Config, changes: mpsc::Receiver<()>) -> Self {
         let watch = running.origin.as_ref().map(|from| (from.path.clone(), Watch::new(from.files.clone(), from.stamp.clone())));
-        Self { site, running: Arc::new(running.clone()), watch, changes }
+        Self { site, running: Arc::new(running.clone()), watch, changes, retry: false }
     }
 
     /// Serves signals and changes as long as the runtime lives.
@@ -58,10 +63,14 @@ impl Reloader {
                         return;
                     }
                     self.reopen_trail().await;
+                    self.settle().await;
                     self.reload().await;
                 }
-                Some(()) = self.changes.recv() => self.reload().await,
-                _ = looks.tick(), if watches => {
+                Some(()) = self.changes.recv() => {
+                    self.settle().await;
+                    self.reload().await;
+                }
+                _ = looks.tick(), if watches || self.retry => {
                     if self.watch.as_mut().is_some_and(|(_, watch)| watch.has_changed()) {
                         self.reload().await;
                     }
@@ -75,6 +84,20 @@ impl Reloader {
         match self.site.gateway.audit.reopen().await {
             Ok(()) => tracing::info!("the audit trail was opened anew"),
             Err(error) => tracing::error!(reason = %error, "the audit trail was not opened anew; the old file stays in use"),
+        }
+    }
+
+    /// Waits until nobody writes to the files any more: half a file could be a good one, without its last rules.
+    async fn settle(&self) {
+        let Some((_, watch)) = &self.watch else { return };
+        let mut last = watch.look();
+        for _ in 0..LOOKS {
+            tokio::time::sleep(PACE).await;
+            let now = watch.look();
+            if now == last {
+                return;
+            }
+            last = now;
         }
     }
 
@@ -92,7 +115,8 @@ impl Reloader {
             Ok(reread) => take_over(&self.site, reread).await,
             Err(findings) => self.site.gateway.refuse_policy(findings.iter().map(Finding::to_string).collect()).await,
         };
-        if done.is_err() {
+        self.retry = done.is_err();
+        if self.retry {
             // The failure is logged. Nothing changes unrecorded, so it is tried until it can be recorded.
             watch.try_again();
         }

@@ -178,15 +178,15 @@ impl Naive<'_> {
     fn decision(&self, purposes: Vec<Purpose>, gifts: &[Gift<'_>]) -> Decision {
         let shortest = gifts.iter().filter_map(|gift| gift.rule.max_session.map(|span| span.0)).min();
         Decision {
+            session: self.session(&purposes, gifts),
             purposes,
             max_session: shortest.unwrap_or(Duration::from_hours(1)),
             evidence: gifts.iter().map(|gift| (gift.rule.id.clone(), gift.way.group.clone())).collect(),
-            session: self.session(gifts),
         }
     }
 
     /// How the role is taken; none if rules contradict each other or a tag cannot be made.
-    fn session(&self, gifts: &[Gift<'_>]) -> Option<Session> {
+    fn session(&self, purposes: &[Purpose], gifts: &[Gift<'_>]) -> Option<Session> {
         let operations: BTreeSet<_> = gifts.iter().filter_map(|gift| gift.rule.operation).collect();
         let consoles: BTreeSet<_> = gifts.iter().filter_map(|gift| gift.rule.console).collect();
         if operations.len() > 1 || consoles.len() > 1 {
@@ -214,7 +214,12 @@ impl Naive<'_> {
         if !tags.is_empty() && matches!(operation, Operation::ForwardedSaml | Operation::ForwardedWebIdentity) {
             return None;
         }
-        let usual = if operation == Operation::Saml { ConsoleWay::Post } else { ConsoleWay::Federation };
+        // What is posted to AWS buys credentials too.
+        let may_post = purposes.contains(&Purpose::Credentials);
+        if !may_post && consoles.contains(&ConsoleWay::Post) {
+            return None;
+        }
+        let usual = if operation == Operation::Saml && may_post { ConsoleWay::Post } else { ConsoleWay::Federation };
         // `required` wins over `if-allowed`, and that over `off`.
         let carried = |said: Vec<Carry>| {
             let strictest = [Carry::Required, Carry::IfAllowed, Carry::Off].into_iter().find(|carry| said.contains(carry));

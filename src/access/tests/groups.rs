@@ -129,10 +129,29 @@ fn aliases_patterns_and_conditions_see_names_as_they_are_compared() {
     assert_eq!(granted(&policy, &["ou=OPS"]).len(), 1);
     let by_pattern = |pattern: &str| named(GroupNames::NfcCasefold, "", &rule(&format!("group_pattern = '{pattern}'"))).unwrap();
     assert_eq!(granted(&by_pattern("team-[a-z]+"), &["Team-BLUE"]).len(), 1);
-    assert_eq!(granted(&by_pattern("Team-[A-Z]+"), &["Team-BLUE"]).len(), 0);
+    assert_eq!(granted(&by_pattern("Team-[A-Z]+"), &["Team-BLUE"]).len(), 1);
     let condition = rule("everyone = true\nwhen = '\"team-blue\" in groups'");
     assert_eq!(granted(&named(GroupNames::NfcCasefold, "", &condition).unwrap(), &["Team-BLUE"]).len(), 1);
     assert_eq!(granted(&named(GroupNames::Exact, "", &condition).unwrap(), &["Team-BLUE"]).len(), 0);
+}
+
+#[test]
+fn a06_a_deny_by_pattern_denies_where_case_does_not_count() {
+    let allow = rule("groups = [\"g\"]");
+    for deny in [
+        "group_pattern = 'Contractor-.*'",
+        "group_pattern = 'frozen-(?<account>.+)'\naccounts = [\"${account}\"]",
+        "group_pattern = 'without-(?<role>.+)'\nroles = [\"${role}\"]",
+    ] {
+        let rules = format!("{allow}[[rule]]\nid = \"d\"\neffect = \"deny\"\n{deny}\n");
+        for names in [GroupNames::Exact, GroupNames::Nfc, GroupNames::NfcCasefold] {
+            let policy = named(names, "", &rules).unwrap();
+            for group in ["Contractor-x", "frozen-Staging", "without-Dev"] {
+                let hit = deny.contains(&format!("'{}", &group[..5]));
+                assert_eq!(granted(&policy, &["g", group]).len(), usize::from(!hit), "{names:?} {deny} {group}");
+            }
+        }
+    }
 }
 
 #[test]
