@@ -98,6 +98,12 @@ fn read(text: &str) -> Result<Regex, String> {
     built.map_err(|error| format!("the pattern cannot be read: {}", last_line(&error.to_string())))
 }
 
+/// Whether a character controls how others are shown, or is not shown itself: auditors read what was said.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 impl Entitlement {
     /// What people must say before they get the role, as they are told it; none if they need not say anything.
     #[must_use]
@@ -113,7 +119,8 @@ impl Entitlement {
     pub(super) fn heard(&self, said: Option<&str>) -> Result<Option<String>, Denied> {
         let Some(hint) = self.wanted_reason() else { return Ok(None) };
         let said = said.unwrap_or_default().trim();
-        let is_text = (1..=LONGEST).contains(&said.chars().count()) && !said.chars().any(char::is_control);
+        let is_text =
+            (1..=LONGEST).contains(&said.chars().count()) && !said.chars().any(is_unseen) && said.chars().any(char::is_alphanumeric);
         if is_text && self.reasons.iter().all(|reason| reason.takes(said)) { Ok(Some(said.to_owned())) } else { Err(Denied::Reason(hint)) }
     }
 

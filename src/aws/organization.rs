@@ -90,8 +90,8 @@ async fn walk(settings: &OrganizationSettings) -> Result<Vec<AccountSettings>, U
         let mut pages = client.list_organizational_units_for_parent().parent_id(&unit).into_paginator().send();
         while let Some(page) = pages.next().await {
             let below = page.map_err(unanswered("ListOrganizationalUnitsForParent"))?.organizational_units.unwrap_or_default();
-            // A name with a slash in it must not look like a unit below another.
-            let named = |name: String| format!("{path}/{}", name.replace('/', "_"));
+            // A name with a slash in it must not look like a unit below another, nor like any other name.
+            let named = |name: String| format!("{path}/{}", name.replace('%', "%25").replace('/', "%2F"));
             units.extend(below.into_iter().filter_map(|unit| Some((unit.id?, named(unit.name?)))));
         }
     }

@@ -33,7 +33,9 @@ fn a_rule_may_want_any_text_and_most_want_none() {
     let any = rule("r", "g", "reason = {}");
     assert_eq!(entitled(&any, &["g"]).roles()[0].wanted_reason().as_deref(), Some("what you need it for"));
     assert_eq!(saying(&any, &["g"], Some("täglich € ‑ [sic]")).unwrap().reason(), Some("täglich € ‑ [sic]"));
-    assert!(saying(&any, &["g"], Some(" ")).is_err());
+    for unseen in [" ", "\u{200b}", "--", "OPS-1\u{202e}2", "a\u{2028}b"] {
+        assert!(saying(&any, &["g"], Some(unseen)).is_err(), "{unseen:?}");
+    }
     let tagged = rule("r", "g", "reason = { tag = \"Why\" }");
     assert!(saying(&tagged, &["g"], Some("not in a tag: ;")).is_err(), "what AWS would refuse is refused here");
     let none = saying(&rule("r", "g", ""), &["g"], Some("chatter")).unwrap();
