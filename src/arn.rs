@@ -3,6 +3,29 @@
 //! Every AWS host name follows from a [`Partition`], and the partition follows from the role's ARN: nothing else in the crate may
 //! spell an AWS host. Limits are those of the IAM and STS service models (role name 1–64 characters, ARN 20–2048).
 
+/// Lets a type show itself as the ARN that it holds.
+macro_rules! shown_as_arn {
+    ($arn:ty) => {
+        impl std::fmt::Display for $arn {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.arn)
+            }
+        }
+
+        impl std::fmt::Debug for $arn {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.arn)
+            }
+        }
+
+        impl serde::Serialize for $arn {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.arn)
+            }
+        }
+    };
+}
+
 mod managed_policy;
 mod saml_provider;
 
@@ -321,17 +344,19 @@ pub const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
 }
 
+/// The partition, the account and the resource of an ARN of IAM's: `arn:{partition}:iam::{account}:{resource}` (IAM User Guide, "IAM
+/// identifiers"), at most 2,048 bytes.
+fn iam_fields(text: &str) -> Option<(&str, &str, &str)> {
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = fields[..] else { return None };
+    (text.len() <= 2048).then_some((partition, account, resource))
+}
+
 impl FromStr for RoleArn {
     type Err = InvalidArn;
 
     fn from_str(text: &str) -> Result<Self, InvalidArn> {
-        if text.len() > 2048 {
-            return Err(InvalidArn::NotARole);
-        }
-        let fields: Vec<&str> = text.splitn(6, ':').collect();
-        let ["arn", partition, "iam", "", account, resource] = fields[..] else {
-            return Err(InvalidArn::NotARole);
-        };
+        let (partition, account, resource) = iam_fields(text).ok_or(InvalidArn::NotARole)?;
         let partition = partition.parse()?;
         let account = account.parse()?;
         let path_and_name = resource.strip_prefix("role/").ok_or(InvalidArn::NotARole)?;
@@ -348,23 +373,7 @@ impl FromStr for RoleArn {
     }
 }
 
-impl fmt::Display for RoleArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn)
-    }
-}
-
-impl fmt::Debug for RoleArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn)
-    }
-}
-
-impl Serialize for RoleArn {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.arn)
-    }
-}
+shown_as_arn!(RoleArn);
 
 impl<'de> Deserialize<'de> for RoleArn {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,11 +1,8 @@
 //! The ARN of a managed policy in IAM.
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::{AccountId, InvalidArn, Partition, RoleArn, is_name_byte};
+use super::{AccountId, InvalidArn, Partition, RoleArn, iam_fields, is_name_byte};
 
 /// The ARN of a managed policy: AWS's own (`arn:aws:iam::aws:policy/ReadOnlyAccess`) or an account's (`arn:aws:iam::111122223333:policy/team/P`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,13 +31,7 @@ impl std::str::FromStr for ManagedPolicyArn {
     type Err = InvalidArn;
 
     fn from_str(text: &str) -> Result<Self, InvalidArn> {
-        if text.len() > 2048 {
-            return Err(InvalidArn::NotAPolicy);
-        }
-        let fields: Vec<&str> = text.splitn(6, ':').collect();
-        let ["arn", partition, "iam", "", account, resource] = fields[..] else {
-            return Err(InvalidArn::NotAPolicy);
-        };
+        let (partition, account, resource) = iam_fields(text).ok_or(InvalidArn::NotAPolicy)?;
         let path_and_name = resource.strip_prefix("policy/").ok_or(InvalidArn::NotAPolicy)?;
         let partition = partition.parse()?;
         let account = if account == "aws" { None } else { Some(account.parse()?) };
@@ -54,23 +45,7 @@ impl std::str::FromStr for ManagedPolicyArn {
     }
 }
 
-impl fmt::Display for ManagedPolicyArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn)
-    }
-}
-
-impl fmt::Debug for ManagedPolicyArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn)
-    }
-}
-
-impl Serialize for ManagedPolicyArn {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.arn)
-    }
-}
+shown_as_arn!(ManagedPolicyArn);
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,8 @@
 //! The ARN of a SAML provider in IAM.
 
-use std::fmt;
 use std::sync::Arc;
 
-use super::{AccountId, InvalidArn, Partition};
+use super::{AccountId, InvalidArn, Partition, iam_fields};
 
 /// The ARN of a SAML provider in IAM: `arn:aws:iam::111122223333:saml-provider/Name`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -52,10 +51,7 @@ impl std::str::FromStr for SamlProviderArn {
     type Err = InvalidArn;
 
     fn from_str(text: &str) -> Result<Self, InvalidArn> {
-        let fields: Vec<&str> = text.splitn(6, ':').collect();
-        let ["arn", partition, "iam", "", account, resource] = fields[..] else {
-            return Err(InvalidArn::NotASamlProvider);
-        };
+        let (partition, account, resource) = iam_fields(text).ok_or(InvalidArn::NotASamlProvider)?;
         let name = resource.strip_prefix("saml-provider/").ok_or(InvalidArn::NotASamlProvider)?;
         let (partition, account) = (partition.parse()?, account.parse()?);
         let fits = (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
@@ -66,17 +62,7 @@ impl std::str::FromStr for SamlProviderArn {
     }
 }
 
-impl fmt::Display for SamlProviderArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn)
-    }
-}
-
-impl fmt::Debug for SamlProviderArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn)
-    }
-}
+shown_as_arn!(SamlProviderArn);
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use random::Random;
+
 #[path = "../../fuzz/doors.rs"]
 mod doors;
+#[path = "../support/random.rs"]
+#[expect(dead_code, reason = "each test uses its own part")]
+mod random;
 #[path = "../../fuzz/rules.rs"]
 mod rules;
 mod seeds;
@@ -35,19 +40,6 @@ fn seeds(door: &str) -> Vec<(String, Vec<u8>)> {
         .collect();
     found.sort();
     found
-}
-
-/// Small, fast and the same on every machine (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(end).unwrap()).unwrap()
-    }
 }
 
 /// A byte changed, a stretch removed, repeated or moved.

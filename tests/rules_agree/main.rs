@@ -9,6 +9,7 @@
 mod conditions;
 mod generate;
 mod naive;
+#[path = "../support/random.rs"]
 mod random;
 mod somebody;
 

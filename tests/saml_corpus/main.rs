@@ -19,6 +19,9 @@ mod logout;
 mod meaning;
 mod metadata;
 mod mutate;
+#[path = "../support/random.rs"]
+#[expect(dead_code, reason = "each test uses its own part")]
+mod random;
 mod replay;
 mod sibling;
 mod structure;

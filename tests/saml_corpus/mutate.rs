@@ -1,25 +1,6 @@
 //! Changes documents at random, and the same way every time.
 
-/// Small and fast (splitmix64).
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(end).unwrap()).unwrap()
-    }
-
-    fn of<'t, T>(&mut self, list: &'t [T]) -> &'t T {
-        &list[self.below(list.len())]
-    }
-}
+use crate::random::Random;
 
 /// The seed with one to three changes, and never the seed itself.
 pub(crate) fn mutant(seed: &str, random: &mut Random) -> Vec<u8> {
@@ -33,7 +14,7 @@ pub(crate) fn mutant(seed: &str, random: &mut Random) -> Vec<u8> {
 
 fn changed(seed: &str, random: &mut Random) -> Vec<u8> {
     let mut document = seed.to_owned();
-    for _ in 0..*random.of(&[1, 1, 1, 2, 3]) {
+    for _ in 0..random.one_of(&[1, 1, 1, 2, 3]) {
         if tags(&document).is_empty() {
             break;
         }
@@ -92,7 +73,7 @@ fn moved(document: &str, random: &mut Random, copy: bool) -> String {
     if places.is_empty() {
         return rest;
     }
-    let (before, after) = *random.of(&places);
+    let (before, after) = random.one_of(&places);
     let at = if random.below(2) == 0 { before } else { after };
     format!("{}{what}{}", &rest[..at], &rest[at..])
 }
@@ -102,7 +83,7 @@ fn attribute(document: &str, random: &mut Random) -> String {
     if places.is_empty() {
         return document.to_owned();
     }
-    let at = *random.of(&places);
+    let at = random.one_of(&places);
     let name = document[..at].rfind([' ', '\n']).map_or(0, |at| at + 1);
     let Some(length) = document[at + 2..].find('"') else { return document.to_owned() };
     let (end, value) = (at + 2 + length + 1, &document[at + 2..at + 2 + length]);
@@ -134,7 +115,7 @@ fn text_place(document: &str, random: &mut Random) -> Option<usize> {
 
 fn text(document: &str, random: &mut Random) -> String {
     let Some(at) = text_place(document, random) else { return document.to_owned() };
-    let what = *random.of(&["<!-- -->", "<?x y?>", "<![CDATA[]]>", "<x/>", "&#x200B;", "x", " ", "&amp;", "\n", "\r\n", "&#13;", "\t"]);
+    let what = random.one_of(&["<!-- -->", "<?x y?>", "<![CDATA[]]>", "<x/>", "&#x200B;", "x", " ", "&amp;", "\n", "\r\n", "&#13;", "\t"]);
     format!("{}{what}{}", &document[..at], &document[at..])
 }
 
@@ -154,20 +135,20 @@ fn spelled(document: &str, random: &mut Random) -> String {
 /// Blanks inside tags mean nothing; between tags they are text.
 fn blanks(document: &str, random: &mut Random) -> String {
     let tags = tags(document);
-    let (start, end) = *random.of(&tags);
+    let (start, end) = random.one_of(&tags);
     let inside = end - if document[..end].ends_with("/>") { 2 } else { 1 };
-    let at = *random.of(&[inside, inside, start, end]);
-    format!("{}{}{}", &document[..at], random.of(&[" ", "\n", "\t", "\r\n"]), &document[at..])
+    let at = random.one_of(&[inside, inside, start, end]);
+    format!("{}{}{}", &document[..at], random.one_of(&[" ", "\n", "\t", "\r\n"]), &document[at..])
 }
 
 fn namespaces(document: &str, random: &mut Random) -> String {
     let tags = tags(document);
-    let (start, end) = *random.of(&tags);
+    let (start, end) = random.one_of(&tags);
     let tag = &document[start..end];
     if tag.starts_with("</") {
         return document.to_owned();
     }
-    let declaration = *random.of(&[
+    let declaration = random.one_of(&[
         " xmlns:unused=\"urn:unused\"",
         " xmlns=\"urn:default\"",
         " xmlns=\"\"",
@@ -183,9 +164,9 @@ fn namespaces(document: &str, random: &mut Random) -> String {
 
 /// Something that attackers would put somewhere.
 fn inserted(document: &str, random: &mut Random) -> String {
-    let (before, after) = *random.of(&tags(document));
+    let (before, after) = random.one_of(&tags(document));
     let at = if random.below(2) == 0 { before } else { after };
-    let what = *random.of(&[
+    let what = random.one_of(&[
         "<samlp:Extensions/>",
         "<samlp:Extensions><x xmlns=\"urn:x\">y</x></samlp:Extensions>",
         "<saml:Assertion/>",

@@ -1,4 +1,4 @@
-//! Small, fast and the same on every machine (splitmix64).
+//! Chance for tests: small, fast and the same on every machine (splitmix64).
 
 pub(crate) struct Random(pub(crate) u64);
 
