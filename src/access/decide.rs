@@ -1,9 +1,8 @@
-//! The decision: which roles a person has, and what AWS is to be asked for one of them.
+//! The decision: which roles a person has. How the rules that grant one role are combined is in `draft`, what AWS is asked for in `choose`.
 
 use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use regex::bytes::Regex;
 
@@ -11,17 +10,13 @@ use super::accounts::roles_named;
 use super::compile::Policy;
 use super::condition::Facts;
 use super::deny::{Deny, Scope};
+use super::draft::Draft;
 use super::roles::Place;
-use super::rule::{Body, MOST_TAGS, Roles, Rule, Terms, is_tag_text};
-use super::settings::{Carry, ConsoleWay, Operation};
+use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
-use super::{
-    Account, AssumeRequest, ConditionFailed, Context, Denied, Entitlement, Entitlements, Evidence, Fault, Names, Person, Purpose, Purposes,
-    SHORTEST_SESSION, SessionTag, USUAL_SESSION, Wish, demands, encode_name,
-};
+use super::{Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, Names, Person, Purposes, encode_name};
 use crate::arn::{RoleArn, is_name_byte};
-use crate::clock::Moment;
-use crate::identity::{Demand, Identity};
+use crate::identity::Identity;
 
 /// A longer group name is no name that a pattern is about.
 const LONGEST_GROUP: usize = 256;
@@ -29,9 +24,9 @@ const LONGEST_GROUP: usize = 256;
 /// A rule that matched, and by what.
 pub(super) struct Match<'a> {
     pub(super) rule: &'a Rule,
-    group: Option<&'a str>,
+    pub(super) group: Option<&'a str>,
     /// The groups that fulfilled `groups_all`.
-    also: Vec<Arc<str>>,
+    pub(super) also: Vec<Arc<str>>,
     /// None when a capture has characters that AWS's names do not have: an allow then grants nothing, a deny takes everything.
     pub(super) captures: Option<Vec<(&'a str, &'a str)>>,
 }
@@ -165,15 +160,15 @@ struct Asked<'a> {
 }
 
 /// One role that one rule gives.
-struct Grant<'a> {
+pub(super) struct Grant<'a> {
     /// Where the account stands among all by its name.
     order: u32,
     role: RoleArn,
     account: &'a Arc<Account>,
     purposes: Purposes,
-    matched: &'a Match<'a>,
-    captures: &'a Captures<'a>,
-    terms: &'a Terms,
+    pub(super) matched: &'a Match<'a>,
+    pub(super) captures: &'a Captures<'a>,
+    pub(super) terms: &'a Terms,
 }
 
 impl Grant<'_> {
@@ -217,231 +212,4 @@ fn captures<'a>(pattern: &'a Regex, group: &'a str) -> Option<Vec<(&'a str, &'a 
         captures.push((name, value));
     }
     Some(captures)
-}
-
-/// An entitlement while the rules that grant it are combined. The narrower limit wins, and a contradiction is an obstacle rather than a
-/// choice: nobody could say later why one of the two was taken.
-struct Draft {
-    entitlement: Entitlement,
-    max_session: Option<Duration>,
-    operation: Option<Operation>,
-    console: Option<ConsoleWay>,
-    carry_tags: Option<Carry>,
-    carry_source_identity: Option<Carry>,
-    problems: Vec<(Carry, Denied)>,
-}
-
-impl Draft {
-    fn new(role: &RoleArn, account: &Arc<Account>, purposes: Purposes) -> Self {
-        Self {
-            entitlement: Entitlement {
-                role: role.clone(),
-                account: Arc::clone(account),
-                purposes,
-                max_session: USUAL_SESSION,
-                session_policy: None,
-                demand: Demand::default(),
-                step_up: None,
-                reasons: Vec::new(),
-                operation: Operation::default(),
-                console: ConsoleWay::default(),
-                tags: Vec::new(),
-                carry_tags: Carry::default(),
-                carry_source_identity: Carry::default(),
-                evidence: Vec::new(),
-                obstacle: None,
-            },
-            max_session: None,
-            operation: None,
-            console: None,
-            carry_tags: None,
-            carry_source_identity: None,
-            problems: Vec::new(),
-        }
-    }
-
-    fn combine(&mut self, who: &Person<'_>, grant: &Grant<'_>) {
-        let Grant { matched, captures, terms, .. } = grant;
-        let evidence = Evidence { rule: Arc::clone(&matched.rule.id), group: matched.group.map(str::to_owned), also: matched.also.clone() };
-        if self.entitlement.evidence.contains(&evidence) {
-            return;
-        }
-        self.entitlement.evidence.push(evidence);
-        self.max_session = narrower(self.max_session, terms.max_session);
-        self.carry_tags = narrower(self.carry_tags, terms.carry_tags);
-        self.carry_source_identity = narrower(self.carry_source_identity, terms.carry_source_identity);
-        match (&self.entitlement.session_policy, &terms.session_policy) {
-            // AWS would unite them, and each was meant to be the limit.
-            (Some(one), Some(other)) if one != other => self.contradiction("session policy"),
-            (None, Some(only)) => self.entitlement.session_policy = Some(Arc::clone(only)),
-            _ => {}
-        }
-        if demands::add(&mut self.entitlement.demand, &terms.demand).is_err() {
-            self.contradiction("require_acr");
-        }
-        if let Some(reason) = terms.reason.as_ref().filter(|reason| !self.entitlement.reasons.iter().any(|other| other.is_like(reason))) {
-            self.entitlement.reasons.push(Arc::clone(reason));
-        }
-        if self.operation.zip(terms.operation).is_some_and(|(one, other)| one != other) {
-            self.contradiction("operation");
-        }
-        if self.console.zip(terms.console).is_some_and(|(one, other)| one != other) {
-            self.contradiction("console");
-        }
-        // What contradicts is not used, but pages show it: it must not depend on the order of rules.
-        self.operation = narrower(self.operation, terms.operation);
-        self.console = narrower(self.console, terms.console);
-        let carry = terms.carry_tags.unwrap_or_default();
-        for (key, template, transitive) in terms.tags.iter() {
-            match template.fill(who, captures) {
-                Ok(value) if is_tag_text(&value, 0, 256) => {
-                    self.entitlement.tags.push(SessionTag { key: key.clone(), value, transitive: *transitive });
-                }
-                Ok(_) => self.problems.push((carry, Denied::TagValue(key.clone()))),
-                Err(denied) => self.problems.push((carry, denied)),
-            }
-        }
-    }
-
-    /// Tags that several rules give become one. STS compares their keys without case.
-    fn combine_tags(&mut self) {
-        let mut tags = std::mem::take(&mut self.entitlement.tags);
-        tags.sort_unstable_by(|a, b| (&a.key, &a.value).cmp(&(&b.key, &b.value)));
-        for tag in tags {
-            let same = |known: &&mut SessionTag| known.key == tag.key || known.key.to_lowercase() == tag.key.to_lowercase();
-            match self.entitlement.tags.iter_mut().find(same) {
-                Some(known) if known.key == tag.key && known.value == tag.value => known.transitive |= tag.transitive,
-                Some(known) => {
-                    let key = known.key.clone();
-                    self.contradiction(&format!("tag {key}"));
-                }
-                None => self.entitlement.tags.push(tag),
-            }
-        }
-    }
-
-    fn contradiction(&mut self, what: &str) {
-        self.problems.push((Carry::Required, Denied::Contradiction(what.to_owned())));
-    }
-
-    fn finish(mut self, who: &Person<'_>, now: Moment) -> Entitlement {
-        self.combine_tags();
-        let mut entitlement = self.entitlement;
-        entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
-        entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
-        entitlement.operation = self.operation.unwrap_or_default();
-        // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
-        let limited = entitlement.session_policy.as_deref();
-        // What a browser posts there buys credentials too: who may have the console alone never gets it into their hands.
-        let console_alone = !entitlement.purposes.has(Purpose::Credentials);
-        let posts = entitlement.operation == Operation::Saml && limited.is_none() && !console_alone;
-        entitlement.console = self.console.unwrap_or(if posts { ConsoleWay::Post } else { ConsoleWay::Federation });
-        if console_alone && entitlement.console == ConsoleWay::Post {
-            self.problems.push((Carry::Required, Denied::Contradiction("purposes and console".into())));
-        }
-        if limited.is_some() && entitlement.console == ConsoleWay::Post {
-            self.problems.push((Carry::Required, Denied::Contradiction("session policy and console".into())));
-        }
-        if limited.is_some_and(|policy| !policy.fits(&entitlement.role)) {
-            self.problems.push((Carry::Required, Denied::Contradiction("a session policy of another account or partition".into())));
-        }
-        entitlement.carry_tags = self.carry_tags.unwrap_or_default();
-        entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
-        entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));
-        let lower: Vec<String> = entitlement.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
-        for key in entitlement.reasons.iter().filter_map(|reason| reason.tag.as_ref()).filter(|key| lower.contains(&key.to_lowercase())) {
-            self.problems.push((Carry::Required, Denied::Contradiction(format!("tag {key}"))));
-        }
-        entitlement.evidence.sort_by(|a, b| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)));
-        let has_tags = !entitlement.tags.is_empty() || entitlement.reasons.iter().any(|reason| reason.tag.is_some());
-        if has_tags && !entitlement.operation.carries_attributes() {
-            self.problems.push((Carry::Required, Denied::Contradiction("tags for a forwarded token".into())));
-        }
-        if entitlement.tags.len() > MOST_TAGS {
-            self.problems.push((Carry::Required, Denied::Contradiction(format!("more than {MOST_TAGS} tags"))));
-        }
-        // A tag that travels only where it may is left out when its claim is missing; one that is switched off does not matter.
-        self.problems.retain(|(carry, _)| *carry == Carry::Required);
-        self.problems.sort_by_key(|(_, denied)| denied.to_string());
-        entitlement.obstacle = self.problems.into_iter().next().map(|(_, denied)| denied);
-        entitlement
-    }
-}
-
-/// The narrower of two opinions, where none is no opinion.
-pub(super) fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}
-
-impl Entitlements {
-    /// Every role, ordered by account name and role.
-    #[must_use]
-    pub fn roles(&self) -> &[Entitlement] {
-        &self.roles
-    }
-
-    /// Conditions that could not be evaluated for this person.
-    #[must_use]
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
-    }
-
-    /// The digest of the policy that was asked.
-    #[must_use]
-    pub fn policy(&self) -> &str {
-        &self.policy
-    }
-
-    /// Compares a wish with what the rules grant, and makes the request that AWS is asked with.
-    ///
-    /// # Errors
-    /// [`Denied`], when no rule grants the role, the length is outside the limits, or the rules cannot be fulfilled.
-    pub fn choose(&self, wish: &Wish) -> Result<AssumeRequest, Denied> {
-        let entitlement = self.roles.iter().find(|entitlement| entitlement.role.as_str() == wish.role).ok_or(Denied::NotGranted)?;
-        if let Some(obstacle) = &entitlement.obstacle {
-            return Err(obstacle.clone());
-        }
-        if !entitlement.purposes.has(wish.purpose) {
-            return Err(Denied::Purpose(wish.purpose));
-        }
-        if let Some(step_up) = &entitlement.step_up {
-            return Err(Denied::StepUp(step_up.clone()));
-        }
-        let longest = entitlement.max_session;
-        let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));
-        if !(SHORTEST_SESSION..=longest).contains(&duration) {
-            return Err(Denied::Duration(longest));
-        }
-        let attributes = entitlement.operation.carries_attributes();
-        let source_identity = match entitlement.carry_source_identity {
-            carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
-            _ => None,
-        };
-        let reason = entitlement.heard(wish.reason.as_deref())?;
-        let mut tags = Vec::new();
-        if entitlement.carry_tags != Carry::Off && attributes {
-            tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
-            tags.sort_by(|a, b| a.key.cmp(&b.key));
-        }
-        Ok(AssumeRequest {
-            role: entitlement.role.clone(),
-            account: Arc::clone(&entitlement.account),
-            session_policy: entitlement.session_policy.clone(),
-            operation: entitlement.operation,
-            console: entitlement.console,
-            duration,
-            purpose: wish.purpose,
-            reason,
-            session_name: self.names.session_name.clone()?,
-            subject: self.names.subject.clone(),
-            source_identity,
-            tags,
-            carry_tags: entitlement.carry_tags,
-            evidence: entitlement.evidence.clone(),
-            policy: Arc::clone(&self.policy),
-        })
-    }
 }

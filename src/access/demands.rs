@@ -31,7 +31,7 @@ impl RuleCompiler<'_, '_> {
 /// # Errors
 /// No class would do for both; the demand so far stays.
 pub(super) fn add(so_far: &mut Demand, other: &Demand) -> Result<(), ()> {
-    so_far.max_age = super::decide::narrower(so_far.max_age, other.max_age);
+    so_far.max_age = super::draft::narrower(so_far.max_age, other.max_age);
     so_far.mfa |= other.mfa;
     if so_far.classes.is_empty() {
         so_far.classes.clone_from(&other.classes);

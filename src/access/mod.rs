@@ -5,12 +5,14 @@
 //! asked for a role that no rule granted.
 
 mod accounts;
+mod choose;
 mod compile;
 mod condition;
 mod decide;
 mod demands;
 mod deny;
 mod discovered;
+mod draft;
 mod explain;
 mod findings;
 mod groups;

@@ -57,6 +57,15 @@ fn what_several_rules_want_adds_up() {
 }
 
 #[test]
+fn a_reasons_tag_is_one_tag_and_no_others() {
+    let want = |id: &str, key: &str| rule(id, "g", &format!("reason = {{ tag = \"{key}\" }}"));
+    let obstacle = |rules: &str| entitled(rules, &["g"]).roles()[0].obstacle.clone();
+    assert_eq!(obstacle(&(want("a", "Ticket") + &want("b", "Ticket"))), None);
+    assert_eq!(obstacle(&(want("a", "Ticket") + &want("b", "Why"))), None);
+    assert!(obstacle(&(want("a", "Ticket") + &want("b", "ticket"))).is_some(), "STS compares keys without case");
+}
+
+#[test]
 fn a_reason_that_nobody_could_give_is_a_finding() {
     let reason = |keys: &str| rule("r", "g", &format!("reason = {{ {keys} }}"));
     refused(&reason("pattern = '('"), "rule[0].reason.pattern", "cannot be read");

@@ -1,0 +1,76 @@
+//! What AWS is asked for: one role out of those that a person has.
+
+use std::sync::Arc;
+
+use super::settings::Carry;
+use super::{AssumeRequest, Denied, Entitlement, Entitlements, Fault, SHORTEST_SESSION, USUAL_SESSION, Wish};
+
+impl Entitlements {
+    /// Every role, ordered by account name and role.
+    #[must_use]
+    pub fn roles(&self) -> &[Entitlement] {
+        &self.roles
+    }
+
+    /// Conditions that could not be evaluated for this person.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// The digest of the policy that was asked.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Compares a wish with what the rules grant, and makes the request that AWS is asked with.
+    ///
+    /// # Errors
+    /// [`Denied`], when no rule grants the role, the length is outside the limits, or the rules cannot be fulfilled.
+    pub fn choose(&self, wish: &Wish) -> Result<AssumeRequest, Denied> {
+        let entitlement = self.roles.iter().find(|entitlement| entitlement.role.as_str() == wish.role).ok_or(Denied::NotGranted)?;
+        if let Some(obstacle) = &entitlement.obstacle {
+            return Err(obstacle.clone());
+        }
+        if !entitlement.purposes.has(wish.purpose) {
+            return Err(Denied::Purpose(wish.purpose));
+        }
+        if let Some(step_up) = &entitlement.step_up {
+            return Err(Denied::StepUp(step_up.clone()));
+        }
+        let longest = entitlement.max_session;
+        let duration = wish.duration.unwrap_or_else(|| USUAL_SESSION.min(longest));
+        if !(SHORTEST_SESSION..=longest).contains(&duration) {
+            return Err(Denied::Duration(longest));
+        }
+        let attributes = entitlement.operation.carries_attributes();
+        let source_identity = match entitlement.carry_source_identity {
+            carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
+            _ => None,
+        };
+        let reason = entitlement.heard(wish.reason.as_deref())?;
+        let mut tags = Vec::new();
+        if entitlement.carry_tags != Carry::Off && attributes {
+            tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
+            tags.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        Ok(AssumeRequest {
+            role: entitlement.role.clone(),
+            account: Arc::clone(&entitlement.account),
+            session_policy: entitlement.session_policy.clone(),
+            operation: entitlement.operation,
+            console: entitlement.console,
+            duration,
+            purpose: wish.purpose,
+            reason,
+            session_name: self.names.session_name.clone()?,
+            subject: self.names.subject.clone(),
+            source_identity,
+            tags,
+            carry_tags: entitlement.carry_tags,
+            evidence: entitlement.evidence.clone(),
+            policy: Arc::clone(&self.policy),
+        })
+    }
+}
