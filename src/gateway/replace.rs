@@ -63,7 +63,7 @@ impl Gateway {
     async fn ask_first(&self, arrived: Arrived, id: &SessionId, session: Session) -> Result<Arrival, Failure> {
         let Arrived { identity, return_to, ends_by, .. } = arrived;
         let waiting = Waiting { identity, return_to: return_to.to_string(), ends_by, asked: self.now() };
-        let laid_down = self.vault.lay_down(id, &waiting, QUESTION_LIFE).await;
+        let laid_down = self.vault.ask(id, &waiting, QUESTION_LIFE).await;
         let waiting_id = laid_down.map_err(|error| Failure::logged(Trouble::Store, &error))?;
         let (username, provider) = (waiting.identity.username().to_owned(), waiting.identity.provider().clone());
         tracing::info!(%provider, "an unasked sign-in met another person's session: the browser is asked");
@@ -76,7 +76,7 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::SignInExpired`] when nothing waits, [`Trouble::Store`], [`Trouble::Audit`].
     pub async fn replace(&self, before: &SessionId, waiting: &HandoverId, caller: &Caller) -> Result<SignedIn, Failure> {
-        let taken = self.vault.take_handover::<Waiting>(before, waiting).await;
+        let taken = self.vault.answer::<Waiting>(before, waiting).await;
         let waiting = taken.map_err(|error| Failure::logged(Trouble::Store, &error))?;
         let now = self.now();
         let counts = |waiting: &Waiting| now < waiting.asked + QUESTION_LIFE && waiting.ends_by.is_none_or(|end| now < end);

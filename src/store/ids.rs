@@ -82,9 +82,9 @@ impl SessionId {
         Key::of(Purpose::Session, &self.0)
     }
 
-    /// The key of a hand-over of this session.
-    pub(super) fn handover_key(&self, id: &HandoverId) -> Key {
-        Key::of(Purpose::Handover, &[self.0, id.0].concat())
+    /// The key of what this session laid down under an id: of one purpose, so that nothing is taken for another thing, or used up by it.
+    pub(super) fn laid_down_key(&self, purpose: Purpose, id: &HandoverId) -> Key {
+        Key::of(purpose, &[self.0, id.0].concat())
     }
 }
 
@@ -136,8 +136,9 @@ mod tests {
     #[test]
     fn a_handover_is_named_by_session_and_id_together() {
         let (session, other, id) = (SessionId::random(), SessionId::random(), HandoverId::random());
-        assert_eq!(session.handover_key(&id), session.handover_key(&id));
-        assert_ne!(session.handover_key(&id), other.handover_key(&id));
+        assert_eq!(session.laid_down_key(Purpose::Handover, &id), session.laid_down_key(Purpose::Handover, &id));
+        assert_ne!(session.laid_down_key(Purpose::Handover, &id), other.laid_down_key(Purpose::Handover, &id));
+        assert_ne!(session.laid_down_key(Purpose::Handover, &id), session.laid_down_key(Purpose::Question, &id));
         assert!(!session.key().as_str().contains(&session.expose()));
     }
 }

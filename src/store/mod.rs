@@ -36,6 +36,8 @@ pub enum Purpose {
     Session,
     /// Something on its short way from the click to the page.
     Handover,
+    /// A verified sign-in that waits for an answer.
+    Question,
     /// The index of one person's sessions.
     Person,
     /// The index of the sessions that a provider's logout messages call by one name.
@@ -52,6 +54,7 @@ impl Purpose {
             Self::Login => "login",
             Self::Session => "session",
             Self::Handover => "handover",
+            Self::Question => "question",
             Self::Person => "person",
             Self::Upstream => "upstream",
             Self::Used => "used",

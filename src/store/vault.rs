@@ -139,19 +139,26 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: nothing was laid down.
     pub async fn hand_over<T: Serialize + Sync>(&self, session: &SessionId, value: &T) -> Result<HandoverId, StoreUnavailable> {
-        self.lay_down(session, value, HANDOVER_LIFE).await
+        self.lay_down(Purpose::Handover, session, value, HANDOVER_LIFE).await
     }
 
-    /// [`Self::hand_over`] for another span than [`HANDOVER_LIFE`].
+    /// Lays down a question's other half for so long, to be taken once, by the same session.
     ///
     /// # Errors
     /// [`StoreUnavailable`]: nothing was laid down.
-    pub async fn lay_down<T>(&self, session: &SessionId, value: &T, life: Duration) -> Result<HandoverId, StoreUnavailable>
+    pub async fn ask<T>(&self, session: &SessionId, value: &T, life: Duration) -> Result<HandoverId, StoreUnavailable>
+    where
+        T: Serialize + Sync,
+    {
+        self.lay_down(Purpose::Question, session, value, life).await
+    }
+
+    async fn lay_down<T>(&self, purpose: Purpose, session: &SessionId, value: &T, life: Duration) -> Result<HandoverId, StoreUnavailable>
     where
         T: Serialize + Sync,
     {
         let id = HandoverId::random();
-        self.put(&session.handover_key(&id), value, life).await?;
+        self.put(&session.laid_down_key(purpose, &id), value, life).await?;
         Ok(id)
     }
 
@@ -160,7 +167,15 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: nothing is handed over.
     pub async fn take_handover<T: DeserializeOwned>(&self, session: &SessionId, id: &HandoverId) -> Result<Option<T>, StoreUnavailable> {
-        self.take(&session.handover_key(id)).await
+        self.take(&session.laid_down_key(Purpose::Handover, id)).await
+    }
+
+    /// Takes what [`Self::ask`] laid down for this session under this id. None: taken, expired, or another session's.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: the question stays open.
+    pub async fn answer<T: DeserializeOwned>(&self, session: &SessionId, id: &HandoverId) -> Result<Option<T>, StoreUnavailable> {
+        self.take(&session.laid_down_key(Purpose::Question, id)).await
     }
 
     /// Whether this is the first use of what may be used once. `name` must tell it from everything else of that purpose.

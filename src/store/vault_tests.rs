@@ -138,6 +138,14 @@ async fn a_handover_is_for_one_session_and_one_taking() {
     assert_eq!(vault.take_handover::<Vec<String>>(&other, &id).await.unwrap(), None);
     assert_eq!(vault.take_handover::<Vec<String>>(&session, &id).await.unwrap().unwrap(), ["key", "secret"]);
     assert_eq!(vault.take_handover::<Vec<String>>(&session, &id).await.unwrap(), None);
+    let question = vault.ask(&session, &vec!["who"], HANDOVER_LIFE).await.unwrap();
+    assert_eq!(
+        vault.take_handover::<Vec<String>>(&session, &question).await.unwrap(),
+        None,
+        "it is no hand-over, and is not used up as one"
+    );
+    assert_eq!(vault.answer::<Vec<String>>(&session, &question).await.unwrap().unwrap(), ["who"]);
+    assert_eq!(vault.answer::<Vec<String>>(&session, &question).await.unwrap(), None);
 }
 
 /// Attack C4: a record put under another session's key does not open there.
