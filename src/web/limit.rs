@@ -20,12 +20,15 @@ use super::visitor::Visitor;
 
 /// How many networks are remembered one by one.
 const MOST: usize = 65_536;
+/// What is worth a request by itself, in bytes: a longer message counts as several, because verifying it takes so much longer.
+const WORTH_ONE: usize = 16 * 1024;
 /// After so many questions those are forgotten that have their whole allowance back.
 const SWEEP: u32 = 1024;
 
 /// An allowance for each network that people come from, in this process.
 pub(super) struct SignInLimit<C: Clock = DefaultClock> {
     allowances: RateLimiter<IpNet, HashMapStateStore<IpNet>, C, NoOpMiddleware<C::Instant>>,
+    burst: NonZeroU32,
     asked: AtomicU32,
     most: usize,
 }
@@ -40,19 +43,27 @@ impl SignInLimit {
 impl<C: Clock> SignInLimit<C> {
     fn with_clock(per_second: u32, burst: u32, clock: C, most: usize) -> Self {
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst));
+        let burst = at_least_one(burst);
+        let quota = Quota::per_second(at_least_one(per_second)).allow_burst(burst);
         let allowances = RateLimiter::new(quota, HashMapStateStore::default(), clock);
-        Self { allowances, asked: AtomicU32::new(0), most }
+        Self { allowances, burst, asked: AtomicU32::new(0), most }
     }
 
-    /// Counts a request of that address; an error says how long it should wait.
-    fn check(&self, ip: Option<IpAddr>) -> Result<(), Duration> {
+    /// Counts a request of that address with a message of so many bytes; an error says how long it should wait.
+    fn check(&self, ip: Option<IpAddr>, bytes: usize) -> Result<(), Duration> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
             self.allowances.retain_recent();
             self.allowances.shrink_to_fit();
         }
         let network = network(ip, self.allowances.len() >= self.most);
-        self.allowances.check_key(&network).map_err(|too_early| too_early.wait_time_from(self.allowances.clock().now()))
+        let counts = u32::try_from(bytes / WORTH_ONE).unwrap_or(u32::MAX).saturating_add(1);
+        // What is worth more than a whole allowance has to wait for a whole one.
+        let counts = NonZeroU32::new(counts).unwrap_or(NonZeroU32::MIN).min(self.burst);
+        match self.allowances.check_key_n(&network, counts) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(too_early)) => Err(too_early.wait_time_from(self.allowances.clock().now())),
+            Err(_) => Err(Duration::from_secs(1)),
+        }
     }
 }
 
@@ -67,7 +78,12 @@ fn network(ip: Option<IpAddr>, crowded: bool) -> IpNet {
 
 /// The answer to an address that asked too often; none if it may go on.
 pub(super) fn refusal(visitor: &Visitor) -> Option<HttpResponse> {
-    let wait = visitor.site.sign_in_limit.check(visitor.caller.ip).err()?;
+    refusal_of(visitor, 0)
+}
+
+/// The same for a request with a message to be verified, of so many bytes.
+pub(super) fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
+    let wait = visitor.site.sign_in_limit.check(visitor.caller.ip, bytes).err()?;
     let seconds = wait.as_secs() + 1;
     let page = ErrorPage {
         shell: visitor.site.shell(String::new(), None),
@@ -96,7 +112,7 @@ mod tests {
     }
 
     fn allowed(limit: &SignInLimit<FakeRelativeClock>, ip: &str) -> usize {
-        (0..1000).take_while(|_| limit.check(Some(ip.parse().unwrap())).is_ok()).count()
+        (0..1000).take_while(|_| limit.check(Some(ip.parse().unwrap()), 0).is_ok()).count()
     }
 
     #[test]
@@ -105,11 +121,23 @@ mod tests {
         assert_eq!(allowed(&limit, "192.0.2.1"), 20);
         assert_eq!(allowed(&limit, "192.0.2.2"), 20);
         assert_eq!(allowed(&limit, "::ffff:192.0.2.2"), 0);
-        let wait = limit.check(Some("192.0.2.1".parse().unwrap())).unwrap_err();
+        let wait = limit.check(Some("192.0.2.1".parse().unwrap()), 0).unwrap_err();
         assert!(wait > Duration::ZERO && wait <= Duration::from_millis(100), "{wait:?}");
         clock.advance(Duration::from_millis(500));
         assert_eq!(allowed(&limit, "192.0.2.1"), 5);
-        assert!(limit.check(None).is_ok());
+        assert!(limit.check(None, 0).is_ok());
+    }
+
+    #[test]
+    fn w09_a_long_message_counts_as_several() {
+        let (limit, clock) = limit(MOST);
+        let ip = Some("192.0.2.1".parse().unwrap());
+        let passed = |bytes| (0..1000).take_while(|_| limit.check(ip, bytes).is_ok()).count();
+        assert_eq!(passed(WORTH_ONE * 4), 4, "five of twenty each");
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(passed(WORTH_ONE - 1), 20);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(passed(usize::MAX), 1, "one that is worth more than all takes all");
     }
 
     #[test]
@@ -124,13 +152,13 @@ mod tests {
     fn w09_a_crowd_of_addresses_is_forgotten_or_counted_together() {
         let (limit, clock) = limit(100);
         let crowd = |n: u32| IpAddr::V6(Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(n) << 64)));
-        let passed = (0..10_000).filter(|n| limit.check(Some(crowd(*n))).is_ok()).count();
+        let passed = (0..10_000).filter(|n| limit.check(Some(crowd(*n)), 0).is_ok()).count();
         assert_eq!(passed, 100 + 20, "beyond the first hundred, all of the /32 have one allowance");
         assert!(limit.allowances.len() <= 102, "{}", limit.allowances.len());
-        assert!(limit.check(Some("192.0.2.1".parse().unwrap())).is_ok(), "others go on");
+        assert!(limit.check(Some("192.0.2.1".parse().unwrap()), 0).is_ok(), "others go on");
         clock.advance(Duration::from_secs(10));
         for _ in 0..SWEEP {
-            let _ = limit.check(None);
+            let _ = limit.check(None, 0);
         }
         assert!(limit.allowances.len() <= 2, "{}", limit.allowances.len());
     }
