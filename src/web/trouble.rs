@@ -244,34 +244,7 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Start again.",
             action: LOGIN,
         },
-        Trouble::Denied(denied @ Denied::Duration(_)) => Words {
-            title: "This session length cannot be had",
-            happened: format!("{} Nothing was issued.", denial(denied)).into(),
-            mender: Mender::You,
-            next: "Choose one of the lengths that the start page offers for the role.",
-            action: HOME,
-        },
-        Trouble::Denied(denied @ Denied::Reason(_)) => Words {
-            title: "This role wants a reason",
-            happened: format!("{} Nothing was issued.", denial(denied)).into(),
-            mender: Mender::You,
-            next: "Go back and write it into the field beside the role, in the form that is asked for.",
-            action: HOME,
-        },
-        Trouble::Denied(denied @ Denied::StepUp(_)) => Words {
-            title: "This role wants another sign-in",
-            happened: format!("{} Nothing was issued.", denial(denied)).into(),
-            mender: Mender::You,
-            next: "Choose the role on the start page: it leads you to your identity provider and back.",
-            action: HOME,
-        },
-        Trouble::Denied(denied) => Words {
-            title: "This role is not yours to take",
-            happened: denial(denied).into(),
-            mender: Mender::Administrator,
-            next: "Your roles are on the start page. If one is missing, ask your administrator.",
-            action: HOME,
-        },
+        Trouble::Denied(why) => denied(why),
         Trouble::BadDestination => Words {
             title: "The console page is not allowed",
             happened: "The link leads to a page that is not in the AWS console of the role's partition. Nothing was issued.".into(),
@@ -309,6 +282,29 @@ fn trouble(trouble: &Trouble) -> Words {
             action: HOME,
         },
     }
+}
+
+/// What the rules say no to: mostly something that the person can mend.
+fn denied(why: &Denied) -> Words {
+    let (title, next) = match why {
+        Denied::Duration(_) => ("This session length cannot be had", "Choose one of the lengths that the start page offers for the role."),
+        Denied::Reason(_) => {
+            ("This role wants a reason", "Go back and write it into the field beside the role, in the form that is asked for.")
+        }
+        Denied::StepUp(_) => {
+            ("This role wants another sign-in", "Choose the role on the start page: it leads you to your identity provider and back.")
+        }
+        _ => {
+            return Words {
+                title: "This role is not yours to take",
+                happened: denial(why).into(),
+                mender: Mender::Administrator,
+                next: "Your roles are on the start page. If one is missing, ask your administrator.",
+                action: HOME,
+            };
+        }
+    };
+    Words { title, happened: format!("{} Nothing was issued.", denial(why)).into(), mender: Mender::You, next, action: HOME }
 }
 
 fn refused(name: &str, rejected: &Rejected) -> Words {
