@@ -57,6 +57,13 @@ impl World {
             .await
     }
 
+    /// Waits until so many policies have taken over, and gives their events. Each stands in the trail before its policy is in force.
+    async fn in_force(&mut self, count: usize) -> Vec<Value> {
+        let taken = |output: String| output.matches("another policy is in force").count() >= count;
+        self.gateway.process().until(async |running| taken(running.output()).then_some(())).await;
+        self.events("policy.reloaded", count).await
+    }
+
     /// Waits until the log says something.
     async fn logged(&mut self, text: &str) {
         self.gateway.process().until(async |running| running.output().contains(text).then_some(())).await;
@@ -79,7 +86,7 @@ async fn a_changed_file_changes_roles_without_a_restart_and_both_versions_are_na
     let mut world = World::start(&plan, "http://127.0.0.1:9", |config| config).await;
     let first = world.gateway.events("sign_in")[0]["policy"].as_str().unwrap().to_owned();
     world.gateway.configure(&with_breakglass(&world.config));
-    let event = world.events("policy.reloaded", 1).await.remove(0);
+    let event = world.in_force(1).await.remove(0);
     assert!(has(&world.portal().await, "Breakglass"), "the session lives on, with the new role");
     let second = event["policy"].as_str().unwrap().to_owned();
     assert_eq!((event["outcome"].as_str(), event["previous_policy"].as_str()), (Some("ok"), Some(first.as_str())));
@@ -138,7 +145,7 @@ async fn a_file_that_is_wrong_or_fails_its_tests_leaves_the_old_rules_and_the_lo
     assert!(world.events("policy.refused", 5).await[4]["reason"].as_str().unwrap().contains("cannot be read"));
     // Mended, it is taken.
     world.gateway.configure(&with_breakglass(&world.config));
-    world.events("policy.reloaded", 1).await;
+    world.in_force(1).await;
     assert!(has(&world.portal().await, "Breakglass"));
 }
 
@@ -152,7 +159,7 @@ async fn a_hangup_reloads_where_changes_are_not_watched_and_still_opens_the_trai
     fs::rename(world.gateway.folder().join("audit.jsonl"), world.gateway.folder().join("audit.1")).unwrap();
     world.gateway.process().signal("HUP");
     // It stands in the new file.
-    world.events("policy.reloaded", 1).await;
+    world.in_force(1).await;
     assert!(has(&world.portal().await, "Breakglass"));
     assert!(!fs::read_to_string(world.gateway.folder().join("audit.1")).unwrap().contains("policy.reloaded"));
 }
@@ -171,7 +178,7 @@ async fn a_config_map_that_is_swapped_by_its_link_is_noticed() {
     fs::write(at("..v2/rolegate.toml"), with_breakglass(&world.config)).unwrap();
     symlink("..v2", at("..data_tmp")).unwrap();
     fs::rename(at("..data_tmp"), at("..data")).unwrap();
-    world.events("policy.reloaded", 1).await;
+    world.in_force(1).await;
     assert!(has(&world.portal().await, "Breakglass"));
 }
 
@@ -186,13 +193,13 @@ async fn a_session_policy_of_a_rule_is_watched_like_the_file_itself() {
     let mut world = World::start_in(folder, &Plan::new(), "http://127.0.0.1:9", limited).await;
     let file = world.gateway.folder().join("limit.json");
     fs::write(&file, policy("s3:*")).unwrap();
-    let first = world.events("policy.reloaded", 1).await.remove(0);
+    let first = world.in_force(1).await.remove(0);
     fs::write(&file, "no policy").unwrap();
     let refused = world.events("policy.refused", 1).await.remove(0);
     assert_eq!(refused["policy"], first["policy"]);
     // Mended as it was before.
     fs::write(&file, policy("s3:GetObject")).unwrap();
-    assert_eq!(world.events("policy.reloaded", 2).await[1]["policy"], first["previous_policy"]);
+    assert_eq!(world.in_force(2).await[1]["policy"], first["previous_policy"]);
 }
 
 /// A way to STS on which every connection waits until the test opens it.
