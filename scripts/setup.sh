@@ -23,7 +23,8 @@ has_xmlsec() {
     command -v pkg-config > /dev/null && pkg-config --exists xmlsec1-openssl libxml-2.0 openssl
 }
 has_libclang() {
-    [ -n "$(find /usr/lib -name 'libclang*.so*' 2> /dev/null | head -n 1)" ]
+    # Not libclang-cpp, which other packages bring along: it has another interface.
+    [ -n "$(find /usr/lib \( -name 'libclang.so*' -o -name 'libclang-[0-9]*.so*' \) 2> /dev/null | head -n 1)" ]
 }
 has_browser() {
     [ -x "${ROLEGATE_TEST_CHROMIUM:-/usr/bin/chromium}" ]
