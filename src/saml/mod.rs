@@ -8,6 +8,7 @@
 mod base64;
 pub mod encryption;
 pub mod hardening;
+mod known_keys;
 pub mod logout;
 pub mod metadata;
 pub mod prescreen;
