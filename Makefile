@@ -26,6 +26,7 @@ bench: ## Measure what docs/performance.md states
 	cargo bench --locked
 	cargo build --release --locked
 	scripts/measure.py
+	scripts/measure_rules.py
 	target/counterparts/venv/bin/python3 scripts/measure_saml.py
 
 screenshots: ## Pictures of every page, both colour schemes, two widths: target/screenshots

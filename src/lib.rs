@@ -7,7 +7,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | [`arn`], [`clock`], [`settings`] | names, time and configuration words that all others use |
+//! | [`arn`], [`clock`], [`cores`], [`settings`] | names, time, work on all cores, and configuration words that all others use |
 //! | [`saml`] | SAML 2.0 documents: screened, verified, read, written |
 //! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
 //! | [`access`] | which roles, under what limits, and why |
@@ -25,6 +25,7 @@ pub mod audit;
 pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod cores;
 pub mod gateway;
 pub mod identity;
 pub mod saml;

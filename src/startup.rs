@@ -36,7 +36,7 @@ use crate::web::{ServerOptions, Site, SiteSettings, serve};
 struct Parts {
     public_url: Url,
     providers: Vec<Provider>,
-    policy: Policy,
+    policy: Arc<Policy>,
     issuer: Issuer,
     sts: Sts,
     console: Console,
@@ -71,6 +71,7 @@ pub fn look_twice(mut config: Config) -> Config {
         config.warn(policy.second_looks(&config.file.rule, &providers, now));
     }
     config.warn(ahead(&config, now));
+    config.forget_places();
     config
 }
 
@@ -128,11 +129,15 @@ pub fn idp_metadata(config: &Config) -> Result<String, Findings> {
     }
 }
 
-/// Compiles the rules, and runs their own tests.
+/// The configuration's policy: its rules compiled, and their own tests passed. That is done once, however often it is asked for.
 ///
 /// # Errors
 /// Every problem, each with its place.
-pub fn policy(config: &Config) -> Result<Policy, Vec<Problem>> {
+pub fn policy(config: &Config) -> Result<Arc<Policy>, Vec<Problem>> {
+    config.policy(|| compile(config))
+}
+
+fn compile(config: &Config) -> Result<Policy, Vec<Problem>> {
     let file = &config.file;
     let providers = readings(config);
     let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
@@ -193,7 +198,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     })?;
     Ok(Gateway {
         providers: parts.providers,
-        policy: ArcSwap::from_pointee(parts.policy),
+        policy: ArcSwap::from(parts.policy),
         reloads: ArcSwap::from_pointee(Reloads::none(clock.now())),
         vault,
         issuer: parts.issuer,

@@ -5,14 +5,13 @@
 mod organisation;
 
 use std::hint::black_box;
-use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mimalloc::MiMalloc;
 use organisation::{Kind, Organisation, person};
 use rolegate::access::{Context, Purpose, Wish};
 use rolegate::clock::{Clock, SystemClock};
-use rolegate::{config, startup};
+use rolegate::startup;
 use serde_json::{Value, json};
 
 /// The allocator of the product.
@@ -49,6 +48,12 @@ fn compiling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules");
     group.sample_size(10);
     group.bench_function("compile-100000-rules", |bencher| bencher.iter(|| black_box(organisation.compile())));
+    group.finish();
+}
+
+/// From the file to a policy that may be put in force, with every check and second look: what `serve` and `check` do.
+fn loading(criterion: &mut Criterion) {
+    let organisation = Organisation::of(Kind::Mixed, 100_000);
     let provider = json!({ "name": "Example", "issuer": "https://idp.example.org", "client_id": "rolegate", "client_auth": "none" });
     let providers = ["okta", "partner"].map(|id| {
         let mut provider = provider.clone();
@@ -57,13 +62,21 @@ fn compiling(criterion: &mut Criterion) {
     });
     let lists = json!({ "provider": providers, "account": organisation.accounts, "rule": organisation.rules });
     let text = format!("public_url = \"https://roles.example.org\"\n{}", toml::to_string(&without_nulls(lists)).unwrap());
-    let name = format!("load-100000-rules-of-{}-MB", text.len() / 1_000_000);
-    group.bench_function(&name, |bencher| {
-        bencher.iter(|| {
-            let config = config::parse(&text, "rolegate.toml", Path::new(".")).unwrap_or_else(|findings| panic!("{findings}"));
-            startup::policy(&config).unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolegate.toml");
+    let mut group = criterion.benchmark_group("rules");
+    group.sample_size(10);
+    // `check` warns of tags that people may be able to choose themselves.
+    for (name, text) in [("", text.replace("${username}", "${subject}")), ("-each-with-a-warning", text)] {
+        std::fs::write(&path, &text).unwrap();
+        let name = format!("load-and-compile-100000-rules-of-{}-MB{name}", text.len() / 1_000_000);
+        group.bench_function(&name, |bencher| {
+            bencher.iter(|| {
+                let config = startup::load(&path).unwrap_or_else(|findings| panic!("{findings}"));
+                (startup::policy(&config).unwrap(), config)
+            });
         });
-    });
+    }
 }
 
 /// TOML has no word for nothing.
@@ -77,5 +90,5 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-criterion_group!(benches, decisions, compiling);
+criterion_group!(benches, decisions, compiling, loading);
 criterion_main!(benches);

@@ -28,7 +28,7 @@ pub(super) struct Accounts {
 #[derive(Debug)]
 pub(super) enum AccountSelector {
     /// Accounts known beforehand, ordered by id.
-    These(Vec<Arc<Account>>),
+    These(Arc<[Arc<Account>]>),
     /// An account's id or name with captures in it.
     Captured(Template),
 }
@@ -234,7 +234,7 @@ fn selected<'a>(known: &'a Accounts, selectors: &'a [AccountSelector], captures:
     let mut accounts = Vec::new();
     for selector in selectors {
         match selector {
-            AccountSelector::These(these) => accounts.extend(these),
+            AccountSelector::These(these) => accounts.extend(these.iter()),
             AccountSelector::Captured(template) => {
                 accounts.extend(template.fill_captures(captures).and_then(|text| known.find(&text)));
             }

@@ -10,13 +10,14 @@ use serde::Serialize;
 use super::Account;
 use super::accounts::Accounts;
 use super::groups::{GroupSettings, Groups};
-use super::patterns::Patterns;
-use super::roles::KnownRoles;
-use super::rule::{Rule, RuleCompiler, Shared};
+use super::patterns::{Pattern, Patterns};
+use super::roles::{KnownRoles, RoleNumbers};
+use super::rule::{Body, Roles, Rule, RuleCompiler, Shared};
 use super::session_policy::PolicyFiles;
 use super::settings::{AccountSettings, NamingSettings, RuleSettings};
 use super::template::{Placeholder, Template};
 use crate::arn::Partition;
+use crate::cores;
 use crate::identity::ProviderId;
 use crate::settings::Problem;
 
@@ -76,11 +77,11 @@ impl Policy {
     /// # Errors
     /// Every [`Problem`] at once, each with its place in the configuration.
     pub fn of(sources: &Sources<'_>, providers: &[ProviderId]) -> Result<Self, Vec<Problem>> {
-        let Sources { accounts, rules, naming, groups, policies, .. } = *sources;
+        let Sources { accounts, rules, naming, groups, .. } = *sources;
         let mut problems = Vec::new();
         let partitions: BTreeSet<_> = accounts.iter().map(|account| account.partition).collect();
         let mut policy = Self {
-            digest: digest_of(sources),
+            digest: Arc::default(),
             partitions: partitions.into_iter().collect(),
             accounts: Accounts::compile(accounts, sources.accounts_may_grow, &mut problems),
             groups: Groups::compile(&groups, &mut problems),
@@ -92,19 +93,17 @@ impl Policy {
             session_name: naming_template(&naming.session_name, "naming.session_name", &mut problems),
             source_identity: naming_template(&naming.source_identity, "naming.source_identity", &mut problems),
         };
-        let (mut ids, mut shared, mut patterns) = (HashSet::new(), Shared::default(), Vec::new());
-        for (number, settings) in (0..).zip(rules) {
-            let (at, accounts, groups) = (format!("rule[{number}]"), &policy.accounts, &policy.groups);
-            let mut compiler = RuleCompiler { at, settings, accounts, groups, policies, shared: &mut shared, problems: Vec::new() };
-            if !ids.insert(settings.id.as_str()) {
-                compiler.problem("id", format!("two rules have the id `{}`", settings.id), "give each rule an id of its own");
+        problems.extend(repeated_ids(rules));
+        let jobs: Vec<_> = std::iter::once(Job::Digest).chain(Job::rules(rules)).collect();
+        let results = cores::map(&jobs, |job| job.run(sources, &policy, providers));
+        let (mut roles, mut patterns) = (RoleNumbers::default(), Vec::new());
+        for result in results {
+            match result {
+                Made::Digest(digest) => policy.digest = digest,
+                Made::Rules(part) => policy.take_in(part, &mut roles, &mut patterns, &mut problems),
             }
-            let (pattern, rule) = compiler.compile(providers);
-            problems.append(&mut compiler.problems);
-            patterns.extend(pattern.map(|pattern| (pattern, number)));
-            policy.index(number, rule);
         }
-        policy.roles = shared.roles.finish();
+        policy.roles = roles.finish();
         let too_large = |error| Problem::new("rule", format!("the group patterns are too large together: {error}"), "use simpler ones");
         policy.patterns = Patterns::new(patterns).map_err(|error| problems.push(too_large(error))).unwrap_or_default();
         if problems.is_empty() { Ok(policy) } else { Err(problems) }
@@ -140,6 +139,19 @@ impl Policy {
         self.accounts.find(id_or_name).map(AsRef::as_ref)
     }
 
+    /// Puts rules that were compiled together behind those that are there.
+    fn take_in(&mut self, part: Part, roles: &mut RoleNumbers, patterns: &mut Vec<(Pattern, u32)>, problems: &mut Vec<Problem>) {
+        let numbers = roles.take_in(part.roles, &self.accounts);
+        for (number, (pattern, mut rule)) in (part.first..).zip(part.rules) {
+            if let Body::Allow { roles: Roles::Fixed(fixed), .. } = &mut rule.body {
+                *fixed = numbers.of(fixed);
+            }
+            patterns.extend(pattern.map(|pattern| (pattern, number)));
+            self.index(number, rule);
+        }
+        problems.extend(part.problems);
+    }
+
     fn index(&mut self, number: u32, rule: Rule) {
         let matches_by_all = rule.wanted.any.is_empty() && rule.pattern.is_none() && !rule.everyone;
         let needed = rule.wanted.all.first().filter(|_| matches_by_all);
@@ -153,6 +165,63 @@ impl Policy {
             self.everyone.push(number);
         }
         self.rules.push(rule);
+    }
+}
+
+fn repeated_ids(rules: &[RuleSettings]) -> Vec<Problem> {
+    let mut ids = HashSet::with_capacity(rules.len());
+    let repeated = rules.iter().enumerate().filter(|(_, settings)| !ids.insert(settings.id.as_str()));
+    let problem = |(number, settings): (usize, &RuleSettings)| {
+        let message = format!("two rules have the id `{}`", settings.id);
+        Problem::new(format!("rule[{number}].id"), message, "give each rule an id of its own")
+    };
+    repeated.map(problem).collect()
+}
+
+/// Work that can be done beside other such work.
+enum Job<'a> {
+    /// The digest of all sources.
+    Digest,
+    /// Some of the rules, and the number of the first.
+    Rules(u32, &'a [RuleSettings]),
+}
+
+enum Made {
+    Digest(Arc<str>),
+    Rules(Part),
+}
+
+/// Rules that were compiled together. They number roles among themselves.
+struct Part {
+    first: u32,
+    rules: Vec<(Option<Pattern>, Rule)>,
+    roles: RoleNumbers,
+    problems: Vec<Problem>,
+}
+
+/// Fewer rules than this are not worth another thread.
+const WORTH_A_THREAD: usize = 1000;
+
+impl<'a> Job<'a> {
+    /// Some for each core: patterns and conditions take longer than names, and may stand together.
+    fn rules(rules: &'a [RuleSettings]) -> impl Iterator<Item = Self> {
+        let length = rules.len().div_ceil(4 * cores::count()).max(WORTH_A_THREAD);
+        let firsts = (0..).step_by(length).map_while(|first| u32::try_from(first).ok());
+        firsts.zip(rules.chunks(length)).map(|(first, rules)| Self::Rules(first, rules))
+    }
+
+    fn run(&self, sources: &Sources<'_>, policy: &Policy, providers: &[ProviderId]) -> Made {
+        let Self::Rules(first, rules) = *self else { return Made::Digest(digest_of(sources)) };
+        let (mut shared, mut problems) = (Shared::default(), Vec::new());
+        let rules = (first..).zip(rules).map(|(number, settings)| {
+            let (at, accounts, groups) = (format!("rule[{number}]"), &policy.accounts, &policy.groups);
+            let policies = sources.policies;
+            let mut compiler = RuleCompiler { at, settings, accounts, groups, policies, shared: &mut shared, problems: Vec::new() };
+            let compiled = compiler.compile(providers);
+            problems.append(&mut compiler.problems);
+            compiled
+        });
+        Made::Rules(Part { first, rules: rules.collect(), roles: shared.roles, problems })
     }
 }
 

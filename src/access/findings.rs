@@ -4,7 +4,7 @@ mod shadow;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::condition::Known;
 use super::discovered::is_id;
@@ -54,11 +54,11 @@ impl Policy {
     #[must_use]
     pub fn second_looks(&self, rules: &[RuleSettings], providers: &[ProviderId], now: Moment) -> Vec<Problem> {
         let denies = Denies::of(self);
-        let mut looks = Vec::new();
+        let (mut looks, mut selectors) = (Vec::new(), HashMap::new());
         for (index, (settings, rule)) in rules.iter().zip(&self.rules).enumerate() {
             let mut look = Look { at: format!("rule[{index}]"), settings, rule, roles: &self.roles, problems: &mut looks };
             let never = look.never_holds(providers, now);
-            look.unknown_accounts(self);
+            look.unknown_accounts(self, &mut selectors);
             look.editable_claims();
             look.tag_values();
             look.packed_size();
@@ -71,15 +71,15 @@ impl Policy {
     }
 }
 
-struct Look<'a> {
+struct Look<'a, 's> {
     at: String,
-    settings: &'a RuleSettings,
+    settings: &'s RuleSettings,
     rule: &'a Rule,
     roles: &'a KnownRoles,
     problems: &'a mut Vec<Problem>,
 }
 
-impl Look<'_> {
+impl<'s> Look<'_, 's> {
     fn problem(&mut self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
         let path = if key.is_empty() { self.at.clone() } else { format!("{}.{key}", self.at) };
         self.problems.push(Problem::new(path, message, hint));
@@ -108,12 +108,14 @@ impl Look<'_> {
     }
 
     /// Where accounts are discovered, a rule may name some that are not there yet, which looks like a slip.
-    fn unknown_accounts(&mut self, policy: &Policy) {
+    /// Selectors are tried once each: one by tag looks at every account.
+    fn unknown_accounts(&mut self, policy: &Policy, tried: &mut HashMap<&'s str, Option<String>>) {
         if !policy.accounts.may_grow {
             return;
         }
         for (index, selector) in self.settings.accounts.iter().enumerate().filter(|(_, selector)| !selector.contains("${")) {
-            if let Err(message) = policy.accounts.select(selector) {
+            let wrong = tried.entry(selector).or_insert_with(|| policy.accounts.select(selector).err());
+            if let Some(message) = wrong.clone() {
                 let hint = match self.settings.effect {
                     Effect::Allow => "right if it is to come; otherwise mend the name",
                     Effect::Deny if is_id(selector) => "right if it is to come; otherwise mend the id",

@@ -62,7 +62,26 @@ impl RoleNumbers {
         self.places.get(usize::try_from(number).ok()?)
     }
 
+    /// Numbers the roles of a part of the rules too, in its order, and tells their numbers here.
+    pub(super) fn take_in(&mut self, part: Self, accounts: &Accounts) -> Renumbered {
+        drop(part.numbers);
+        Renumbered(part.places.into_iter().map(|place| self.number(place.role, &place.account, accounts)).collect())
+    }
+
     pub(super) fn finish(self) -> KnownRoles {
         KnownRoles(self.places.into())
+    }
+}
+
+/// The numbers of a part's roles among all, by their numbers in the part.
+pub(super) struct Renumbered(Vec<Option<RoleNumber>>);
+
+impl Renumbered {
+    /// The numbers of these roles among all, in order.
+    pub(super) fn of(&self, part: &[RoleNumber]) -> Box<[RoleNumber]> {
+        let number = |number: &RoleNumber| *self.0.get(usize::try_from(*number).ok()?)?;
+        let mut numbers: Vec<_> = part.iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers.into()
     }
 }

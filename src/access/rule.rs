@@ -14,7 +14,7 @@ use super::roles::{RoleNumber, RoleNumbers};
 use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
-use super::{LONGEST_SESSION, SHORTEST_SESSION};
+use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
 use crate::identity::{Demand, ProviderId};
@@ -88,6 +88,8 @@ pub(super) struct Shared<'a> {
     pub(super) roles: RoleNumbers,
     tags: HashMap<(&'a BTreeMap<String, String>, &'a [String]), Tags>,
     conditions: HashMap<&'a str, Result<Arc<Condition>, Refused>>,
+    /// What a selector stands for, in an allow or in a deny: one by tag looks at every account.
+    selected: HashMap<(Effect, &'a str), Result<Arc<[Arc<Account>]>, String>>,
 }
 
 impl RuleCompiler<'_, '_> {
@@ -222,21 +224,25 @@ impl RuleCompiler<'_, '_> {
     }
 
     fn selectors(&mut self, pattern: Option<&Pattern>) -> Vec<AccountSelector> {
-        let denies = self.settings.effect == Effect::Deny;
+        let (settings, accounts) = (self.settings, self.accounts);
+        let denies = settings.effect == Effect::Deny;
         let mut selectors = Vec::new();
-        for (index, text) in self.settings.accounts.iter().enumerate() {
+        for (index, text) in settings.accounts.iter().enumerate() {
             let key = format!("accounts[{index}]");
             let Some(template) = self.captured(&key, text, pattern) else { continue };
             match template.literal() {
                 None => selectors.push(AccountSelector::Captured(template)),
-                Some(literal) => match if denies { self.accounts.select_denied(literal) } else { self.accounts.select(literal) } {
-                    Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
-                    // Who may come later cannot be told from a slip: a second look warns of it.
-                    Err(_) if self.accounts.may_grow && !denies && malformed(literal).is_ok() => {
-                        selectors.push(AccountSelector::These(Vec::new()));
+                Some(literal) => {
+                    let select = || if denies { accounts.select_denied(literal) } else { accounts.select(literal) }.map(Into::into);
+                    match self.shared.selected.entry((settings.effect, text)).or_insert_with(select).clone() {
+                        Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
+                        // Who may come later cannot be told from a slip: a second look warns of it.
+                        Err(_) if accounts.may_grow && !denies && malformed(literal).is_ok() => {
+                            selectors.push(AccountSelector::These(Arc::default()));
+                        }
+                        Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
                     }
-                    Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
-                },
+                }
             }
         }
         selectors

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -95,7 +96,12 @@ fn lines(text: &str) -> Result<Vec<Line>, Stopped> {
 }
 
 /// Asks both policies about everybody, on all cores.
-fn compare(old: &(Config, Policy), new: &(Config, Policy), lines: &[Line], circumstances: &Circumstances) -> Result<Report, Stopped> {
+fn compare(
+    old: &(Config, Arc<Policy>),
+    new: &(Config, Arc<Policy>),
+    lines: &[Line],
+    circumstances: &Circumstances,
+) -> Result<Report, Stopped> {
     let (context, done) = (circumstances.context(), AtomicUsize::new(0));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let share = lines.len().div_ceil(cores).max(1);
@@ -138,8 +144,8 @@ fn progress(length: usize) -> ProgressBar {
 }
 
 fn note(
-    old: &(Config, Policy),
-    new: &(Config, Policy),
+    old: &(Config, Arc<Policy>),
+    new: &(Config, Arc<Policy>),
     line: &Line,
     (circumstances, context): (&Circumstances, &Context),
     roles: &mut BTreeMap<String, Change>,
@@ -161,7 +167,7 @@ fn note(
 
 /// The person's name, and each role with the name of its account. Where the provider is gone, or the sign-in would be refused, none.
 fn granted(
-    (config, policy): &(Config, Policy),
+    (config, policy): &(Config, Arc<Policy>),
     line: &Line,
     circumstances: &Circumstances,
     context: &Context,

@@ -8,6 +8,7 @@ pub(crate) mod test;
 use std::io::{IsTerminal, Read, Write};
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -71,7 +72,7 @@ pub(crate) fn provider(config: &Config, id: Option<&str>) -> Result<(ProviderId,
 }
 
 /// A configuration that has passed all checks, and its policy.
-pub(crate) fn load(path: &Path) -> Result<(Config, Policy), Stopped> {
+pub(crate) fn load(path: &Path) -> Result<(Config, Arc<Policy>), Stopped> {
     let config = startup::load(path).map_err(|findings| Stopped::Unusable(findings.to_string()))?;
     let policy = startup::policy(&config).map_err(|problems| Stopped::Unusable(config.locate(problems).to_string()))?;
     Ok((config, policy))

@@ -1,12 +1,13 @@
 //! What no module can check alone: values against each other, and the URLs that all of them use.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use url::Url;
 
-use super::places::Place;
+use super::places::Places;
 use super::{ConfigFile, urls};
 use crate::access::Operation;
 use crate::aws::organization::{self, OrganizationSettings};
@@ -14,7 +15,7 @@ use crate::settings::{Problem, SecretRef};
 use crate::trust::SamlTrustSettings;
 
 /// Adds everything that is wrong with a file whose form is right, and brings its public URL into the normal form.
-pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems: &mut Vec<Problem>) {
+pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problems: &mut Vec<Problem>) {
     check_addresses(file, problems);
     file.server.check("server", problems);
     file.store.check("store", base, problems);
@@ -29,19 +30,19 @@ pub(super) fn check(file: &mut ConfigFile, places: &Place, base: &Path, problems
             "add a [[provider]] or a [[saml_provider]]: nobody can sign in without one",
         ));
     }
-    let saml_ids = at("saml_provider", "id", file.saml_provider.iter().map(|provider| provider.id.as_str()));
-    let ids = at("provider", "id", file.provider.iter().map(|provider| provider.id.as_str())).chain(saml_ids);
-    check_unique("provider id", ids, places, problems);
-    check_unique("account id", at("account", "id", file.account.iter().map(|account| account.id.as_str())), places, problems);
-    check_unique("account name", at("account", "name", file.account.iter().map(|account| account.name.as_str())), places, problems);
-    check_unique("rule id", at("rule", "id", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
+    let saml_ids = at("saml_provider", file.saml_provider.iter().map(|provider| provider.id.as_str()));
+    let ids = at("provider", file.provider.iter().map(|provider| provider.id.as_str())).chain(saml_ids);
+    check_unique(("provider", "id"), ids, places, problems);
+    check_unique(("account", "id"), at("account", file.account.iter().map(|account| account.id.as_str())), places, problems);
+    check_unique(("account", "name"), at("account", file.account.iter().map(|account| account.name.as_str())), places, problems);
+    check_unique(("rule", "id"), at("rule", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
     check_saml_rules(file, problems);
     check_saml_audiences(file, places, problems);
 }
 
 /// Two providers of the same metadata with the same entity ID of ours would take each other's assertions and logout messages.
-fn check_saml_audiences(file: &ConfigFile, places: &Place, problems: &mut Vec<Problem>) {
+fn check_saml_audiences(file: &ConfigFile, places: &Places, problems: &mut Vec<Problem>) {
     let mut seen: BTreeMap<_, String> = BTreeMap::new();
     for (index, provider) in file.saml_provider.iter().enumerate() {
         let own = || format!("{}/saml/{}", file.public_url, provider.id);
@@ -218,33 +219,42 @@ fn is_variable_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Values of a list's sections, each with its path.
-fn at<'a>(list: &'static str, key: &'static str, values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (String, &'a str)> {
-    values.enumerate().map(move |(index, value)| (format!("{list}[{index}].{key}"), value))
+/// Values of a list's sections, each with its list and its place in it.
+fn at<'a>(list: &'static str, values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'static str, usize, &'a str)> {
+    values.enumerate().map(move |(index, value)| (list, index, value))
 }
 
-fn check_unique<'a>(what: &str, values: impl Iterator<Item = (String, &'a str)>, places: &Place, problems: &mut Vec<Problem>) {
-    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
-    for (path, value) in values {
+/// Refuses a value that stands under the key more than once. `what` names the values: the list's word, and the key.
+fn check_unique<'a>(
+    what: (&str, &str),
+    values: impl Iterator<Item = (&'static str, usize, &'a str)>,
+    places: &Places,
+    problems: &mut Vec<Problem>,
+) {
+    let (thing, key) = what;
+    let path = |list: &str, index: usize| format!("{list}[{index}].{key}");
+    let mut seen = HashMap::new();
+    for (list, index, value) in values {
         // An empty one may be made up for one that is missing; that it is empty is its module's to say.
         if value.is_empty() {
             continue;
         }
-        let Some(first) = seen.get(value) else {
-            seen.insert(value, path);
-            continue;
-        };
-        let line = places.line_of(first);
-        let (list, key) = what.split_once(' ').unwrap_or((what, ""));
-        problems.push(Problem::new(
-            path,
-            format!("the {what} `{value}` is taken by line {line}"),
-            format!("give each {list} its own {key}"),
-        ));
+        match seen.entry(value) {
+            Entry::Vacant(free) => drop(free.insert((list, index))),
+            Entry::Occupied(taken) => {
+                let (first_list, first) = taken.get();
+                let line = places.line_of(&path(first_list, *first));
+                problems.push(Problem::new(
+                    path(list, index),
+                    format!("the {thing} {key} `{value}` is taken by line {line}"),
+                    format!("give each {thing} its own {key}"),
+                ));
+            }
+        }
     }
 }
 
-fn check_email_domains(file: &ConfigFile, places: &Place, problems: &mut Vec<Problem>) {
+fn check_email_domains(file: &ConfigFile, places: &Places, problems: &mut Vec<Problem>) {
     let oidc = file.provider.iter().enumerate().map(|(index, provider)| (format!("provider[{index}]"), &provider.email_domains));
     let saml = file.saml_provider.iter().enumerate().map(|(index, provider)| (format!("saml_provider[{index}]"), &provider.email_domains));
     let mut seen: BTreeMap<String, (String, String)> = BTreeMap::new();

@@ -42,14 +42,14 @@ pub(super) struct Reading<T> {
 }
 
 /// More errors than anybody wants to read at once; keeps a file of nonsense from taking for ever.
-const MOST: usize = 200;
+pub(super) const MOST: usize = 200;
 
 /// Reads `text`; `file` is its name in findings.
 pub(super) fn read<T: DeserializeOwned + JsonSchema>(text: &str, file: &str) -> Reading<T> {
     let (table, mut errors) = DeTable::parse_recoverable(text);
     errors.sort_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
-    let syntax = errors.iter().find(|error| !error.message().starts_with("duplicate key"));
-    // After a syntax error everything else is guesswork; a key that is there twice leaves the rest readable.
+    let syntax = syntax_error(&errors);
+    // After a syntax error everything else is guesswork.
     let told = if let Some(error) = syntax { std::slice::from_ref(error) } else { &errors };
     let lines = Lines::of(text);
     let findings = told.iter().map(|error| syntax_finding(error, text, &lines, file)).collect();
@@ -59,8 +59,13 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(text: &str, file: &str) -> 
     if value.is_none() && draft.findings.is_empty() {
         draft.findings.push(Finding::of_file(file, "the file cannot be read as a configuration", "start again from the example file"));
     }
-    let places = draft.places(&draft.root, 0..0, 1);
+    let places = draft.places();
     Reading { value, places, findings: draft.findings }
+}
+
+/// What makes a text no TOML; a key that is there twice leaves the rest readable.
+pub(super) fn syntax_error(errors: &[toml::de::Error]) -> Option<&toml::de::Error> {
+    errors.iter().find(|error| !error.message().starts_with("duplicate key"))
 }
 
 fn syntax_finding(error: &toml::de::Error, text: &str, lines: &Lines, file: &str) -> Finding {
@@ -267,16 +272,35 @@ impl<'t> Draft<'t> {
     }
 
     /// The places of the working copy, made up values included.
-    fn places(&self, value: &Spanned<DeValue<'t>>, key: Range<usize>, around: usize) -> Place {
+    fn places(&self) -> Place {
+        Survey { lines: &self.lines, lost: &self.lost }.of(&self.root, 0..0, 1)
+    }
+}
+
+/// The places of a text that is TOML: line 1 is its first. What is none has no places.
+pub(super) fn places(text: &str) -> Place {
+    let Ok(table) = DeTable::parse(text) else { return Place::default() };
+    let root = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
+    Survey { lines: &Lines::of(text), lost: &[] }.of(&root, 0..0, 1)
+}
+
+/// What turns values into places.
+struct Survey<'a> {
+    lines: &'a Lines,
+    lost: &'a [(Range<usize>, String)],
+}
+
+impl Survey<'_> {
+    fn of(&self, value: &Spanned<DeValue<'_>>, key: Range<usize>, around: usize) -> Place {
         let assumed = is_made(&value.span());
         let start = if key.is_empty() { value.span().start } else { key.start };
         let line = if assumed { around } else { self.lines.line(start) };
         let lost = self.lost.iter().filter(|(span, _)| *span == value.span()).map(|(_, key)| key.clone()).collect();
         let inner = match value.get_ref() {
             DeValue::Table(table) => {
-                Inner::Keys(table.iter().map(|(key, value)| (key.get_ref().to_string(), self.places(value, key.span(), line))).collect())
+                Inner::Keys(table.iter().map(|(key, value)| (key.get_ref().to_string(), self.of(value, key.span(), line))).collect())
             }
-            DeValue::Array(items) => Inner::Items(items.iter().map(|item| self.places(item, 0..0, line)).collect()),
+            DeValue::Array(items) => Inner::Items(items.iter().map(|item| self.of(item, 0..0, line)).collect()),
             _ => Inner::Value,
         };
         Place { line, assumed, lost, inner }

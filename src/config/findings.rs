@@ -1,9 +1,10 @@
 //! What is wrong with a configuration file, and where.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
     /// The configuration is not used.
     Error,
@@ -12,7 +13,7 @@ pub enum Severity {
 }
 
 /// One thing that should be mended, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// The file's name, as people know it.
     pub file: String,
@@ -95,12 +96,12 @@ impl FromIterator<Finding> for Findings {
 
 impl Extend<Finding> for Findings {
     fn extend<I: IntoIterator<Item = Finding>>(&mut self, findings: I) {
-        for finding in findings {
-            // A rule that is compiled for each of its accounts complains once for each.
-            if !self.0.contains(&finding) {
-                self.0.push(finding);
-            }
-        }
+        self.0.extend(findings);
+        // A rule that is compiled for each of its accounts complains once for each.
+        let mut seen = HashSet::with_capacity(self.0.len());
+        let is_new: Vec<_> = self.0.iter().map(|finding| seen.insert(finding)).collect();
+        let mut is_new = is_new.into_iter();
+        self.0.retain(|_| is_new.next().unwrap_or(true));
         self.0.sort_by_key(|finding| (finding.line, finding.column));
     }
 }

@@ -6,6 +6,7 @@
 mod checks;
 mod document;
 mod findings;
+mod pieces;
 mod places;
 mod reload;
 mod schema;
@@ -14,9 +15,9 @@ mod stamp;
 mod urls;
 mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,7 +27,9 @@ pub use schema::schema;
 pub use server::{HelpSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
 
-use crate::access::{AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, RuleSettings, TestSettings, with_discovered};
+use crate::access::{
+    AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, Policy, RuleSettings, TestSettings, with_discovered,
+};
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::aws::organization::{self, OrganizationSettings};
@@ -34,7 +37,7 @@ use crate::identity::{ProviderSettings, SamlProviderSettings};
 use crate::settings::{Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
 use crate::trust::TrustSettings;
-use places::Place;
+use places::Places;
 
 /// The largest configuration, in bytes: two hundred thousand rules. What is larger is no configuration.
 const LARGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
@@ -100,7 +103,7 @@ pub struct ConfigFile {
 #[derive(Debug, Clone)]
 pub struct Config {
     /// What the file says. `public_url` is an origin in its normal form: lower case, no default port, no slash at the end.
-    pub file: ConfigFile,
+    pub file: Arc<ConfigFile>,
     /// The folder that relative paths in the file start at.
     pub base: PathBuf,
     /// What is allowed, but deserves a second look.
@@ -110,9 +113,9 @@ pub struct Config {
     /// The accounts that AWS Organizations knew last; none unless the file asks for them.
     pub discovered: Option<Arc<organization::Copy>>,
     name: String,
-    places: Place,
-    /// What was read, to compare with what is read later.
-    text: Arc<str>,
+    places: Places,
+    /// What its rules were compiled into.
+    policy: OnceLock<Arc<Policy>>,
 }
 
 /// The files that a configuration was read from.
@@ -145,6 +148,18 @@ impl Config {
         with_discovered(&self.file.account, discovered.unwrap_or_default())
     }
 
+    /// The policy of these accounts and rules, which `compile` makes when it is asked for the first time.
+    ///
+    /// # Errors
+    /// Those of `compile`.
+    pub fn policy<E>(&self, compile: impl FnOnce() -> Result<Policy, E>) -> Result<Arc<Policy>, E> {
+        if let Some(policy) = self.policy.get() {
+            return Ok(Arc::clone(policy));
+        }
+        let policy = Arc::new(compile()?);
+        Ok(Arc::clone(self.policy.get_or_init(|| policy)))
+    }
+
     /// The issuer of minted tokens: `trust.issuer`, or else the public URL.
     #[must_use]
     pub fn issuer(&self) -> &str {
@@ -161,6 +176,11 @@ impl Config {
     /// Adds warnings that other modules found in this configuration.
     pub fn warn(&mut self, problems: Vec<Problem>) {
         self.warnings.extend(locate(problems, Severity::Warning, &self.name, &self.places));
+    }
+
+    /// Forgets which lines were looked up; they can be looked up again.
+    pub fn forget_places(&mut self) {
+        self.places.forget();
     }
 
     /// Turns problems that other modules found in this configuration into findings with lines.
@@ -190,10 +210,11 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let bytes = read_file(path, LARGEST_CONFIGURATION)
         .map_err(|error| unreadable(format!("cannot be read: {error}"), "check the path, and who may read the file"))?;
     let text = text(bytes).map_err(|(wrong, hint)| unreadable(wrong, hint))?;
-    let files = reload::rule_files(&text, folder_of(path));
-    let stamp = before.with(Stamp::of(&files));
-    let config = parse_with(&text, &name, folder_of(path), more)?;
-    let files = std::iter::once(path.to_owned()).chain(files).collect();
+    let reading = read(&text.into(), &name);
+    let files = reading.file.iter().flat_map(|file| reload::rule_files_of(&file.rule, folder_of(path)));
+    let files: Vec<_> = std::iter::once(path.to_owned()).chain(files).collect();
+    let stamp = before.with(Stamp::of(files.iter().skip(1)));
+    let config = check(reading, name, folder_of(path), more)?;
     Ok(Config { origin: Some(Origin { path: path.to_owned(), files, stamp }), ..config })
 }
 
@@ -225,21 +246,41 @@ pub fn parse(text: &str, name: &str, base: &Path) -> Result<Config, Findings> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
-    let document::Reading { value, places, mut findings } = document::read::<ConfigFile>(text, name);
-    let Some(mut file) = value else { return Err(findings.into_iter().collect()) };
+    check(read(&text.into(), name), name.to_owned(), base, more)
+}
+
+/// What came of reading a text.
+struct Reading {
+    /// What it says; with findings beside it, parts of it are missing or made up. None if it is beyond repair.
+    file: Option<ConfigFile>,
+    places: Places,
+    findings: Vec<Finding>,
+}
+
+fn read(text: &Arc<str>, name: &str) -> Reading {
+    pieces::read(text, name).unwrap_or_else(|| {
+        let document::Reading { value, places, findings } = document::read(text, name);
+        Reading { file: value, places: Places::whole(text, places), findings }
+    })
+}
+
+fn check(reading: Reading, name: String, base: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
+    let Reading { file, places, mut findings } = reading;
+    let Some(mut file) = file else { return Err(findings.into_iter().collect()) };
     let mut problems = Vec::new();
     checks::check(&mut file, &places, base, &mut problems);
-    let second_looks = checks::second_looks(&file, base);
-    let mut second_looks = second_looks;
+    let mut second_looks = checks::second_looks(&file, base);
     let discovered = checks::discovered(&file.organization, base, &mut second_looks).map(Arc::new);
-    let warnings = locate(second_looks, Severity::Warning, name, &places).into_iter().collect();
-    let config =
-        Config { file, base: base.to_path_buf(), warnings, origin: None, discovered, name: name.to_owned(), places, text: text.into() };
+    let warnings = locate(second_looks, Severity::Warning, &name, &places).into_iter().collect();
+    let (file, base, policy) = (Arc::new(file), base.to_path_buf(), OnceLock::new());
+    let config = Config { file, base, warnings, origin: None, discovered, name, places, policy };
     if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {
-        let news = more(&config).into_iter().filter(|new| !problems.iter().any(|old| within(&old.path, &new.path))).collect::<Vec<_>>();
+        let news = more(&config);
+        let told: HashSet<_> = problems.iter().flat_map(|problem| ways_to(&problem.path)).collect();
+        let news: Vec<_> = news.into_iter().filter(|new| !told.contains(new.path.as_str())).collect();
         problems.extend(news);
     }
-    findings.extend(locate(problems, Severity::Error, name, &config.places));
+    findings.extend(locate(problems, Severity::Error, &config.name, &config.places));
     if findings.is_empty() {
         return Ok(config);
     }
@@ -247,13 +288,13 @@ pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config
     Err(findings.into_iter().collect())
 }
 
-/// Whether one path is the other, or leads further in: what is wrong inside has been told more exactly.
-fn within(inner: &str, outer: &str) -> bool {
-    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+/// A path, and every path that leads there: what is wrong inside has been told more exactly than what is wrong around it.
+fn ways_to(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices(['.', '[']).filter_map(|(end, _)| path.get(..end)).chain([path])
 }
 
 /// Gives problems their lines. What follows only from an error that is already reported is left out.
-fn locate(problems: Vec<Problem>, severity: Severity, name: &str, places: &Place) -> Vec<Finding> {
+fn locate(problems: Vec<Problem>, severity: Severity, name: &str, places: &Places) -> Vec<Finding> {
     problems
         .into_iter()
         .filter(|problem| !places.is_spoilt(&problem.path))

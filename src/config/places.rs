@@ -1,6 +1,133 @@
 //! Where things stand in the file: from a path of keys and indexes to a line.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use super::document;
+use super::pieces::{self, Piece};
+
+/// Where everything in a file stands. Of what is right it is looked up when somebody asks, for that is seldom; of what is not, the reader
+/// knows it.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    text: Arc<str>,
+    pieces: Arc<[Piece]>,
+    /// One for each piece of rules, in their order.
+    sheets: Vec<Sheet>,
+    /// All but the rules.
+    rest: Survey,
+}
+
+/// A piece of rules.
+#[derive(Debug, Clone)]
+pub(super) struct Sheet {
+    piece: usize,
+    rules: Range<usize>,
+    lines_before: usize,
+    survey: Survey,
+}
+
+/// The places of one piece.
+#[derive(Debug, Clone)]
+struct Survey {
+    place: OnceLock<Place>,
+    /// Whether something in it is wrong; then it cannot be looked up again.
+    is_mended: bool,
+}
+
+impl Survey {
+    fn new(mended: Option<Place>) -> Self {
+        Self { is_mended: mended.is_some(), place: mended.map_or_else(OnceLock::new, OnceLock::from) }
+    }
+
+    fn mended(&self) -> Option<&Place> {
+        self.place.get().filter(|_| self.is_mended)
+    }
+
+    fn forget(&mut self) {
+        if !self.is_mended {
+            self.place.take();
+        }
+    }
+}
+
+impl Sheet {
+    /// The rules with these numbers, as they stand in a piece.
+    pub(super) fn new(piece: usize, rules: Range<usize>, lines_before: usize, mended: Option<Place>) -> Self {
+        Self { piece, rules, lines_before, survey: Survey::new(mended) }
+    }
+}
+
+/// Where a path leads.
+enum Way<'a> {
+    /// To a rule, by another path in its sheet.
+    Rule(&'a Sheet, String),
+    /// To the list of rules, or behind its end, by the same path in every sheet; this is the first.
+    Rules(&'a Sheet),
+    /// To anything else.
+    Rest,
+}
+
+impl Places {
+    pub(super) fn new(text: &Arc<str>, pieces: Vec<Piece>, sheets: Vec<Sheet>, rest: Option<Place>) -> Self {
+        Self { text: Arc::clone(text), pieces: pieces.into(), sheets, rest: Survey::new(rest) }
+    }
+
+    /// The places of a file that was read as a whole.
+    pub(super) fn whole(text: &Arc<str>, place: Place) -> Self {
+        Self::new(text, vec![Piece { range: 0..text.len(), is_rules: false, lines: 0 }], Vec::new(), Some(place))
+    }
+
+    fn way<'a>(&'a self, path: &str) -> Way<'a> {
+        let (Some(rest), Some(first)) = (strip_key(path, "rule"), self.sheets.first()) else { return Way::Rest };
+        let Some((index, rest)) = strip_index(rest) else { return Way::Rules(first) };
+        let sheet = self.sheets.get(self.sheets.partition_point(|sheet| sheet.rules.end <= index));
+        sheet.map_or(Way::Rules(first), |sheet| Way::Rule(sheet, format!("rule[{}]{rest}", index - sheet.rules.start)))
+    }
+
+    /// As [`Place::line_of`].
+    pub(super) fn line_of(&self, path: &str) -> usize {
+        match self.way(path) {
+            Way::Rule(sheet, path) => {
+                let text = || self.pieces.get(sheet.piece).and_then(|piece| self.text.get(piece.range.clone())).unwrap_or_default();
+                sheet.lines_before + sheet.survey.place.get_or_init(|| document::places(text())).line_of(&path)
+            }
+            Way::Rules(first) => first.lines_before + 1,
+            Way::Rest => self.rest.place.get_or_init(|| document::places(&pieces::blanked(&self.text, &self.pieces))).line_of(path),
+        }
+    }
+
+    /// As [`Place::is_spoilt`].
+    pub(super) fn is_spoilt(&self, path: &str) -> bool {
+        match self.way(path) {
+            Way::Rule(sheet, path) => sheet.survey.mended().is_some_and(|place| place.is_spoilt(&path)),
+            Way::Rules(_) => self.sheets.iter().filter_map(|sheet| sheet.survey.mended()).any(|place| place.is_spoilt(path)),
+            Way::Rest => self.rest.mended().is_some_and(|place| place.is_spoilt(path)),
+        }
+    }
+
+    /// As [`Place::is_whole`].
+    pub(super) fn is_whole(&self, path: &str) -> bool {
+        match self.way(path) {
+            Way::Rule(sheet, path) => sheet.survey.mended().is_none_or(|place| place.is_whole(&path)),
+            Way::Rules(_) => self.sheets.iter().filter_map(|sheet| sheet.survey.mended()).all(|place| place.is_whole(path)),
+            Way::Rest => self.rest.mended().is_none_or(|place| place.is_whole(path)),
+        }
+    }
+
+    /// The file's text without its rules, or with them if it was read as a whole.
+    pub(super) fn all_but_rules(&self) -> Cow<'_, str> {
+        pieces::rest(&self.text, &self.pieces)
+    }
+
+    /// Forgets what was looked up: it takes more room than the rules themselves.
+    pub(super) fn forget(&mut self) {
+        self.rest.forget();
+        self.sheets.iter_mut().for_each(|sheet| sheet.survey.forget());
+    }
+}
 
 /// A place in the file, and the places in it.
 #[derive(Debug, Clone, Default)]
@@ -126,6 +253,39 @@ mod tests {
             ("", 1),
         ] {
             assert_eq!(root.line_of(path), line, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_file_in_pieces_has_the_places_that_it_has_as_a_whole() {
+        let head = "public_url = 'https://roles.example.org'\n\n[[provider]]\nid = 'okta'\nname = 'Okta'\nissuer = 'https://example.okta.com'\nclient_id = 'abc'\n";
+        let rule = |number: usize| {
+            format!(
+                "[[rule]]\n# {number}\nid = 'r{number}'\neveryone = true\nroles = [\n'R',\n]\naccounts = ['*']\n[rule.tags]\n'a.b' = 'c'\n"
+            )
+        };
+        let rules = |from: usize, to: usize| (from..to).map(rule).collect::<String>();
+        for text in [
+            format!("{head}{}[help]\ncontact = 'us'\n{}[session]\nidle = '1h'\n", rules(0, 900), rules(900, 1000)),
+            format!("{head}[help]\ncontact = 'us'\n"),
+            head.replace('\n', "\r\n"),
+        ] {
+            let whole = document::places(&text);
+            let mut places = pieces::read(&text.as_str().into(), "c.toml").unwrap().places;
+            let mut paths: Vec<_> =
+                ["", "public_url", "provider[0].name", "provider[0].x", "help.contact", "session", "session.idle", "rule", "rules"]
+                    .map(str::to_owned)
+                    .into();
+            for index in [0, 1, 7, 899, 900, 901, 999, 1000, 5000] {
+                paths.extend(["", ".id", ".roles", ".roles[0]", ".tags", ".tags.a.b", ".nothing"].map(|key| format!("rule[{index}]{key}")));
+            }
+            for _ in 0..2 {
+                for path in &paths {
+                    assert_eq!(places.line_of(path), whole.line_of(path), "{path} of {text}");
+                    assert!(!places.is_spoilt(path) && places.is_whole(path));
+                }
+                places.forget();
+            }
         }
     }
 

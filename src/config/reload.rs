@@ -2,19 +2,30 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use toml::{Table, Value};
 
 use super::{Config, ConfigFile, Findings, Severity, checks, locate};
+use crate::access::RuleSettings;
 
 /// What can be taken over: who gets what. Everything else stands for something that is open or in use.
 const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
 
 /// The files that rules refer to, each once; none from a text that is no TOML.
 pub(super) fn rule_files(text: &str, base: &Path) -> Vec<PathBuf> {
+    if !text.contains("session_policy") {
+        return Vec::new();
+    }
     let table = text.parse::<Table>().unwrap_or_default();
     let rules = table.get("rule").and_then(Value::as_array).into_iter().flatten();
     let files: BTreeSet<_> = rules.filter_map(|rule| rule.get("session_policy")?.as_str()).map(|file| base.join(file)).collect();
+    files.into_iter().collect()
+}
+
+/// The same from rules that were read.
+pub(super) fn rule_files_of(rules: &[RuleSettings], base: &Path) -> Vec<PathBuf> {
+    let files: BTreeSet<_> = rules.iter().filter_map(|rule| rule.session_policy.as_ref()).map(|file| base.join(file)).collect();
     files.into_iter().collect()
 }
 
@@ -25,6 +36,10 @@ impl Config {
     /// # Errors
     /// What the new rules ask for and what runs does not have, although the newer file by itself is right.
     pub fn with_rules_of(&self, newer: &Self) -> Result<Self, Findings> {
+        if self.needs_restart_for(newer).is_empty() {
+            // Nothing else differs, so the newer one is it, with the policy that it may have by now.
+            return Ok(newer.clone());
+        }
         let file = ConfigFile {
             account: newer.file.account.clone(),
             group_names: newer.file.group_names,
@@ -32,14 +47,14 @@ impl Config {
             rule: newer.file.rule.clone(),
             naming: newer.file.naming.clone(),
             test: newer.file.test.clone(),
-            ..self.file.clone()
+            ..ConfigFile::clone(&self.file)
         };
         let mut problems = Vec::new();
         checks::check_saml_rules(&file, &mut problems);
         if problems.is_empty() {
             // Which organization is asked is not among what is taken over.
             let discovered = if self.file.organization.enabled { newer.discovered.clone() } else { None };
-            return Ok(Self { file, discovered, ..newer.clone() });
+            return Ok(Self { file: file.into(), discovered, policy: OnceLock::new(), ..newer.clone() });
         }
         Err(locate(problems, Severity::Error, &newer.name, &newer.places).into_iter().collect())
     }
@@ -47,13 +62,13 @@ impl Config {
     /// The keys whose values differ from a newer file's and that only a restart takes over, such as `server.listen`.
     #[must_use]
     pub fn needs_restart_for(&self, newer: &Self) -> Vec<String> {
-        let lasting = |text: &str| {
-            let mut table = text.parse::<Table>().unwrap_or_default();
+        let lasting = |config: &Self| {
+            let mut table = config.places.all_but_rules().parse::<Table>().unwrap_or_default();
             table.retain(|key, _| !RELOADABLE.contains(&key));
             table
         };
         let mut keys = Vec::new();
-        differences("", &lasting(&self.text), &lasting(&newer.text), &mut keys);
+        differences("", &lasting(self), &lasting(newer), &mut keys);
         keys
     }
 }

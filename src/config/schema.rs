@@ -1,7 +1,10 @@
 //! The JSON Schema of the configuration, for editors and for the hints in findings.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
+use toml::de::DeValue;
 
 use super::ConfigFile;
 use super::document::Step;
@@ -54,10 +57,7 @@ impl Guide {
         let mut target = self.resolve(node);
         for step in steps {
             node = match step {
-                Step::Key(key) => target
-                    .get("properties")
-                    .and_then(|properties| properties.get(key))
-                    .or_else(|| target.get("additionalProperties").filter(|rest| rest.is_object()))?,
+                Step::Key(key) => target.get("properties").and_then(|properties| properties.get(key)).or_else(|| free_keys(target))?,
                 Step::Index(_) => target.get("items")?,
             };
             target = self.resolve(node);
@@ -66,11 +66,65 @@ impl Guide {
         Some(Entry { about, kind: kind(node, target) })
     }
 
+    /// Where sections belong, as far as the schema leads.
+    pub(super) fn sections(&self) -> Option<Sections> {
+        self.sections_in(&self.0, DEEPEST)
+    }
+
+    fn sections_in(&self, node: &Value, deeper: usize) -> Option<Sections> {
+        let target = self.resolve(node);
+        let inner = |node: &Value| self.sections_in(node, deeper.checked_sub(1)?);
+        match kind(node, target) {
+            Kind::Table => {
+                let keys = target.get("properties").and_then(Value::as_object).into_iter().flatten();
+                let keys = keys.filter_map(|(key, node)| Some((key.clone(), inner(node)?))).collect();
+                Some(Sections::Section { keys, others: free_keys(target).and_then(inner).map(Box::new) })
+            }
+            _ => target.get("items").and_then(inner).map(|items| Sections::List(Box::new(items))),
+        }
+    }
+
     /// Follows a reference, and what is optional to what it is when it is there.
     fn resolve<'v>(&'v self, node: &'v Value) -> &'v Value {
         let node = present(node);
         let name = node.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix("#/$defs/"));
         name.and_then(|name| self.0.get("$defs")?.get(name)).unwrap_or(node)
+    }
+}
+
+/// What stands under keys that are the author's to choose.
+fn free_keys(target: &Value) -> Option<&Value> {
+    target.get("additionalProperties").filter(|others| others.is_object())
+}
+
+/// How deep sections may lie in each other. Those of a configuration lie no deeper than four.
+const DEEPEST: usize = 16;
+
+/// Where sections belong: of a schema what is needed to tell lists that stand in the place of one, made to be asked a million times.
+pub(super) enum Sections {
+    /// Here, with those below.
+    Section {
+        /// Under keys that are known.
+        keys: BTreeMap<String, Sections>,
+        /// Under every other key.
+        others: Option<Box<Sections>>,
+    },
+    /// In the items of a list.
+    List(Box<Sections>),
+}
+
+impl Sections {
+    /// Whether a list stands where a section belongs.
+    pub(super) fn forbid(&self, value: &DeValue<'_>) -> bool {
+        match (self, value) {
+            (Self::Section { .. }, DeValue::Array(_)) => true,
+            (Self::List(inner), DeValue::Array(items)) => items.iter().any(|item| inner.forbid(item.get_ref())),
+            (Self::Section { keys, others }, DeValue::Table(table)) => table.iter().any(|(key, value)| {
+                matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_))
+                    && keys.get(&**key.get_ref()).or(others.as_deref()).is_some_and(|inner| inner.forbid(value.get_ref()))
+            }),
+            _ => false,
+        }
     }
 }
 
@@ -143,6 +197,26 @@ mod tests {
             assert_eq!(look_up(steps).map(|entry| entry.kind), Some(kind), "{steps:?}");
         }
         assert_eq!(look_up(&["provider", "0", "no_such_key"]), None);
+    }
+
+    #[test]
+    fn a_list_in_the_place_of_a_section_is_found_wherever_it_stands() {
+        let sections = Guide::to::<ConfigFile>().sections().unwrap();
+        for (text, forbidden) in [
+            ("server = []", true),
+            ("[[server]]", true),
+            ("[[provider]]\nmfa = [1]", true),
+            ("rule = [{ tags = {} }, { tags = [] }]", true),
+            ("rule = [[]]", true),
+            ("[groups]\na = ['x']", false),
+            ("[[rule]]\ngroups = ['x']\n[rule.tags]\nx = []", false),
+            ("[[test]]\nclaims = { groups = ['x'] }", false),
+            ("[[test]]\nclaims = ['x']", true),
+            ("", false),
+        ] {
+            let table = toml::de::DeTable::parse(text).unwrap().into_inner();
+            assert_eq!(sections.forbid(&DeValue::Table(table)), forbidden, "{text}");
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`super::Trouble::Audit`]: a change that cannot be recorded is not made.
-    pub async fn put_in_force(&self, policy: Policy, waiting: Vec<String>) -> Result<bool, Failure> {
+    pub async fn put_in_force(&self, policy: Arc<Policy>, waiting: Vec<String>) -> Result<bool, Failure> {
         let (old, new) = (Arc::clone(self.policy.load().shared_digest()), Arc::clone(policy.shared_digest()));
         let before = self.reloads.load();
         if old == new {
@@ -54,7 +54,7 @@ impl Gateway {
         }
         let event = self.event(Kind::PolicyReloaded, Outcome::Ok, &Caller::default());
         self.record(&Event { policy: Some(new.to_string()), previous_policy: Some(old.to_string()), ..event }).await?;
-        self.policy.store(Arc::new(policy));
+        self.policy.store(policy);
         self.reloads.store(Arc::new(Reloads {
             since: self.now(),
             taken: before.taken + 1,

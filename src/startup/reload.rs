@@ -26,7 +26,7 @@ const LOOKS: u32 = 30;
 
 /// Rules that can take over, and what came to light beside them.
 struct Reread {
-    policy: Policy,
+    policy: Arc<Policy>,
     warnings: Findings,
     /// Keys that differ and need a restart.
     waiting: Vec<String>,

@@ -74,6 +74,15 @@ fn an_allow_that_denies_take_away_as_a_whole_is_found() {
     }
     let other = deny("groups = ['ops']").replace("'d'", "'e'");
     is_found(&format!("{}{}{other}", allow(""), deny("groups = ['dev']")), "rule[0]", "taken away by `d` and `e`");
+    let [production, staging] = ["Production", "Staging"].map(|name| deny(&format!("everyone = true\naccounts = ['{name}']")));
+    is_found(&format!("{}{production}{}", allow(""), staging.replace("'d'", "'e'")), "rule[0]", "taken away by `d` and `e`");
+    let many: String = (0..20).map(|number| format!("'Role{number}', ")).collect();
+    is_found(&format!("{}{}", allow(""), deny(&format!("everyone = true\nroles = [{many}'Developer']"))), "rule[0]", "`d`");
+    is_quiet(&format!("{}{}", allow(""), deny(&format!("everyone = true\nroles = [{many}]"))));
+    // The first of several that would do is named, however they are found.
+    let first = deny("everyone = true").replace("'d'", "'c'");
+    is_found(&format!("{}{first}{}", allow(""), deny("everyone = true\nroles = ['Developer']")), "rule[0]", "taken away by `c`");
+    is_found(&format!("{}{}{first}", allow(""), deny("everyone = true\nroles = ['Developer']")), "rule[0]", "taken away by `d`");
     is_found(&format!("{}{}", allow("groups_all = ['staff']"), deny("groups = ['staff']")), "rule[0]", "`d`");
     is_found(&format!("{}{}", allow("when = 'auth.mfa'"), deny("everyone = true\nwhen = 'auth.mfa'")), "rule[0]", "`d`");
     is_found(&format!("{}{}", allow("providers = ['okta']"), deny("everyone = true\nproviders = ['okta']")), "rule[0]", "`d`");
