@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use regex::Regex;
-use rolegate::access::{Context, Policy};
+use rolegate::access::{Account, Context, Policy};
+use rolegate::arn::RoleArn;
 use rolegate::config::Config;
-use rolegate::identity::Supposed;
+use rolegate::identity::{ProviderId, Reading, Supposed};
+use rolegate::{cores, startup};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Circumstances, Stopped, is_watched, load, print, print_json, provider, read};
+use super::{Circumstances, Stopped, choose, is_watched, load, print, print_json, read};
 
 /// How many people the table names for each role; JSON names all.
 const NAMED: usize = 5;
@@ -50,10 +49,27 @@ struct Change {
     protected: bool,
 }
 
+impl Change {
+    fn in_account(account: &Account) -> Self {
+        Self { account: account.name.clone(), ..Self::default() }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Report {
     people: usize,
-    roles: BTreeMap<String, Change>,
+    roles: Changes,
+}
+
+/// What changes, by role.
+type Changes = BTreeMap<String, Change>;
+/// A role, and where it lives.
+type Role = (RoleArn, Arc<Account>);
+
+/// One of the two configurations.
+struct Side {
+    policy: Arc<Policy>,
+    providers: Vec<(ProviderId, Reading)>,
 }
 
 /// One line of the file of people.
@@ -63,10 +79,12 @@ struct Line {
     claims: Map<String, Value>,
 }
 
+/// How many people are asked about at a time.
+const AT_A_TIME: usize = 100;
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     let (old, new) = (load(&arguments.old)?, load(&arguments.new)?);
-    let lines = lines(&read(&arguments.people)?)?;
-    let mut report = compare(&old, &new, &lines, &arguments.circumstances)?;
+    let mut report = compare(&Side::of(old), &Side::of(new), &read(&arguments.people)?, &arguments.circumstances)?;
     let protects = |role: &str| arguments.protect.as_ref().is_some_and(|pattern| pattern.is_match(role));
     for (role, change) in &mut report.roles {
         change.protected = !change.gains.is_empty() && protects(role);
@@ -80,50 +98,56 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     if alarming.is_empty() { Ok(()) } else { Err(Stopped::No(format!("somebody gains a protected role: {}", alarming.join(", ")))) }
 }
 
-fn lines(text: &str) -> Result<Vec<Line>, Stopped> {
-    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    numbered
-        .map(|(index, line)| {
-            let mut claims = super::claims(line, &format!("line {}", index + 1))?;
-            let wrapped = matches!(claims.get("claims"), Some(Value::Object(_)));
-            let provider = if wrapped { claims.get("provider").and_then(Value::as_str).map(str::to_owned) } else { None };
-            if let Some(Value::Object(inner)) = claims.remove("claims").filter(|_| wrapped) {
-                claims = inner;
-            }
-            Ok(Line { number: index + 1, provider, claims })
-        })
-        .collect()
+impl Side {
+    fn of((config, policy): (Config, Arc<Policy>)) -> Self {
+        Self { policy, providers: startup::readings(&config) }
+    }
+
+    /// How the sign-in of a line would be read; none if its provider is not there.
+    fn reading(&self, line: &Line, circumstances: &Circumstances) -> Result<Option<&(ProviderId, Reading)>, Stopped> {
+        match &line.provider {
+            None => choose(&self.providers, circumstances.provider.as_deref()).map(Some),
+            Some(id) => Ok(self.providers.iter().find(|(known, _)| known.as_str() == id)),
+        }
+    }
+}
+
+impl Line {
+    fn of(text: &str, number: usize) -> Result<Self, Stopped> {
+        let mut claims = super::claims(text, &format!("line {number}"))?;
+        let wrapped = matches!(claims.get("claims"), Some(Value::Object(_)));
+        let provider = if wrapped { claims.get("provider").and_then(Value::as_str).map(str::to_owned) } else { None };
+        if let Some(Value::Object(inner)) = claims.remove("claims").filter(|_| wrapped) {
+            claims = inner;
+        }
+        Ok(Self { number, provider, claims })
+    }
+
+    /// The person as a sign-in would make them.
+    fn person(&self, (id, reading): &(ProviderId, Reading), circumstances: &Circumstances) -> Result<Supposed, Stopped> {
+        if self.provider.is_none() {
+            return circumstances.person_at(id, reading, self.claims.clone());
+        }
+        Supposed::new(id.clone(), reading, self.claims.clone()).map_err(|rejected| Stopped::Unusable(rejected.to_string()))
+    }
 }
 
 /// Asks both policies about everybody, on all cores.
-fn compare(
-    old: &(Config, Arc<Policy>),
-    new: &(Config, Arc<Policy>),
-    lines: &[Line],
-    circumstances: &Circumstances,
-) -> Result<Report, Stopped> {
-    let (context, done) = (circumstances.context(), AtomicUsize::new(0));
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let share = lines.len().div_ceil(cores).max(1);
-    let work = |lines: &[Line]| {
-        let mut roles = BTreeMap::new();
-        for line in lines {
-            note(old, new, line, (circumstances, &context), &mut roles)?;
-            done.fetch_add(1, Ordering::Relaxed);
+fn compare(old: &Side, new: &Side, people: &str, circumstances: &Circumstances) -> Result<Report, Stopped> {
+    let context = circumstances.context();
+    let lines: Vec<_> = (1..).zip(people.lines()).filter(|(_, line)| !line.trim().is_empty()).collect();
+    let bar = progress(lines.len());
+    let parts = cores::map(&lines.chunks(AT_A_TIME).collect::<Vec<_>>(), |lines| {
+        let mut changes = Changes::new();
+        for (number, text) in *lines {
+            let line = Line::of(text, *number)?;
+            note(old, new, &line, (circumstances, &context), &mut changes).map_err(|stopped| at_line(*number, stopped))?;
         }
-        Ok::<_, Stopped>(roles)
-    };
-    let parts = thread::scope(|scope| {
-        let workers: Vec<_> = lines.chunks(share).map(|lines| scope.spawn(|| work(lines))).collect();
-        let bar = progress(lines.len());
-        while workers.iter().any(|worker| !worker.is_finished()) {
-            bar.set_position(done.load(Ordering::Relaxed) as u64);
-            thread::sleep(Duration::from_millis(20));
-        }
-        bar.finish_and_clear();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+        bar.inc(lines.len() as u64);
+        Ok(changes)
     });
-    let mut roles: BTreeMap<String, Change> = BTreeMap::new();
+    bar.finish_and_clear();
+    let mut roles = Changes::new();
     for part in parts {
         for (role, change) in part? {
             let whole = roles.entry(role).or_default();
@@ -143,54 +167,42 @@ fn progress(length: usize) -> ProgressBar {
     ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// Notes what changes for one person. Where the provider is gone, or not there yet, they have no role.
 fn note(
-    old: &(Config, Arc<Policy>),
-    new: &(Config, Arc<Policy>),
+    old: &Side,
+    new: &Side,
     line: &Line,
     (circumstances, context): (&Circumstances, &Context),
-    roles: &mut BTreeMap<String, Change>,
+    changes: &mut Changes,
 ) -> Result<(), Stopped> {
-    let (who, before) = granted(old, line, circumstances, context)?;
-    let (_, after) = granted(new, line, circumstances, context)?;
-    for (role, account) in before.iter().filter(|(role, _)| !after.contains_key(*role)) {
-        let change = roles.entry(role.clone()).or_default();
-        change.account.clone_from(account);
-        change.loses.push(who.clone());
+    let (old_reading, new_reading) = (old.reading(line, circumstances)?, new.reading(line, circumstances)?);
+    let before = old_reading.map(|reading| line.person(reading, circumstances)).transpose()?;
+    // Providers seldom change: then the person is the same.
+    let after =
+        if new_reading == old_reading { None } else { new_reading.map(|reading| line.person(reading, circumstances)).transpose()? };
+    let after = if new_reading == old_reading { before.as_ref() } else { after.as_ref() };
+    let roles = |side: &Side, person: Option<&Supposed>| person.map(|who| side.policy.roles_of(&who.into(), context)).unwrap_or_default();
+    let (had, has) = (roles(old, before.as_ref()), roles(new, after));
+    let name = || before.as_ref().or(after).map_or_else(|| format!("line {}", line.number), |person| person.username().to_owned());
+    for (role, account) in only_in(&had, &has) {
+        changes.entry(role.to_string()).or_insert_with(|| Change::in_account(account)).loses.push(name());
     }
-    for (role, account) in after.iter().filter(|(role, _)| !before.contains_key(*role)) {
-        let change = roles.entry(role.clone()).or_default();
-        change.account.clone_from(account);
-        change.gains.push(who.clone());
+    for (role, account) in only_in(&has, &had) {
+        changes.entry(role.to_string()).or_insert_with(|| Change::in_account(account)).gains.push(name());
     }
     Ok(())
 }
 
-/// The person's name, and each role with the name of its account. Where the provider is gone, or the sign-in would be refused, none.
-fn granted(
-    (config, policy): &(Config, Arc<Policy>),
-    line: &Line,
-    circumstances: &Circumstances,
-    context: &Context,
-) -> Result<(String, BTreeMap<String, String>), Stopped> {
-    let known = |id: &str| provider(config, Some(id)).is_ok();
-    if line.provider.as_deref().is_some_and(|id| !known(id)) {
-        return Ok((format!("line {}", line.number), BTreeMap::new()));
+fn at_line(number: usize, stopped: Stopped) -> Stopped {
+    match stopped {
+        Stopped::Unusable(why) => Stopped::Unusable(format!("line {number}: {why}")),
+        other => other,
     }
-    let person = match &line.provider {
-        None => circumstances.person(config, line.claims.clone()),
-        Some(id) => {
-            let (id, reading) = provider(config, Some(id))?;
-            Supposed::new(id, &reading, line.claims.clone()).map_err(|rejected| Stopped::Unusable(rejected.to_string()))
-        }
-    };
-    let person = match person {
-        Ok(person) => person,
-        Err(Stopped::Unusable(why)) => return Err(Stopped::Unusable(format!("line {}: {why}", line.number))),
-        Err(other) => return Err(other),
-    };
-    let roles = policy.granted(&(&person).into(), context);
-    let roles = roles.into_iter().map(|entitlement| (entitlement.role.to_string(), entitlement.account.name.clone()));
-    Ok((person.username().to_owned(), roles.collect()))
+}
+
+/// What of one list is not in the other; both are in the order of the roles.
+fn only_in<'a>(one: &'a [Role], other: &'a [Role]) -> impl Iterator<Item = &'a Role> {
+    one.iter().filter(|(role, _)| other.binary_search_by(|(known, _)| known.cmp(role)).is_err())
 }
 
 fn in_words(report: &Report) -> String {

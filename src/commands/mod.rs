@@ -54,9 +54,16 @@ impl Circumstances {
         Context { now: self.at.unwrap_or_else(|| SystemClock.now()), ip: self.ip }
     }
 
+    /// Somebody who signs in with these claims.
     pub(crate) fn person(&self, config: &Config, claims: Map<String, Value>) -> Result<Supposed, Stopped> {
-        let (id, reading) = provider(config, self.provider.as_deref())?;
-        let person = Supposed::new(id, &reading, claims);
+        let known = startup::readings(config);
+        let (id, reading) = choose(&known, self.provider.as_deref())?;
+        self.person_at(id, reading, claims)
+    }
+
+    /// The same where the provider is known.
+    pub(crate) fn person_at(&self, id: &ProviderId, reading: &Reading, claims: Map<String, Value>) -> Result<Supposed, Stopped> {
+        let person = Supposed::new(id.clone(), reading, claims);
         let person = person.map_err(|rejected| Stopped::Unusable(format!("the sign-in itself would be refused: {rejected}")))?;
         let since = self.auth_age.and_then(|age| self.context().now.checked_sub_signed(TimeDelta::from_std(age).ok()?));
         Ok(person.under(self.mfa, since))
@@ -64,11 +71,12 @@ impl Circumstances {
 }
 
 /// The provider of an id, or the first one, and where it has a person's groups and name.
-pub(crate) fn provider(config: &Config, id: Option<&str>) -> Result<(ProviderId, Reading), Stopped> {
-    let known = startup::readings(config);
-    let names = known.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
-    let found = known.into_iter().find(|(known, _)| id.is_none_or(|id| known.as_str() == id));
-    found.ok_or_else(|| Stopped::Unusable(format!("there is no provider `{}`: use {names}", id.unwrap_or_default())))
+pub(crate) fn choose<'k>(known: &'k [(ProviderId, Reading)], id: Option<&str>) -> Result<&'k (ProviderId, Reading), Stopped> {
+    let found = known.iter().find(|(known, _)| id.is_none_or(|id| known.as_str() == id));
+    found.ok_or_else(|| {
+        let names = known.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
+        Stopped::Unusable(format!("there is no provider `{}`: use {names}", id.unwrap_or_default()))
+    })
 }
 
 /// A configuration that has passed all checks, and its policy.

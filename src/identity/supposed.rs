@@ -8,7 +8,7 @@ use super::{Authentication, Claims, ProviderId, ProviderSettings, Rejected, Saml
 use crate::clock::Moment;
 
 /// Where a provider's settings say that a person's groups, name and second factor stand.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     groups: String,
     username: Option<String>,
