@@ -23,7 +23,7 @@ use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
-use crate::config::{self, Config, Findings};
+use crate::config::{self, Config, Discovered, Findings};
 use crate::gateway::{Gateway, Reloads};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc};
 use crate::saml;
@@ -59,7 +59,15 @@ fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
 /// # Errors
 /// Everything that is wrong with it, in the order of its lines.
 pub fn load(path: &Path) -> Result<Config, Findings> {
-    config::load_with(path, problems).map(look_twice)
+    load_with(path, Discovered::Kept)
+}
+
+/// [`load`] with these accounts of the organization.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path, discovered: Discovered) -> Result<Config, Findings> {
+    config::load_with(path, discovered, problems).map(look_twice)
 }
 
 /// Adds to the warnings of a checked configuration what deserves a second look: in its rules, and of what ends soon.
@@ -285,8 +293,8 @@ pub async fn run(
     let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     // They end with the runtime.
-    let (changed, news) = mpsc::channel(1);
-    if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), changed) {
+    let (said, news) = mpsc::channel(1);
+    if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), said) {
         tokio::spawn(discovery.run());
     }
     tokio::spawn(Reloader::new(site, config, news).run());

@@ -101,3 +101,71 @@ async fn accounts_are_found_followed_and_known_when_aws_is_down() {
     process.until(async |running| running.output().contains("were not read; those known before stay").then_some(())).await;
     assert!(gateway.output().contains("age_of_copy"), "{}", gateway.output());
 }
+
+/// The rules say that nobody becomes a reader of an account that is called `vault`. One with that name comes, and makes the test fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_with_which_the_rules_do_not_hold_are_refused_and_do_not_stop_the_next_start() {
+    let organization = Organization::start().await;
+    let workloads = organization.unit(&organization.root, "Workloads").await;
+    let first = organization.account(&workloads, "shop").await;
+
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let text = config(&plan, &provider, organization.moto.url());
+    let guarded = |more: &str| {
+        format!(
+            "{text}{more}\n[[test]]\nname = 'one account alone'\ngroups = ['nobody']\nexpect = ['{first}/OrgReader', '{first}/OnlyDirect']\n"
+        )
+    };
+    let env = [Plan::env().as_slice(), &KEYS].concat();
+    let kept = |folder: &std::path::Path| fs::read_to_string(folder.join("organization.json")).unwrap_or_default();
+
+    // The test does not hold before AWS has named the account: it is there from the second start on.
+    let mut gateway = Gateway::start(&text, &env).await;
+    let path = gateway.folder().to_owned();
+    gateway.process().until(async |_| kept(&path).contains(&first).then_some(())).await;
+    gateway.configure(&guarded(""));
+    gateway.process().until(async |running| running.output().contains("are those in force").then_some(())).await;
+    assert_eq!(gateway.events("policy.refused").len(), 0);
+
+    let second = organization.account(&workloads, "vault").await;
+    gateway.process().signal("HUP");
+    let refusals =
+        |folder: &std::path::Path| fs::read_to_string(folder.join("audit.jsonl")).unwrap_or_default().matches("\"policy.refused\"").count();
+    gateway.process().until(async |_| (refusals(&path) == 1).then_some(())).await;
+    let is_refused = |gateway: &Gateway, count: usize| {
+        let refused = gateway.events("policy.refused");
+        assert_eq!(refused.len(), count, "{refused:?}");
+        let reason = refused[count - 1]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("the accounts that AWS Organizations names now are refused"), "{reason}");
+        assert!(reason.contains("one account alone") && reason.contains(&second), "{reason}");
+    };
+    is_refused(&gateway, 1);
+    assert!(!kept(&path).contains(&second), "only what is in force is kept");
+
+    // A change of the rules does not wait for the organization: it comes with the accounts that are accepted.
+    gateway.configure(&guarded("[[rule]]\nid = 'urgent'\neffect = 'deny'\neveryone = true\nroles = ['Urgent']\n"));
+    gateway.process().until(async |running| running.output().matches("another policy is in force").nth(1).map(drop)).await;
+    gateway.process().until(async |_| (refusals(&path) == 2).then_some(())).await;
+    is_refused(&gateway, 2);
+    assert!(!kept(&path).contains(&second));
+    assert!(gateway.stop().await.success());
+
+    // The next start has the accepted ones, and hears the same of AWS.
+    let (copy, configured) = (kept(&path), fs::read_to_string(path.join("rolegate.toml")).unwrap());
+    drop(gateway);
+    let folder = Scratch::new();
+    folder.write("organization.json", copy);
+    let mut gateway = Gateway::start_in(folder, &configured, &env).await;
+    let path = gateway.folder().to_owned();
+    let portal = Visitor::new().open(&format!("{}/login/main?next=%2F", gateway.url())).await.or_fail();
+    assert!(portal.body.contains(&format!("{first}:role/OrgReader")) && !portal.body.contains(&second), "{}", portal.body);
+    gateway.process().until(async |_| (refusals(&path) == 1).then_some(())).await;
+    is_refused(&gateway, 1);
+
+    // The rules are made to hold: the accounts that wait are taken, and kept.
+    gateway.configure(&text);
+    gateway.process().until(async |_| kept(&path).contains(&second).then_some(())).await;
+    let portal = Visitor::new().open(&format!("{}/login/main?next=%2F", gateway.url())).await.or_fail();
+    assert!(portal.body.contains(&format!("{second}:role/OrgReader")), "{}", portal.body);
+}

@@ -1,4 +1,4 @@
-//! The accounts of an AWS organization, with their organizational units and tags, and the last good copy of them on disk.
+//! The accounts of an AWS organization, with their organizational units and tags, and a copy of them on disk.
 //!
 //! These calls are signed: the gateway needs credentials of its own for them (the SDK's usual chain: environment, profile, container,
 //! instance), of the management account or of a delegated administrator.

@@ -62,11 +62,8 @@ fn check_saml_audiences(file: &ConfigFile, places: &Places, problems: &mut Vec<P
     }
 }
 
-/// The last good copy of the organization's accounts; a broken one is warned of and does without.
-pub(super) fn discovered(settings: &OrganizationSettings, base: &Path, problems: &mut Vec<Problem>) -> Option<organization::Copy> {
-    if !settings.enabled {
-        return None;
-    }
+/// The copy of the organization's accounts that was in force last; a broken one is warned of and does without.
+pub(super) fn kept(settings: &OrganizationSettings, base: &Path, problems: &mut Vec<Problem>) -> Option<organization::Copy> {
     let path = base.join(&settings.cache);
     organization::Copy::read(&path).unwrap_or_else(|error| {
         let message = format!("the copy of the organization's accounts {} cannot be used: {error}", path.display());

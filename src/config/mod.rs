@@ -110,7 +110,7 @@ pub struct Config {
     pub warnings: Findings,
     /// Where it was read from; none for a text that was in no file.
     pub origin: Option<Origin>,
-    /// The accounts that AWS Organizations knew last; none unless the file asks for them.
+    /// The accounts that AWS Organizations knows, or knew when a policy with them was last in force; none unless the file asks for them.
     pub discovered: Option<Arc<organization::Copy>>,
     name: String,
     places: Places,
@@ -195,14 +195,24 @@ impl Config {
 /// # Errors
 /// Everything that is wrong with it, in the order of its lines; one finding if it cannot be read at all.
 pub fn load(path: &Path) -> Result<Config, Findings> {
-    load_with(path, |_| Vec::new())
+    load_with(path, Discovered::Kept, |_| Vec::new())
 }
 
-/// [`load`], with what else somebody finds wrong reported in one go with the rest: see [`parse_with`].
+/// Which accounts of the organization a configuration has that asks for them.
+#[derive(Debug, Clone)]
+pub enum Discovered {
+    /// Those of the copy on disk.
+    Kept,
+    /// These, or none.
+    These(Option<Arc<organization::Copy>>),
+}
+
+/// [`load`] with these accounts of the organization, and with what else somebody finds wrong reported in one go with the rest: see
+/// [`parse_with`].
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
+pub fn load_with(path: &Path, discovered: Discovered, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let unreadable =
         |wrong: String, hint: &str| Findings::from_iter([Finding::of_file(&name, format!("{} {wrong}", path.display()), hint)]);
@@ -214,7 +224,7 @@ pub fn load_with(path: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Res
     let files = reading.file.iter().flat_map(|file| reload::rule_files_of(&file.rule, folder_of(path)));
     let files: Vec<_> = std::iter::once(path.to_owned()).chain(files).collect();
     let stamp = before.with(Stamp::of(files.iter().skip(1)));
-    let config = check(reading, name, folder_of(path), more)?;
+    let config = check(reading, name, folder_of(path), discovered, more)?;
     Ok(Config { origin: Some(Origin { path: path.to_owned(), files, stamp }), ..config })
 }
 
@@ -246,7 +256,7 @@ pub fn parse(text: &str, name: &str, base: &Path) -> Result<Config, Findings> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_with(text: &str, name: &str, base: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
-    check(read(&text.into(), name), name.to_owned(), base, more)
+    check(read(&text.into(), name), name.to_owned(), base, Discovered::Kept, more)
 }
 
 /// What came of reading a text.
@@ -264,13 +274,23 @@ fn read(text: &Arc<str>, name: &str) -> Reading {
     })
 }
 
-fn check(reading: Reading, name: String, base: &Path, more: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Findings> {
+fn check(
+    reading: Reading,
+    name: String,
+    base: &Path,
+    discovered: Discovered,
+    more: impl FnOnce(&Config) -> Vec<Problem>,
+) -> Result<Config, Findings> {
     let Reading { file, places, mut findings } = reading;
     let Some(mut file) = file else { return Err(findings.into_iter().collect()) };
     let mut problems = Vec::new();
     checks::check(&mut file, &places, base, &mut problems);
     let mut second_looks = checks::second_looks(&file, base);
-    let discovered = checks::discovered(&file.organization, base, &mut second_looks).map(Arc::new);
+    let discovered = match discovered {
+        _ if !file.organization.enabled => None,
+        Discovered::These(copy) => copy,
+        Discovered::Kept => checks::kept(&file.organization, base, &mut second_looks).map(Arc::new),
+    };
     let warnings = locate(second_looks, Severity::Warning, &name, &places).into_iter().collect();
     let (file, base, policy) = (Arc::new(file), base.to_path_buf(), OnceLock::new());
     let config = Config { file, base, warnings, origin: None, discovered, name, places, policy };

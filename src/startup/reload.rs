@@ -12,9 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::organization::Known;
 use super::policy;
 use crate::access::Policy;
-use crate::config::{self, Config, Finding, Findings, Watch};
+use crate::aws::organization::Copy;
+use crate::config::{self, Config, Discovered, Finding, Findings, Watch};
 use crate::gateway::Failure;
 use crate::web::Site;
 
@@ -26,6 +28,10 @@ const LOOKS: u32 = 30;
 
 /// Rules that can take over, and what came to light beside them.
 struct Reread {
+    /// The organization's accounts that they were made with, where those are other ones than before.
+    news: Option<Arc<Copy>>,
+    /// Why they were not made with the accounts that AWS named last.
+    refused: Option<Findings>,
     policy: Arc<Policy>,
     warnings: Findings,
     /// Keys that differ and need a restart.
@@ -40,14 +46,15 @@ pub(super) struct Reloader {
     watch: Option<(PathBuf, Watch)>,
     /// Whether the last change could not be recorded, and has to be tried again.
     retry: bool,
-    /// Says that other accounts were discovered.
-    changes: mpsc::Receiver<()>,
+    /// What AWS says about the organization.
+    news: mpsc::Receiver<Arc<Copy>>,
+    known: Known,
 }
 
 impl Reloader {
-    pub(super) fn new(site: Arc<Site>, running: &Config, changes: mpsc::Receiver<()>) -> Self {
+    pub(super) fn new(site: Arc<Site>, running: &Config, news: mpsc::Receiver<Arc<Copy>>) -> Self {
         let watch = running.origin.as_ref().map(|from| (from.path.clone(), Watch::new(from.files.clone(), from.stamp.clone())));
-        Self { site, running: Arc::new(running.clone()), watch, changes, retry: false }
+        Self { site, running: Arc::new(running.clone()), watch, known: Known::new(running), news, retry: false }
     }
 
     /// Serves signals and changes as long as the runtime lives.
@@ -66,9 +73,11 @@ impl Reloader {
                     self.settle().await;
                     self.reload().await;
                 }
-                Some(()) = self.changes.recv() => {
-                    self.settle().await;
-                    self.reload().await;
+                Some(copy) = self.news.recv() => {
+                    if self.known.learn(copy).await {
+                        self.settle().await;
+                        self.reload().await;
+                    }
                 }
                 _ = looks.tick(), if watches || self.retry => {
                     if self.watch.as_mut().is_some_and(|(_, watch)| watch.has_changed()) {
@@ -103,42 +112,61 @@ impl Reloader {
 
     async fn reload(&mut self) {
         let Some((path, watch)) = &mut self.watch else { return };
-        let (running, path) = (Arc::clone(&self.running), path.clone());
+        let (running, path, (newest, accepted)) = (Arc::clone(&self.running), path.clone(), self.known.choices());
         // The file may refer to others than before, and a policy document that is wrong is watched until it is mended.
         watch.about_to_read(config::files(&path));
         // Reading and compiling may take a second: not on the thread that serves signals.
-        let Ok(reread) = tokio::task::spawn_blocking(move || reread(&path, &running)).await else {
+        let Ok(reread) = tokio::task::spawn_blocking(move || reread(&path, &running, newest, accepted)).await else {
             tracing::error!("reading the configuration anew ended by an error in Rolegate; the policy in force stays");
             return;
         };
         let done = match reread {
-            Ok(reread) => take_over(&self.site, reread).await,
+            Ok(reread) => self.take_over(reread).await,
             Err(findings) => self.site.gateway.refuse_policy(findings.iter().map(Finding::to_string).collect()).await,
         };
         self.retry = done.is_err();
-        if self.retry {
+        if let Some((_, watch)) = self.watch.as_mut().filter(|_| self.retry) {
             // The failure is logged. Nothing changes unrecorded, so it is tried until it can be recorded.
             watch.try_again();
         }
     }
+
+    async fn take_over(&mut self, reread: Reread) -> Result<(), Failure> {
+        for warning in &reread.warnings {
+            tracing::warn!("{warning}");
+        }
+        if !reread.waiting.is_empty() {
+            tracing::warn!(keys = %reread.waiting.join(", "), "a restart is needed to take over these keys of the configuration");
+        }
+        if !self.site.gateway.put_in_force(reread.policy, reread.waiting).await? {
+            tracing::info!("the accounts and rules of the configuration are those in force");
+        }
+        if let Some(copy) = reread.news {
+            self.known.accept(copy).await;
+        }
+        let Some(refused) = reread.refused else { return Ok(()) };
+        let what = "the accounts that AWS Organizations names now are refused; those of the last accepted copy stay in use";
+        let findings = std::iter::once(what.to_owned()).chain(refused.iter().map(Finding::to_string));
+        self.site.gateway.refuse_policy(findings.collect()).await
+    }
 }
 
-async fn take_over(site: &Site, reread: Reread) -> Result<(), Failure> {
-    for warning in &reread.warnings {
-        tracing::warn!("{warning}");
+/// The rules of a file with the accounts that AWS named last. Where those make the rules wrong, and the accounts in force do not, with these:
+/// a change of the rules must not wait until somebody has mended the organization.
+fn reread(path: &std::path::Path, running: &Config, newest: Option<Arc<Copy>>, accepted: Option<Arc<Copy>>) -> Result<Reread, Findings> {
+    let Some(newest) = newest else { return reread_with(path, running, accepted) };
+    match reread_with(path, running, Some(Arc::clone(&newest))) {
+        Ok(reread) => Ok(Reread { news: Some(newest), ..reread }),
+        Err(refused) => match reread_with(path, running, accepted) {
+            Ok(reread) => Ok(Reread { refused: Some(refused), ..reread }),
+            Err(_) => Err(refused),
+        },
     }
-    if !reread.waiting.is_empty() {
-        tracing::warn!(keys = %reread.waiting.join(", "), "a restart is needed to take over these keys of the configuration");
-    }
-    if !site.gateway.put_in_force(reread.policy, reread.waiting).await? {
-        tracing::info!("the accounts and rules of the configuration are those in force");
-    }
-    Ok(())
 }
 
-/// The rules of a file, if all of the file is right and they hold with what runs.
-fn reread(path: &std::path::Path, running: &Config) -> Result<Reread, Findings> {
-    let newer = super::load(path)?;
+/// The rules of a file, if all of the file is right and they hold with what runs and with these accounts of the organization.
+fn reread_with(path: &std::path::Path, running: &Config, accounts: Option<Arc<Copy>>) -> Result<Reread, Findings> {
+    let newer = super::load_with(path, Discovered::These(accounts))?;
     let waiting = running.needs_restart_for(&newer);
     let found = running.with_rules_of(&newer).and_then(|taken| policy(&taken).map_err(|problems| taken.locate(problems)));
     let policy = found.map_err(|findings| {
@@ -148,5 +176,5 @@ fn reread(path: &std::path::Path, running: &Config) -> Result<Reread, Findings> 
         let hint = format!("the rules need what only a restart brings: {}", waiting.join(", "));
         findings.into_iter().map(|finding| Finding { hint: format!("{}; {hint}", finding.hint), ..finding }).collect::<Findings>()
     })?;
-    Ok(Reread { policy, warnings: newer.warnings, waiting })
+    Ok(Reread { news: None, refused: None, policy, warnings: newer.warnings, waiting })
 }

@@ -1,4 +1,4 @@
-//! The last good copy of the organization's accounts, on disk: a start must not need AWS.
+//! A copy of the organization's accounts on disk, of those that the rules were last in force with: a start must not need AWS.
 
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -17,7 +17,7 @@ pub struct OrganizationSettings {
     pub enabled: bool,
     /// How often, 1 minute to 24 hours.
     pub refresh: Span,
-    /// The file that keeps the last good copy. A relative path starts at the configuration file's folder. Made with mode 0600.
+    /// The file that keeps the accounts that the rules were last in force with. A relative path starts at the configuration file's folder. Made with mode 0600.
     pub cache: PathBuf,
     /// The region whose Organizations is asked; each partition has one.
     pub region: String,
