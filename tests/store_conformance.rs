@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use redis_server::{Redis, free_port};
-use rolegate::store::{Key, MemoryStore, Purpose, SessionId, State, Store};
+use rolegate::store::{GrantId, Key, MemoryStore, Placed, Purpose, SessionId, State, Store, UserCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -43,6 +43,9 @@ const CASES: &[(&str, Case)] = cases![
     a_record_is_stored_and_listed_in_one,
     a_member_expires_alone,
     members_of_an_index_can_be_added_at_once,
+    w10_a_budget_holds_whoever_asks_at_once,
+    w10_what_a_budget_refuses_leaves_nothing_behind,
+    what_is_taken_is_taken_whether_a_mark_is_free_or_not,
     the_store_answers_a_ping,
 ];
 
@@ -276,6 +279,62 @@ async fn members_of_an_index_can_be_added_at_once(store: Arc<dyn Store>) {
     assert_eq!(members(&store, &index).await.len(), 100);
 }
 
+fn budget(name: &str) -> Key {
+    Key::of(Purpose::Asked, name.as_bytes())
+}
+
+async fn w10_a_budget_holds_whoever_asks_at_once(store: Arc<dyn Store>) {
+    let askers: Vec<_> = (0..60)
+        .map(|n| {
+            let store = store.clone();
+            let budgets = [(budget("all of them"), 40), (budget(&format!("address {}", n % 2)), 25)];
+            tokio::spawn(async move { store.put_within(&key(&format!("asked {n}")), b"x".into(), HOUR, &budgets).await.unwrap() })
+        })
+        .collect();
+    let mut stored = 0;
+    for asker in askers {
+        stored += usize::from(asker.await.unwrap() == Placed::Stored);
+    }
+    assert_eq!(stored, 40);
+    let mut there = 0;
+    for n in 0..60 {
+        there += usize::from(store.get(&key(&format!("asked {n}"))).await.unwrap().is_some());
+    }
+    assert_eq!(there, 40, "what was refused is not there");
+    assert_eq!(store.put_within(&key("asked late"), b"x".into(), HOUR, &[(budget("all of them"), 40)]).await.unwrap(), Placed::Full(0));
+    assert_eq!(store.put_within(&key("asked late"), b"x".into(), HOUR, &[(budget("all of them"), 41)]).await.unwrap(), Placed::Stored);
+}
+
+async fn w10_what_a_budget_refuses_leaves_nothing_behind(store: Arc<dyn Store>) {
+    let (wide, narrow) = (budget("wide"), budget("narrow"));
+    let budgets = [(wide.clone(), 9), (narrow.clone(), 1)];
+    let put = async |name: &str, ttl| store.put_within(&key(name), name.as_bytes().to_vec(), ttl, &budgets).await.unwrap();
+    assert_eq!(put("first", millis(1500)).await, Placed::Stored);
+    assert_eq!(put("second", HOUR).await, Placed::Full(1));
+    assert_eq!(store.get(&key("second")).await.unwrap(), None);
+    assert_eq!(members(&store, &wide).await, [key("first")], "the wider budget has its room back");
+    // A key that is taken keeps its value, and costs no room.
+    let taken = store.put_within(&key("first"), b"other".into(), HOUR, &[(wide.clone(), 9)]).await.unwrap();
+    assert_eq!(taken, Placed::Taken);
+    assert_eq!(store.get(&key("first")).await.unwrap().as_deref(), Some(&b"first"[..]));
+    assert_eq!(members(&store, &wide).await.len(), 1);
+    sleep(millis(1600)).await;
+    assert_eq!(put("second", HOUR).await, Placed::Stored, "what has expired makes room");
+    assert_eq!(put("first", HOUR).await, Placed::Full(1), "a key that has expired is free, and the budget still counts");
+}
+
+async fn what_is_taken_is_taken_whether_a_mark_is_free_or_not(store: Arc<dyn Store>) {
+    let mark = Key::of(Purpose::Device, b"a mark");
+    let ask = async || store.take_and_claim(&key("verdict"), &mark, millis(700)).await.unwrap();
+    assert_eq!(ask().await, (None, true));
+    assert_eq!(ask().await, (None, false));
+    store.put(&key("verdict"), b"yes".into(), HOUR).await.unwrap();
+    assert_eq!(ask().await, (Some(b"yes".into()), false));
+    assert_eq!(ask().await, (None, false));
+    sleep(millis(800)).await;
+    assert_eq!(ask().await, (None, true));
+}
+
 async fn the_store_answers_a_ping(store: Arc<dyn Store>) {
     store.ping().await.unwrap();
 }
@@ -320,11 +379,17 @@ async fn c2_nothing_in_redis_is_readable() {
     assert!(vault.session(&id, session.created, HOUR).await.unwrap().is_some());
     let handover = vault.hand_over(&id, &json!({ "secret_access_key": "canary-secret" })).await.unwrap();
     vault.claim_once(Purpose::Used, b"canary-jti", HOUR).await.unwrap();
+    let (code, user_code, grant) = (vault.authorization_code(&"canary-grant").unwrap(), UserCode::random(), GrantId::random());
+    assert!(vault.claim_code(&code, HOUR).await.unwrap());
+    vault.open_session_by(&session, HOUR, Some(&code)).await.unwrap();
+    assert_eq!(vault.let_wait(&user_code, &"canary-device", HOUR, &[("canary-address", 9)]).await.unwrap(), Placed::Stored);
+    assert!(vault.poll::<Value>(&grant, HOUR).await.is_ok());
+    vault.judge(&grant, &"canary-verdict", HOUR).await.unwrap();
 
     let dump = redis.dump();
     // The taking is listened to as well.
     assert!(vault.take_handover::<Value>(&id, &handover).await.unwrap().is_some());
-    assert_eq!(vault.close_all("canaryprovider+canary-subject").await, Ok(1));
+    assert_eq!(vault.close_all("canaryprovider+canary-subject").await, Ok(2));
     sleep(millis(200)).await;
     monitor.kill().unwrap();
     let mut heard = Vec::new();
@@ -332,15 +397,26 @@ async fn c2_nothing_in_redis_is_readable() {
     monitor.wait().unwrap();
 
     for (name, sink) in [("the dump", &dump), ("the monitor", &heard)] {
-        for purpose in ["login", "session", "handover", "person", "used"] {
+        for purpose in ["login", "session", "handover", "person", "used", "code", "opened", "user-code", "asked", "device", "verdict"] {
             assert!(
                 contains(sink, &format!("rolegate:{purpose}:")),
                 "{name} does not show the {purpose} record: the test looks in the wrong place"
             );
         }
-        for secret in
-            [&state.expose(), &ticket.expose(), &id.expose(), &handover.expose(), "canary", "subject", "department", "secret_access_key"]
-        {
+        for secret in [
+            &state.expose(),
+            &ticket.expose(),
+            &id.expose(),
+            &handover.expose(),
+            "canary",
+            "subject",
+            "department",
+            "secret_access_key",
+            &code.expose(),
+            &user_code.to_string(),
+            &user_code.to_string().replace('-', ""),
+            &grant.expose(),
+        ] {
             assert!(!contains(sink, secret), "{name} shows {secret}");
         }
     }

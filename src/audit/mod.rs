@@ -30,6 +30,8 @@ pub enum Kind {
     Issue,
     /// The end of one session or of all of a person's.
     SignOut,
+    /// Whether somebody lets a command line act for them.
+    CommandLine,
     /// That the trail can be written again after it could not.
     Recovery,
     /// That another policy is in force.
@@ -92,6 +94,12 @@ pub struct Event {
     /// What the browser calls itself, cut to [`LONGEST_TEXT`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+    /// What a command line's machine calls itself, when it acts or is let act for the person, cut to [`LONGEST_TEXT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_line: Option<String>,
+    /// The address that a command line asked from to be let in by another machine's browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_from: Option<IpAddr>,
     /// The role's ARN: granted, or, in a refusal, as it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -168,6 +176,8 @@ impl Event {
             provider: None,
             ip: None,
             user_agent: None,
+            command_line: None,
+            asked_from: None,
             role: None,
             account: None,
             operation: None,
@@ -206,6 +216,13 @@ impl Event {
             subject: identity.subject().to_owned(),
             username: identity.username().to_owned(),
         });
+        self
+    }
+
+    /// The command line that acts, by the name that its machine claims.
+    #[must_use]
+    pub fn by_command_line(mut self, name: &str) -> Self {
+        self.command_line = Some(cut(name));
         self
     }
 

@@ -20,6 +20,7 @@ pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problem
     file.server.check("server", problems);
     file.store.check("store", base, problems);
     file.session.check("session", problems);
+    file.command_line.check("command_line", file.session.absolute, problems);
     file.audit.check("audit", base, problems);
     file.organization.check("organization", problems);
     check_secret_names(file, problems);

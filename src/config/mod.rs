@@ -33,6 +33,7 @@ use crate::access::{
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::aws::organization::{self, OrganizationSettings};
+use crate::gateway::CommandLineSettings;
 use crate::identity::{ProviderSettings, SamlProviderSettings};
 use crate::settings::{Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
@@ -58,6 +59,9 @@ pub struct ConfigFile {
     /// How long people stay signed in to Rolegate.
     #[serde(default)]
     pub session: SessionSettings,
+    /// Whether and for how long command lines may act for people.
+    #[serde(default)]
+    pub command_line: CommandLineSettings,
     /// Where the audit trail is written.
     #[serde(default)]
     pub audit: AuditSettings,

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
+use super::command_line::of_session;
 use super::{Caller, Failure, Gateway, Trouble};
 use crate::access::{AssumeRequest, ConsoleWay, Denied, Entitlements, Operation, Purpose, Wish};
 use crate::audit::{Event, Kind, Outcome};
@@ -113,7 +114,7 @@ impl Gateway {
 
     /// What is known of an issuance before it is decided.
     fn wish_event(&self, session: &Session, wish: &Wish, entitlements: &Entitlements, caller: &Caller) -> Event {
-        let event = self.event(Kind::Issue, Outcome::Ok, caller).about(&session.identity).wished(&wish.role);
+        let event = of_session(self.event(Kind::Issue, Outcome::Ok, caller), session).wished(&wish.role);
         Event { purpose: Some(wish.purpose), policy: Some(entitlements.policy().to_owned()), ..event }
     }
 

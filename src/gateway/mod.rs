@@ -4,6 +4,7 @@
 //! It knows no HTTP. Every decision is recorded before its outcome leaves, and every failure is a [`Failure`] that was logged once and
 //! carries the incident id that finds the line.
 
+mod command_line;
 mod failure;
 mod issue;
 mod local_path;
@@ -20,6 +21,10 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwap;
 use url::Url;
 
+pub use command_line::{
+    CLIENT_ID, Challenge, CodeRequest, CommandLineSettings, DeviceAsked, DeviceGrant, GrantRefused, Granted, LoopbackUri, POLL_INTERVAL,
+    Redemption,
+};
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
@@ -59,6 +64,8 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// How long sessions last.
     pub limits: SessionSettings,
+    /// Whether and for how long command lines may act for people.
+    pub command_line: CommandLineSettings,
     /// The gateway's own public URL, without a trailing slash in its path.
     pub public_url: Url,
     /// How many answers belonged to no login that was begun in their browser.

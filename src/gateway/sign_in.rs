@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::command_line::of_session;
 use super::failure::incident_id;
 use super::{Caller, Failure, Gateway, LocalPath, Trouble};
 use crate::access::Denied;
@@ -13,7 +14,7 @@ use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
 use crate::identity::oidc::Callback;
 use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected, StepUp};
-use crate::store::{BrowserId, LoginTicket, Session, SessionId, State};
+use crate::store::{BrowserId, LoginTicket, Session, SessionId, SessionKind, State};
 
 /// A login that was begun.
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl Gateway {
         self.begin_for(provider, browser, return_to, None, Some(step_up)).await.map(Some)
     }
 
-    async fn begin_for(
+    pub(super) async fn begin_for(
         &self,
         provider: &Provider,
         browser: &BrowserId,
@@ -240,7 +241,7 @@ impl Gateway {
         let latest = created + self.limits.absolute.0;
         let expires = ends_by.map_or(latest, |end| end.min(latest));
         let life = (expires - created).to_std().unwrap_or_default();
-        let session = Session { identity, created, expires };
+        let session = Session { identity, created, expires, kind: SessionKind::Browser };
         match self.vault.open_session(&session, self.limits.idle.0).await {
             Ok(id) => Ok(SignedIn { session: id, life, return_to }),
             Err(error) => {
@@ -259,7 +260,7 @@ impl Gateway {
     /// [`Trouble::Store`] and [`Trouble::Audit`]: the person is told that the session may still live.
     pub async fn log_out(&self, id: &SessionId, session: &Session, scope: LogoutScope, caller: &Caller) -> Result<SignedOut, Failure> {
         let person = session.identity.person();
-        let event = self.event(Kind::SignOut, Outcome::Ok, caller).about(&session.identity);
+        let event = of_session(self.event(Kind::SignOut, Outcome::Ok, caller), session);
         let closed = match scope {
             LogoutScope::Everywhere => self.vault.close_all(&person).await.map(|_| ()),
             LogoutScope::Here | LogoutScope::Provider => self.vault.close_session(id, &person).await,

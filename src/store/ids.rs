@@ -77,7 +77,27 @@ secret_id! {
     HandoverId
 }
 
+secret_id! {
+    /// Names a device grant (RFC 8628): sealed into its device code and into its record, known to nobody.
+    GrantId
+}
+
+/// What the text of an access token begins with, so that scanners for leaked secrets know one.
+const BEARER: &str = "rgs_";
+
 impl SessionId {
+    /// The id as the access token of a command line (RFC 6750), for the one answer that carries it.
+    #[must_use]
+    pub fn expose_bearer(&self) -> String {
+        format!("{BEARER}{}", self.expose())
+    }
+
+    /// Reads an access token; none if it has not exactly the shape that [`Self::expose_bearer`] writes.
+    #[must_use]
+    pub fn parse_bearer(text: &str) -> Option<Self> {
+        text.strip_prefix(BEARER).and_then(Self::parse)
+    }
+
     pub(super) fn key(&self) -> Key {
         Key::of(Purpose::Session, &self.0)
     }
@@ -85,6 +105,18 @@ impl SessionId {
     /// The key of what this session laid down under an id: of one purpose, so that nothing is taken for another thing, or used up by it.
     pub(super) fn laid_down_key(&self, purpose: Purpose, id: &HandoverId) -> Key {
         Key::of(purpose, &[self.0, id.0].concat())
+    }
+}
+
+impl GrantId {
+    /// Where the verdict about the grant lies.
+    pub(super) fn verdict_key(&self) -> Key {
+        Key::of(Purpose::Verdict, &self.0)
+    }
+
+    /// The mark that the device asked a moment ago.
+    pub(super) fn asked_key(&self) -> Key {
+        Key::of(Purpose::Device, &self.0)
     }
 }
 
@@ -121,6 +153,17 @@ mod tests {
             assert!(SessionId::parse(bad).is_none(), "{bad}");
         }
         assert!(SessionId::parse(&"A".repeat(43)).is_some());
+    }
+
+    #[test]
+    fn an_access_token_is_read_as_it_is_written_and_no_cookie_is_one() {
+        let id = SessionId::random();
+        let token = id.expose_bearer();
+        assert_eq!(SessionId::parse_bearer(&token).unwrap().expose(), id.expose());
+        for bad in [&id.expose(), &format!("RGS_{}", id.expose()), &format!("rgs_{token}"), &token[..46], "rgs_", ""] {
+            assert!(SessionId::parse_bearer(bad).is_none(), "{bad}");
+        }
+        assert!(SessionId::parse(&token).is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::{Key, Store, StoreUnavailable, millis};
+use super::{Key, Placed, Store, StoreUnavailable, millis};
 
 /// What an entry costs beside its value: key, bookkeeping, timer.
 const OVERHEAD: u32 = 256;
@@ -168,6 +168,30 @@ impl Store for MemoryStore {
         self.put(key, value, ttl).await
     }
 
+    async fn put_within(&self, key: &Key, value: Vec<u8>, ttl: Duration, budgets: &[(Key, usize)]) -> Result<Placed, StoreUnavailable> {
+        room(&self.values, self.max_bytes, value.len()).ok_or_else(|| full("sessions"))?;
+        let now = self.epoch.now();
+        let mut indexes = self.indexes();
+        self.index_room(&mut indexes)?;
+        if let Some(full) = budgets.iter().position(|(index, most)| indexes.living(index, now) >= *most) {
+            return Ok(Placed::Full(full));
+        }
+        let entry = self.entry(value, ttl);
+        let fresh = self.values.entry_by_ref(key).or_insert_with_if(|| Arc::clone(&entry), |old| !self.is_live(old));
+        if !Arc::ptr_eq(fresh.value(), &entry) {
+            return Ok(Placed::Taken);
+        }
+        let deadline = now.saturating_add(millis(ttl));
+        budgets.iter().for_each(|(index, _)| indexes.add(index, key, deadline));
+        Ok(Placed::Stored)
+    }
+
+    async fn take_and_claim(&self, key: &Key, mark: &Key, ttl: Duration) -> Result<(Option<Vec<u8>>, bool), StoreUnavailable> {
+        // The mark first: what is taken and cannot be answered is lost.
+        let free = self.claim(mark, ttl).await?;
+        Ok((self.take(key).await?, free))
+    }
+
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {
         let now = self.epoch.now();
         let indexes = self.indexes();
@@ -215,6 +239,15 @@ impl Indexes {
         let known = self.by_key.entry(index.clone()).or_default().insert(member.clone(), deadline).is_some();
         self.members += usize::from(!known);
         self.added_since_sweep += 1;
+    }
+
+    /// How many members of an index have not expired; the others are dropped.
+    fn living(&mut self, index: &Key, now: u64) -> usize {
+        let Some(members) = self.by_key.get_mut(index) else { return 0 };
+        let before = members.len();
+        members.retain(|_, deadline| *deadline > now);
+        self.members -= before - members.len();
+        members.len()
     }
 
     fn remove(&mut self, index: &Key, member: &Key) {

@@ -3,7 +3,9 @@
 //! Two levels. A [`Store`] is dumb: bytes under a [`Key`], each with an expiry, each operation one round trip. The [`Vault`] above it
 //! knows what the bytes mean and seals them ([`seal`]): who reads the store, or writes to it, learns nothing and forges nothing.
 
+mod codes;
 mod ids;
+mod kind;
 mod memory;
 mod redis;
 pub mod seal;
@@ -20,12 +22,14 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64URL_NOPAD;
 
-pub use ids::{BrowserId, HandoverId, SessionId, State};
+pub use codes::{AuthorizationCode, DeviceCode, Polled, UserCode};
+pub use ids::{BrowserId, GrantId, HandoverId, SessionId, State};
+pub use kind::{DeviceName, SessionKind};
 pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
 pub use settings::{SessionSettings, StoreSettings};
 pub use ticket::LoginTicket;
-pub use vault::{HANDOVER_LIFE, Session, Vault};
+pub use vault::{HANDOVER_LIFE, Session, SessionRef, Vault};
 
 /// What a record is for. Part of its key and of what its seal is bound to, so that none can stand in for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +48,18 @@ pub enum Purpose {
     Upstream,
     /// A mark that something which may be used once was used.
     Used,
+    /// An authorization code of a command line. Its client keeps it, sealed; the store learns of it when it is used.
+    Code,
+    /// The index of the sessions that one authorization code opened: more than one is a theft.
+    Opened,
+    /// A device code. Its device keeps it, sealed; the store marks that it was asked about.
+    Device,
+    /// A device grant that waits for a person, under the code that the person types.
+    UserCode,
+    /// What the person said to a device grant, until the device asks.
+    Verdict,
+    /// The index of the device grants that were asked for lately, by everybody or from one address.
+    Asked,
 }
 
 impl Purpose {
@@ -58,6 +74,12 @@ impl Purpose {
             Self::Person => "person",
             Self::Upstream => "upstream",
             Self::Used => "used",
+            Self::Code => "code",
+            Self::Opened => "opened",
+            Self::Device => "device",
+            Self::UserCode => "user-code",
+            Self::Verdict => "verdict",
+            Self::Asked => "asked",
         }
     }
 }
@@ -105,6 +127,17 @@ impl StoreUnavailable {
     }
 }
 
+/// How a store answers to a value that may be put only where there is room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It is there.
+    Stored,
+    /// Something else is there already.
+    Taken,
+    /// One of the budgets is used up: its place in the list.
+    Full(usize),
+}
+
 /// A store of bytes that expire.
 ///
 /// Every operation is one round trip, and each of its commands concerns one key, so that a cluster can spread the keys. A span shorter than
@@ -139,6 +172,13 @@ pub trait Store: Send + Sync {
     /// leave any part of it done, so nobody may be given the key then.
     async fn put_listed(&self, key: &Key, value: Vec<u8>, ttl: Duration, indexes: &[Key], listed: Duration)
     -> Result<(), StoreUnavailable>;
+
+    /// Stores a value for `ttl` under a key that is free, if each of these indexes has fewer members than its number; the key becomes a member
+    /// of all of them for as long. Nothing of it stays when it is refused.
+    async fn put_within(&self, key: &Key, value: Vec<u8>, ttl: Duration, budgets: &[(Key, usize)]) -> Result<Placed, StoreUnavailable>;
+
+    /// Takes a value out, as [`Self::take`], and claims a mark, as [`Self::claim`]: what was taken, and whether the mark was free.
+    async fn take_and_claim(&self, key: &Key, mark: &Key, ttl: Duration) -> Result<(Option<Vec<u8>>, bool), StoreUnavailable>;
 
     /// Takes a member out of an index.
     async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable>;

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates};
+use redis::{
+    Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates, Value,
+    from_redis_value,
+};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Key, Purpose, Store, StoreUnavailable, millis};
+use super::{Key, Placed, Purpose, Store, StoreUnavailable, millis};
 
 /// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -29,6 +32,17 @@ const INDEX_ADD: &str = r"
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
+return 1";
+
+/// [`INDEX_ADD`], unless there are so many members that have not expired: says whether it is one now.
+const INDEX_ADD_WITHIN: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
@@ -256,6 +270,38 @@ impl Store for RedisStore {
         // Last: when it is there, the indexes have it.
         commands.cmd("SET").arg(key.as_str()).arg(value).arg("PX").arg(millis(ttl)).ignore();
         self.run(&commands, Twice::Same).await
+    }
+
+    async fn put_within(&self, key: &Key, value: Vec<u8>, ttl: Duration, budgets: &[(Key, usize)]) -> Result<Placed, StoreUnavailable> {
+        let mut commands = pipe("SET", key);
+        commands.arg(value).arg("NX").arg("PX").arg(millis(ttl));
+        for (index, most) in budgets {
+            commands.cmd("EVAL").arg(INDEX_ADD_WITHIN).arg(1).arg(index.as_str()).arg(key.as_str()).arg(millis(ttl)).arg(*most);
+        }
+        let answers: Vec<Value> = self.run(&commands, Twice::Differs).await?;
+        let mut answers = answers.into_iter();
+        let stored = !matches!(answers.next(), Some(Value::Nil) | None);
+        let added: Vec<bool> = answers.map(|answer| from_redis_value(answer).unwrap_or(false)).collect();
+        let Some(full) = added.iter().position(|added| !added) else {
+            return Ok(if stored { Placed::Stored } else { Placed::Taken });
+        };
+        if stored {
+            // The usual answer takes one round trip, so this one takes two: nobody has heard of the key in between.
+            let mut undo = pipe("DEL", key);
+            undo.ignore();
+            for ((index, _), _) in budgets.iter().zip(added).filter(|(_, added)| *added) {
+                undo.cmd("ZREM").arg(index.as_str()).arg(key.as_str()).ignore();
+            }
+            self.run::<()>(&undo, Twice::Same).await?;
+        }
+        Ok(Placed::Full(full))
+    }
+
+    async fn take_and_claim(&self, key: &Key, mark: &Key, ttl: Duration) -> Result<(Option<Vec<u8>>, bool), StoreUnavailable> {
+        let mut commands = pipe("SET", mark);
+        commands.arg("1").arg("NX").arg("PX").arg(millis(ttl)).cmd("GETDEL").arg(key.as_str());
+        let (free, taken): (Option<String>, Option<Vec<u8>>) = self.run(&commands, Twice::Differs).await?;
+        Ok((taken, free.is_some()))
     }
 
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {

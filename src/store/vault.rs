@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::ids::{HandoverId, SessionId, State};
+use super::kind::SessionKind;
 use super::seal::{SealKeys, Unsealed};
 use super::ticket::LoginTicket;
-use super::{Key, Purpose, Store, StoreUnavailable};
+use super::{AuthorizationCode, Key, Purpose, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
@@ -29,13 +30,20 @@ pub struct Session {
     pub created: Moment,
     /// When it ends, however much it is used.
     pub expires: Moment,
+    /// How it was begun.
+    #[serde(default)]
+    pub kind: SessionKind,
 }
+
+/// Leads to a session without being its id: who has one can tell whether the session lives, and cannot use it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SessionRef(String);
 
 /// The store with its keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault {
-    store: Arc<dyn Store>,
-    keys: Arc<SealKeys>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keys: Arc<SealKeys>,
 }
 
 impl Vault {
@@ -75,11 +83,25 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: nobody is signed in.
     pub async fn open_session(&self, session: &Session, idle: Duration) -> Result<SessionId, StoreUnavailable> {
+        self.open_session_by(session, idle, None).await
+    }
+
+    /// [`Self::open_session`], and remembers which authorization code opened it.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nobody is signed in.
+    pub async fn open_session_by(
+        &self,
+        session: &Session,
+        idle: Duration,
+        code: Option<&AuthorizationCode>,
+    ) -> Result<SessionId, StoreUnavailable> {
         let id = SessionId::random();
         let key = id.key();
         let life = (session.expires - session.created).to_std().unwrap_or_default();
         let mut indexes = vec![person_key(&session.identity.person())];
         indexes.extend(session.identity.handles().iter().map(|handle| upstream_key(handle)));
+        indexes.extend(code.map(AuthorizationCode::opened_key));
         // A session that "sign out everywhere" cannot find must never be anybody's: if any part fails, nobody gets its id.
         self.store.put_listed(&key, self.conceal(&key, session)?, idle.min(life), &indexes, life).await?;
         Ok(id)
@@ -99,6 +121,16 @@ impl Vault {
             return Ok(None);
         }
         Ok(Some(session))
+    }
+
+    /// The session that a reference leads to, if it is alive. Looking at it is no use of it.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as over.
+    pub async fn session_behind(&self, reference: &SessionRef, now: Moment) -> Result<Option<Session>, StoreUnavailable> {
+        let Some(key) = Key::stored(&reference.0) else { return Ok(None) };
+        let session = self.store.get(&key).await?.and_then(|sealed| self.reveal::<Session>(&key, sealed));
+        Ok(session.filter(|session| now < session.expires))
     }
 
     /// Ends one session. `person` is [`Identity::person`] of who is signed in.
@@ -218,25 +250,39 @@ impl Vault {
         self.store.ping().await
     }
 
-    async fn put<T: Serialize + Sync>(&self, key: &Key, value: &T, ttl: Duration) -> Result<(), StoreUnavailable> {
+    pub(super) async fn put<T: Serialize + Sync>(&self, key: &Key, value: &T, ttl: Duration) -> Result<(), StoreUnavailable> {
         self.store.put(key, self.conceal(key, value)?, ttl).await
     }
 
-    fn conceal<T: Serialize>(&self, key: &Key, value: &T) -> Result<Vec<u8>, StoreUnavailable> {
+    pub(super) fn conceal<T: Serialize>(&self, key: &Key, value: &T) -> Result<Vec<u8>, StoreUnavailable> {
         let plain = serde_json::to_vec(value).map(Zeroizing::new).map_err(|_| StoreUnavailable::new("the value cannot be encoded"))?;
         self.keys.seal(key, &plain).map_err(|_| StoreUnavailable::new("the value cannot be sealed"))
     }
 
-    async fn take<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreUnavailable> {
+    pub(super) async fn take<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreUnavailable> {
         Ok(self.store.take(key).await?.and_then(|sealed| self.reveal(key, sealed)))
     }
 
     /// What does not open, or was written by another version in another shape, counts as absent; the log knows.
-    fn reveal<T: DeserializeOwned>(&self, key: &Key, sealed: Vec<u8>) -> Option<T> {
+    pub(super) fn reveal<T: DeserializeOwned>(&self, key: &Key, sealed: Vec<u8>) -> Option<T> {
         let plain = self.keys.open(key, sealed).inspect_err(|error| tracing::warn!(?key, %error, "a record is ignored")).ok()?;
         // The decoder's own message may repeat parts of the value.
         let value = serde_json::from_slice(&plain);
         value.inspect_err(|_| tracing::warn!(?key, "a record is ignored: it has another version's shape")).ok()
+    }
+}
+
+impl SessionId {
+    /// What leads to the session of this id.
+    #[must_use]
+    pub fn reference(&self) -> SessionRef {
+        SessionRef(self.key().as_str().to_owned())
+    }
+}
+
+impl std::fmt::Debug for SessionRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionRef(…)")
     }
 }
 
@@ -250,4 +296,4 @@ fn person_key(person: &str) -> Key {
 
 #[cfg(test)]
 #[path = "vault_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -11,7 +11,7 @@ fn now() -> Moment {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-fn session(subject: &str) -> Session {
+pub(in crate::store) fn session(subject: &str) -> Session {
     let identity = json!({
         "provider": "okta",
         "subject": subject,
@@ -21,7 +21,12 @@ fn session(subject: &str) -> Session {
         "authentication": { "time": null, "mfa": true, "acr": null, "amr": ["pwd", "otp"], "sid": null },
         "upstream": { "id_token": "eyJ.canary.sig" }
     });
-    Session { identity: serde_json::from_value(identity).unwrap(), created: now(), expires: now() + TimeDelta::hours(8) }
+    Session {
+        identity: serde_json::from_value(identity).unwrap(),
+        created: now(),
+        expires: now() + TimeDelta::hours(8),
+        kind: SessionKind::Browser,
+    }
 }
 
 fn login() -> PendingLogin {

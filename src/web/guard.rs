@@ -91,7 +91,20 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     if is_for_others(request.path()) {
         return true;
     }
+    if is_for_programs(request.path()) {
+        return is_no_browser(request.headers());
+    }
     is_own_form(site, request.headers())
+}
+
+/// The addresses that command lines post to, with nothing but what they say: a browser has no business there, so no site can use one for it.
+fn is_for_programs(path: &str) -> bool {
+    matches!(path, "/oauth2/token" | "/oauth2/revoke" | "/oauth2/device_authorization")
+}
+
+/// Whether a POST comes from something that is no browser: those say where it comes from, in one header at least.
+fn is_no_browser(headers: &HeaderMap) -> bool {
+    !headers.contains_key(SEC_FETCH_SITE) && !headers.contains_key(header::ORIGIN)
 }
 
 /// Whether the headers of a POST say that a page of ours sent it.

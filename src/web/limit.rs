@@ -11,12 +11,13 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
 use super::trouble::html;
 use super::views::{ErrorPage, Link, Mender};
-use super::visitor::Visitor;
+use super::visitor::{SignedInVisitor, Visitor};
 
 /// How many networks are remembered one by one.
 const MOST: usize = 65_536;
@@ -44,7 +45,10 @@ impl<C: Clock> SignInLimit<C> {
     fn with_clock(per_second: u32, burst: u32, clock: C, most: usize) -> Self {
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let burst = at_least_one(burst);
-        let quota = Quota::per_second(at_least_one(per_second)).allow_burst(burst);
+        Self::of(Quota::per_second(at_least_one(per_second)).allow_burst(burst), burst, clock, most)
+    }
+
+    fn of(quota: Quota, burst: NonZeroU32, clock: C, most: usize) -> Self {
         let allowances = RateLimiter::new(quota, HashMapStateStore::default(), clock);
         Self { allowances, burst, asked: AtomicU32::new(0), most }
     }
@@ -84,7 +88,6 @@ pub(super) fn refusal(visitor: &Visitor) -> Option<HttpResponse> {
 /// The same for a request with a message to be verified, of so many bytes.
 pub(super) fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
     let wait = visitor.site.sign_in_limit.check(visitor.caller.ip, bytes).err()?;
-    let seconds = wait.as_secs() + 1;
     let page = ErrorPage {
         shell: visitor.site.shell(String::new(), None),
         title: "Too many sign-ins at once".into(),
@@ -94,14 +97,82 @@ pub(super) fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse
         incident: None,
         action: Some(Link { label: "Sign in".into(), href: "/login".into() }),
     };
-    let mut response = html(&page);
+    Some(too_many(&page, wait))
+}
+
+fn too_many(page: &ErrorPage<'_>, wait: Duration) -> HttpResponse {
+    let mut response = html(page);
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    Some(response)
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(in_seconds(wait)));
+    response
+}
+
+const fn in_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
+}
+
+/// How many seconds a program has to wait that asked too often; none if it may go on.
+pub(super) fn wait(visitor: &Visitor) -> Option<u64> {
+    visitor.site.sign_in_limit.check(visitor.caller.ip, 0).err().map(in_seconds)
+}
+
+/// How often codes of devices may be tried by people who are signed in (RFC 8628 section 5.1), in this process.
+///
+/// A code is one of 20^8, or 2.56e10, and waits for ten minutes. In that time all together may try 100 + 600 * 2 = 1300 codes: whoever uses
+/// all of them finds a given code with a chance of 1300 / 2.56e10, or 5e-8. One address may try 10 + 100 = 110, a chance of 4e-9. Each try is
+/// made by somebody who is signed in, and could but let a stranger's machine act for the one who guessed.
+pub(super) struct CodeLimit<C: Clock = DefaultClock> {
+    by_network: SignInLimit<C>,
+    overall: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
+}
+
+const CODES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const CODE_EVERY: Duration = Duration::from_secs(6);
+const CODES_AT_ONCE_OVERALL: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const CODES_A_SECOND_OVERALL: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
+impl CodeLimit {
+    pub(super) fn new() -> Self {
+        Self::with_clock(&DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> CodeLimit<C> {
+    fn with_clock(clock: &C) -> Self {
+        let each = Quota::with_period(CODE_EVERY).unwrap_or(Quota::per_minute(CODES_AT_ONCE)).allow_burst(CODES_AT_ONCE);
+        let overall = Quota::per_second(CODES_A_SECOND_OVERALL).allow_burst(CODES_AT_ONCE_OVERALL);
+        Self {
+            by_network: SignInLimit::of(each, CODES_AT_ONCE, clock.clone(), MOST),
+            overall: RateLimiter::direct_with_clock(overall, clock.clone()),
+        }
+    }
+
+    fn check(&self, ip: Option<IpAddr>) -> Result<(), Duration> {
+        self.by_network.check(ip, 0)?;
+        self.overall.check().map_err(|too_early| too_early.wait_time_from(self.overall.clock().now()))
+    }
+}
+
+/// The answer to somebody who tries too many codes; none if they may go on.
+pub(super) fn code_refusal(me: &SignedInVisitor) -> Option<HttpResponse> {
+    let wait = me.visitor.site.code_limit.check(me.visitor.caller.ip).err()?;
+    tracing::warn!(person = me.session.identity.username(), "too many codes of devices are tried");
+    let page = ErrorPage {
+        shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
+        title: "Too many codes at once".into(),
+        happened: "Many codes of command lines were tried from your network within a short time. This one was not looked at.".into(),
+        mender: Mender::You,
+        next: "Wait a few seconds, then type the code again.".into(),
+        incident: None,
+        action: Some(Link { label: "Enter a code".into(), href: "/device".into() }),
+    };
+    Some(too_many(&page, wait))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use governor::clock::FakeRelativeClock;
 
     use super::*;
@@ -113,6 +184,28 @@ mod tests {
 
     fn allowed(limit: &SignInLimit<FakeRelativeClock>, ip: &str) -> usize {
         (0..1000).take_while(|_| limit.check(Some(ip.parse().unwrap()), 0).is_ok()).count()
+    }
+
+    #[test]
+    fn w10_codes_are_tried_so_often_by_one_address_and_by_all() {
+        let clock = FakeRelativeClock::default();
+        let limit = CodeLimit::with_clock(&clock);
+        let tries = |ip: &str| (0..1000).take_while(|_| limit.check(Some(ip.parse().unwrap())).is_ok()).count();
+        assert_eq!(tries("203.0.113.1"), 10);
+        clock.advance(Duration::from_mins(10));
+        let one = (0..600).map(|_| {
+            clock.advance(Duration::from_secs(1));
+            tries("203.0.113.1")
+        });
+        assert!((105..=110).contains(&one.sum::<usize>()), "as the calculation has it");
+        clock.advance(Duration::from_mins(10));
+        let crowd = |n: u32| Some(Ipv4Addr::from(0x0a00_0000 + n).into());
+        let mut found = (0..1000).filter(|n| limit.check(crowd(*n)).is_ok()).count();
+        for second in 1..=600 {
+            clock.advance(Duration::from_secs(1));
+            found += (0..10).filter(|n| limit.check(crowd(second * 1000 + n)).is_ok()).count();
+        }
+        assert!((1290..=1300).contains(&found), "as the calculation has it: {found}");
     }
 
     #[test]

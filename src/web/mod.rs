@@ -8,6 +8,7 @@
 //! | `portal` | `/`, `/go` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `step_up` | `/step-up` |
+//! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
@@ -22,6 +23,7 @@ mod issue;
 mod limit;
 mod login;
 mod logout;
+mod oauth;
 mod plain;
 mod portal;
 mod saml;
@@ -78,10 +80,37 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];
-    for page in pages {
+    for page in pages.into_iter().chain(command_line(site)) {
         config.service(page.wrap(from_fn(guard::limit)));
     }
     config.default_service(web::to(plain::not_found));
+}
+
+/// The addresses by which command lines are let in, as far as the configuration lets them.
+fn command_line(site: &Site) -> Vec<Resource> {
+    let settings = &site.gateway.command_line;
+    let mut pages = vec![
+        of_programs("/oauth2/token", web::post().to(oauth::token::token)),
+        of_programs("/oauth2/revoke", web::post().to(oauth::revoke::revoke)),
+    ];
+    if settings.enabled {
+        pages.extend([
+            page("/.well-known/oauth-authorization-server", "GET, HEAD", get_or_head().to(oauth::metadata::metadata)),
+            page("/oauth2/authorize", "GET, POST", web::post().to(oauth::authorize::decide)).route(web::get().to(oauth::authorize::ask)),
+        ]);
+    }
+    if settings.enabled && settings.device_codes {
+        pages.extend([
+            of_programs("/oauth2/device_authorization", web::post().to(oauth::device::authorization)),
+            page("/device", "GET, POST", web::post().to(oauth::device::decide)).route(web::get().to(oauth::device::ask)),
+        ]);
+    }
+    pages
+}
+
+/// An address that programs post to, as `guard` knows. What cannot be read there is told in their words.
+fn of_programs(path: &str, route: Route) -> Resource {
+    page(path, "POST", route)
 }
 
 /// Monitors, caches and checkers of links ask by HEAD. Where a GET uses something up, as a login's state or credentials that are shown once,

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::cookies::Cookies;
-use super::limit::SignInLimit;
+use super::limit::{CodeLimit, SignInLimit};
 use super::views::{Shell, Text, Who};
 use crate::arn::Partition;
 use crate::gateway::{Caller, Gateway};
@@ -52,6 +52,7 @@ pub struct Site {
     console_policy: ArcSwap<(Vec<Partition>, HeaderValue)>,
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
+    pub(super) code_limit: CodeLimit,
 }
 
 impl Site {
@@ -62,7 +63,9 @@ impl Site {
         let (content_security_policy, console_policy) = (header_of(&[]), ArcSwap::from_pointee(console_policy(&gateway)));
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
-        Self { gateway, settings, cookies: Cookies { is_https }, origin, content_security_policy, console_policy, is_https, sign_in_limit }
+        let code_limit = CodeLimit::new();
+        let cookies = Cookies { is_https };
+        Self { gateway, settings, cookies, origin, content_security_policy, console_policy, is_https, sign_in_limit, code_limit }
     }
 
     /// It follows the accounts: another policy of roles may bring another partition.

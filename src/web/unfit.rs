@@ -15,6 +15,8 @@ pub(super) enum Unfit {
     Size,
     /// In its content type: the body is no form.
     Format,
+    /// In whom it would let in: not our command line, or not one that waits on this machine.
+    CommandLine,
 }
 
 impl Unfit {
@@ -23,6 +25,7 @@ impl Unfit {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Size => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Format => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::CommandLine => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -42,6 +45,12 @@ impl Unfit {
                 "The form came in a format that is not read here",
                 "Forms are read as browsers send them, as application/x-www-form-urlencoded. This one was something else. Nothing was done.",
                 "Use the buttons of the pages. A program has to send that content type.",
+            ),
+            Self::CommandLine => (
+                "This is not a command line that can be let in",
+                "A link asked to let a program act for you, and the program is not Rolegate's command line, or does not wait for the answer on \
+                 this computer. Nothing was done, and nothing was sent to it.",
+                "If you followed a link that somebody gave you, tell your administrator. If you ran `rolegate login`, run it again.",
             ),
         };
         Words { title, happened: happened.into(), mender: Mender::You, next, action: HOME }

@@ -4,6 +4,7 @@
 //! that in them. Every form carries the csrf token of [`Shell`].
 
 mod access;
+mod command_line;
 mod console_post;
 mod credentials;
 mod entry;
@@ -19,6 +20,7 @@ use std::fmt;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 pub use access::{Account, Go, NoRoles, Offer, Portal, Role, StepUp, Target};
+pub use command_line::{Consent, DeviceAnswered, DeviceConsent, DeviceEntry};
 pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};

@@ -12,7 +12,7 @@ use super::cookies::Jar;
 use super::site::Site;
 use super::trouble::PageError;
 use crate::gateway::{Caller, LocalPath};
-use crate::store::{BrowserId, Session, SessionId};
+use crate::store::{BrowserId, Session, SessionId, SessionKind};
 
 /// The cookies of a request, parsed; nothing is looked up yet.
 pub(super) struct Visitor {
@@ -62,12 +62,11 @@ impl FromRequest for Visitor {
 }
 
 impl Visitor {
-    /// The living session, if there is one.
+    /// The living session, if there is one. A command line's is none here: its token is no cookie.
     pub(super) async fn session(&self) -> Result<Option<Session>, PageError> {
-        match &self.session_id {
-            Some(id) => Ok(self.site.gateway.session(id).await?),
-            None => Ok(None),
-        }
+        let Some(id) = &self.session_id else { return Ok(None) };
+        let session = self.site.gateway.session(id).await?;
+        Ok(session.filter(|session| session.kind == SessionKind::Browser))
     }
 
     /// Insists on a living session; a GET comes back to where it wanted to go.

@@ -1,17 +1,30 @@
 //! W2: forms that another site, another session or no page of ours sends.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 
 use crate::world::{ADMIN, Browser, World, form};
 
 /// Every address that changes something, with a form that works. `every_route_is_here` holds the list complete.
-const FORMS: [(&str, &[(&str, &str)]); 6] = [
+const FORMS: [(&str, &[(&str, &str)]); 8] = [
     ("/login", &[("email", "ana@example.com")]),
     ("/console", &[("role", ADMIN)]),
     ("/credentials", &[("role", ADMIN)]),
     ("/credentials/download", &[("role", ADMIN), ("format", "bash")]),
     ("/step-up", &[("role", ADMIN)]),
     ("/logout", &[("scope", "here")]),
+    ("/oauth2/authorize", &APPLICATION),
+    ("/device", &[("user_code", "BCDF-GHJK"), ("decision", "allow")]),
+];
+const APPLICATION: [(&str, &str); 7] = [
+    ("client_id", "rolegate-cli"),
+    ("response_type", "code"),
+    ("redirect_uri", "http://127.0.0.1:49152/callback"),
+    ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+    ("code_challenge_method", "S256"),
+    ("device_name", "build-host"),
+    ("decision", "allow"),
 ];
 const EXPIRED: &str = "This form has expired";
 
@@ -23,12 +36,15 @@ fn w02_every_route_is_here() {
         lines.filter_map(|line| Some(line.trim().strip_prefix(made_by)?.split_once('"')?.0)).collect()
     };
     // One more waits for a sign-in that only a SAML provider can begin: see the attacks on SAML.
-    let all: Vec<_> = FORMS.map(|(path, _)| path).into_iter().chain(["/switch"]).collect();
-    assert_eq!(posts("page(\""), all);
+    let all = FORMS.map(|(path, _)| path).into_iter().chain(["/switch"]).collect::<BTreeSet<_>>();
+    assert_eq!(posts("page(\"").into_iter().collect::<BTreeSet<_>>(), all);
     // What other sites post is signed, or does nothing: see the attacks on SAML and on logout tokens.
     let of_others = ["/login/initiate", "/saml/{provider}/acs", "/saml/{provider}/slo", "/logout/backchannel/{provider}"];
     assert_eq!(posts("of_others(\""), of_others);
-    assert_eq!(routes.matches("web::post()").count(), all.len() + of_others.len());
+    // What programs post names its own secret, and comes from no browser: see the attacks on command lines.
+    let of_programs = ["/oauth2/token", "/oauth2/revoke", "/oauth2/device_authorization"];
+    assert_eq!(posts("of_programs(\""), of_programs);
+    assert_eq!(routes.matches("web::post()").count(), all.len() + of_others.len() + of_programs.len());
     assert!(!routes.contains("web::put()") && !routes.contains("web::delete()") && !routes.contains("web::patch()"));
 }
 
@@ -102,8 +118,11 @@ async fn w02_nothing_changes_by_get() {
     let csrf = ana.csrf().await;
     for (path, fields) in FORMS.into_iter().filter(|(path, _)| *path != "/login") {
         let answer = ana.get(&format!("{path}?{}", form(&with(fields, &csrf)))).await;
-        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        // Two have a page by GET, which asks.
+        let asks = ["/oauth2/authorize", "/device"].contains(&path);
+        assert!(if asks { answer.status == 200 } else { answer.status.is_client_error() }, "{path}: {}", answer.status);
     }
+    assert_eq!(world.audit().len(), 1, "nothing but the sign-in happened");
     ana.get("/go?account=Production&role=PlatformAdmin").await.assert_page(200, "Open the console");
     assert_eq!(world.issued(), 0, "a deep link waits for a click");
     ana.get("/").await.assert_page(200, "PlatformAdmin");

@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers stand outside of test functions")]
 
 mod catalogue;
+mod command_line;
 mod demands;
+mod devices;
 mod forms;
 mod hygiene;
 mod log;

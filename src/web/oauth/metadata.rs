@@ -1,0 +1,38 @@
+//! `/.well-known/oauth-authorization-server`: what a command line must know of the gateway (RFC 8414).
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::token::{DEVICE_CODE, GRANTS};
+use crate::web::site::Site;
+
+/// `GET /.well-known/oauth-authorization-server`. Its issuer is the public URL, which answers carry as `iss`.
+pub(in crate::web) async fn metadata(site: web::Data<Site>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(document(&site))
+}
+
+fn document(site: &Site) -> Value {
+    let (at, settings) = (|path: &str| format!("{}{path}", site.origin), &site.gateway.command_line);
+    let grants: Vec<_> = GRANTS.into_iter().filter(|grant| settings.device_codes || *grant != DEVICE_CODE).collect();
+    let mut document = json!({
+        "issuer": site.origin,
+        "authorization_endpoint": at("/oauth2/authorize"),
+        "token_endpoint": at("/oauth2/token"),
+        "revocation_endpoint": at("/oauth2/revoke"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": grants,
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
+        "authorization_response_iss_parameter_supported": true,
+        "prompt_values_supported": ["login", "consent"],
+    });
+    if settings.device_codes
+        && let Some(members) = document.as_object_mut()
+    {
+        members.insert("device_authorization_endpoint".to_owned(), at("/oauth2/device_authorization").into());
+    }
+    document
+}
