@@ -39,6 +39,17 @@ impl Demand {
         self.max_age.is_none() && self.classes.is_empty() && !self.mfa
     }
 
+    /// Both demands as one. Where both name classes, those of this one count: no provider could be asked for one of each.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let max_age = match (self.max_age, other.max_age) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let classes = if self.classes.is_empty() { &other.classes } else { &self.classes };
+        Self { max_age, classes: classes.clone(), mfa: self.mfa || other.mfa }
+    }
+
     /// What is missing for it, if something is. A provider that does not say when somebody proved themselves, or how, proves neither.
     #[must_use]
     pub fn missing(&self, came: &Authentication, now: Moment) -> Option<StepUp> {
@@ -143,6 +154,19 @@ mod tests {
         assert!(missing(&factor, &came, 0) && !missing(&factor, &Authentication { mfa: true, ..silent.clone() }, 0));
         assert!(fresh.missing(&came, at(901)).unwrap().is_only_stale());
         assert!(!Demand { mfa: true, ..fresh.clone() }.missing(&came, at(901)).unwrap().is_only_stale());
+    }
+
+    #[test]
+    fn two_demands_are_one() {
+        let demand = |age: Option<u64>, class: &[&str], mfa| Demand {
+            max_age: age.map(Duration::from_secs),
+            classes: class.iter().map(|class| (*class).to_owned()).collect(),
+            mfa,
+        };
+        let none = Demand::default();
+        assert_eq!(none.and(&none), none);
+        assert_eq!(none.and(&demand(Some(9), &["gold"], false)), demand(Some(9), &["gold"], false));
+        assert_eq!(demand(Some(9), &["gold"], true).and(&demand(Some(5), &["silver"], false)), demand(Some(5), &["gold"], true));
     }
 
     #[test]

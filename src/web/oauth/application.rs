@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::gateway::{CLIENT_ID, Challenge, CodeRequest, LocalPath, LoopbackUri};
 use crate::identity::Demand;
@@ -34,6 +35,8 @@ pub(in crate::web) struct Parameters {
     prompt: Option<String>,
     max_age: Option<String>,
     acr_values: Option<String>,
+    /// RFC 8707: the role that the command line is after, by its ARN.
+    resource: Option<String>,
     /// Ours: the person was sent to sign in anew, and must have done so after this second.
     since: Option<String>,
     /// Ours: the person was sent to sign in as is wanted, and is not sent again.
@@ -49,6 +52,8 @@ pub(super) struct Application {
     pub(super) back: Back,
     /// What the sign-in must bring.
     pub(super) wanted: Demand,
+    /// The role for which it must be good enough.
+    pub(super) role: Option<RoleArn>,
     /// Whether the person must sign in anew, whatever session there is (`prompt=login`).
     anew: bool,
     /// Since when, once they were sent.
@@ -103,9 +108,11 @@ impl Application {
             return Err(told("interaction_required", "a person is always asked"));
         }
         let wanted = demand(parameters).ok_or_else(|| invalid("max_age or acr_values cannot be read"))?;
+        let role = parameters.resource.as_deref().filter(|text| !text.is_empty()).map(str::parse::<RoleArn>).transpose();
+        let role = role.map_err(|_| told("invalid_target", "resource must be the ARN of a role"))?;
         let request = CodeRequest { redirect: back.redirect.clone(), challenge, name: DeviceName::clean(&parameters.device_name) };
         let since = parameters.since.as_deref().and_then(|since| since.parse().ok());
-        let application = Self { request, back: back.clone(), wanted, anew, since, renewed: parameters.renewed.is_some() };
+        let application = Self { request, back: back.clone(), wanted, role, anew, since, renewed: parameters.renewed.is_some() };
         // It must be possible to come back to it after a sign-in, with what is added by then.
         let longest = Self { since: Some(i64::MAX), renewed: true, ..application.clone() };
         if longest.place().is_none() { Err(invalid("the request is too long")) } else { Ok(application) }
@@ -125,16 +132,22 @@ impl Application {
         fields.extend(self.back.state.clone().map(|state| ("state", state)));
         fields.extend(self.wanted.max_age.map(|age| ("max_age", age.as_secs().to_string())));
         fields.extend((!self.wanted.classes.is_empty()).then(|| ("acr_values", self.wanted.classes.join(" "))));
+        fields.extend(self.role.as_ref().map(|role| ("resource", role.as_str().to_owned())));
         fields.extend((self.anew && self.since.is_none()).then(|| ("prompt", "login".to_owned())));
         fields.extend(self.since.map(|since| ("since", since.to_string())));
         fields.extend(self.renewed.then(|| ("renewed", "1".to_owned())));
         fields
     }
 
-    /// Where the request stands, to come back to it; none if it is too long to be carried over a sign-in.
+    /// Where the request stands, to come back to it; none if it is too long to be carried over a sign-in. The machine's name is left out before
+    /// that: it decides nothing.
     pub(super) fn place(&self) -> Option<LocalPath> {
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.fields()).finish();
-        LocalPath::parse(&format!("/oauth2/authorize?{query}"))
+        let place = |named: bool| {
+            let fields = self.fields().into_iter().filter(|(name, _)| named || *name != "device_name");
+            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            LocalPath::parse(&format!("/oauth2/authorize?{query}"))
+        };
+        place(true).or_else(|| place(false))
     }
 
     /// Whether the session was opened too early for a request that wants a new sign-in.
@@ -259,6 +272,7 @@ mod tests {
             ("state=a%26b", "prompt=none", "interaction_required"),
             ("state=a%26b", "prompt=none+login", "invalid_request"),
             ("state=a%26b", "prompt=create", "invalid_request"),
+            ("state=a%26b", "resource=https%3A%2F%2Froles.example.org", "invalid_target"),
             ("state=a%26b", "max_age=-1", "invalid_request"),
             ("state=a%26b", "max_age=99999999999", "invalid_request"),
             ("state=a%26b", &format!("acr_values={}", "a+".repeat(9)), "invalid_request"),
@@ -266,5 +280,14 @@ mod tests {
             assert_eq!(read(&GOOD.replace(from, to)).unwrap_err(), code, "{to}");
         }
         assert!(read(&GOOD.replace("state=a%26b", "state=")).is_ok());
+    }
+
+    #[test]
+    fn a_long_name_gives_way_to_what_decides() {
+        let long = url::form_urlencoded::byte_serialize("ä".repeat(64).as_bytes()).collect::<String>();
+        let role = "arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2FDeveloper";
+        let application = read(&format!("{}&resource={role}", GOOD.replace("build-host", &long))).unwrap();
+        let again = read(application.place().unwrap().as_str().split_once('?').unwrap().1).unwrap();
+        assert_eq!((again.role, again.request.name.as_str()), (application.role, "a machine without a name"));
     }
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 
 use super::application::{Application, Back, Flaw, Parameters};
 use crate::gateway::{Failure, Trouble};
+use crate::identity::Demand;
 use crate::web::depart::{Way, depart};
 use crate::web::limit;
 use crate::web::login::started;
@@ -86,7 +87,12 @@ async fn renewal(me: &SignedInVisitor, application: &Application, way: Way) -> R
     let (visitor, gateway) = (&me.visitor, &me.visitor.site.gateway);
     let anew = application.wants_another(&me.session);
     let came = me.session.identity.authentication();
-    if !anew && application.wanted.missing(came, gateway.now()).is_none() {
+    let role = application.role.as_ref().map(|role| gateway.wanted_for(&me.session, role, &visitor.caller));
+    let Some(wanted) = role.map_or(Some(Demand::default()), |wanted| wanted) else {
+        return leave(visitor, &application.back, &[("error", "invalid_target")], way).map(Some);
+    };
+    let wanted = wanted.and(&application.wanted);
+    if !anew && wanted.missing(came, gateway.now()).is_none() {
         return Ok(None);
     }
     if !anew && application.renewed {
@@ -97,7 +103,7 @@ async fn renewal(me: &SignedInVisitor, application: &Application, way: Way) -> R
         return Ok(Some(refusal));
     }
     let next = application.after_sign_in(gateway.now()).place().ok_or(PageError::Unreadable)?;
-    let Some(begun) = gateway.sign_in_anew(&me.session, &application.wanted, anew, &visitor.browser, &next).await? else { return Ok(None) };
+    let Some(begun) = gateway.sign_in_anew(&me.session, &wanted, anew, &visitor.browser, &next).await? else { return Ok(None) };
     let provider = me.session.identity.provider();
     let mut response = depart(visitor, gateway.provider_name(provider), &begun.departure, way);
     started(visitor, provider.as_str(), &begun.ticket, &mut response);
