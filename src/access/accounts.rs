@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Account;
 use super::discovered::is_in;
-use super::settings::AccountSettings;
+use super::patterns::Pattern;
+use super::rule::RuleCompiler;
+use super::settings::{AccountSettings, Effect};
 use super::template::{Captures, Template};
 use crate::arn::{AccountId, RoleArn, SamlProviderArn};
 use crate::settings::Problem;
@@ -164,6 +166,37 @@ impl Accounts {
             return if found.is_empty() { Err(format!("no account is in the organizational unit {wanted}")) } else { Ok(ordered(found)) };
         }
         self.find(selector).map(|account| vec![Arc::clone(account)]).ok_or_else(|| format!("there is no account `{selector}`"))
+    }
+}
+
+/// What a selector without captures stands for, or why it stands for nothing.
+pub(super) type Selected = Result<Arc<[Arc<Account>]>, String>;
+
+impl RuleCompiler<'_, '_> {
+    /// The accounts that the rule names.
+    pub(super) fn selectors(&mut self, pattern: Option<&Pattern>) -> Vec<AccountSelector> {
+        let (settings, accounts) = (self.settings, self.accounts);
+        let denies = settings.effect == Effect::Deny;
+        let mut selectors = Vec::new();
+        for (index, text) in settings.accounts.iter().enumerate() {
+            let key = format!("accounts[{index}]");
+            let Some(template) = self.captured(&key, text, pattern) else { continue };
+            match template.literal() {
+                None => selectors.push(AccountSelector::Captured(template)),
+                Some(literal) => {
+                    let select = || if denies { accounts.select_denied(literal) } else { accounts.select(literal) }.map(Into::into);
+                    match self.shared.selected.entry((settings.effect, text)).or_insert_with(select).clone() {
+                        Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
+                        // Who may come later cannot be told from a slip: a second look warns of it.
+                        Err(_) if accounts.may_grow && !denies && malformed(literal).is_ok() => {
+                            selectors.push(AccountSelector::These(Arc::default()));
+                        }
+                        Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
+                    }
+                }
+            }
+        }
+        selectors
     }
 }
 

@@ -95,7 +95,8 @@ impl Policy {
         };
         problems.extend(repeated_ids(rules));
         let jobs: Vec<_> = std::iter::once(Job::Digest).chain(Job::rules(rules)).collect();
-        let results = cores::map(&jobs, |job| job.run(sources, &policy, providers));
+        let run = |job: &Job<'_>| job.run(sources, &policy, providers);
+        let results = if rules.len() > WORTH_A_THREAD { cores::map(&jobs, run) } else { jobs.iter().map(run).collect() };
         let (mut roles, mut patterns) = (RoleNumbers::default(), Vec::new());
         for result in results {
             match result {

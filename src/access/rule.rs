@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::accounts::{AccountSelector, Accounts, malformed, roles_named};
+use super::accounts::{AccountSelector, Accounts, Selected, roles_named};
 use super::condition::{Condition, Refused};
 use super::groups::{self, Groups, Wanted};
 use super::patterns::{self, Pattern};
@@ -14,7 +14,7 @@ use super::roles::{RoleNumber, RoleNumbers};
 use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
-use super::{Account, LONGEST_SESSION, SHORTEST_SESSION};
+use super::{LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
 use crate::identity::{Demand, ProviderId};
@@ -86,10 +86,11 @@ pub(super) struct RuleCompiler<'a, 'b> {
 #[derive(Default)]
 pub(super) struct Shared<'a> {
     pub(super) roles: RoleNumbers,
+    /// Those in which nothing is wrong.
     tags: HashMap<(&'a BTreeMap<String, String>, &'a [String]), Tags>,
     conditions: HashMap<&'a str, Result<Arc<Condition>, Refused>>,
     /// What a selector stands for, in an allow or in a deny: one by tag looks at every account.
-    selected: HashMap<(Effect, &'a str), Result<Arc<[Arc<Account>]>, String>>,
+    pub(super) selected: HashMap<(Effect, &'a str), Selected>,
 }
 
 impl RuleCompiler<'_, '_> {
@@ -191,7 +192,7 @@ impl RuleCompiler<'_, '_> {
     }
 
     /// Parses a text whose placeholders may be captures alone.
-    fn captured(&mut self, key: &str, text: &str, pattern: Option<&Pattern>) -> Option<Template> {
+    pub(super) fn captured(&mut self, key: &str, text: &str, pattern: Option<&Pattern>) -> Option<Template> {
         let template = match Template::parse(text) {
             Ok(template) => template,
             Err(message) => {
@@ -221,31 +222,6 @@ impl RuleCompiler<'_, '_> {
             }
         }
         true
-    }
-
-    fn selectors(&mut self, pattern: Option<&Pattern>) -> Vec<AccountSelector> {
-        let (settings, accounts) = (self.settings, self.accounts);
-        let denies = settings.effect == Effect::Deny;
-        let mut selectors = Vec::new();
-        for (index, text) in settings.accounts.iter().enumerate() {
-            let key = format!("accounts[{index}]");
-            let Some(template) = self.captured(&key, text, pattern) else { continue };
-            match template.literal() {
-                None => selectors.push(AccountSelector::Captured(template)),
-                Some(literal) => {
-                    let select = || if denies { accounts.select_denied(literal) } else { accounts.select(literal) }.map(Into::into);
-                    match self.shared.selected.entry((settings.effect, text)).or_insert_with(select).clone() {
-                        Ok(accounts) => selectors.push(AccountSelector::These(accounts)),
-                        // Who may come later cannot be told from a slip: a second look warns of it.
-                        Err(_) if accounts.may_grow && !denies && malformed(literal).is_ok() => {
-                            selectors.push(AccountSelector::These(Arc::default()));
-                        }
-                        Err(message) => self.problem(&key, message, "use an [[account]]'s id or name, `tag:key=value`, `ou:/path`, or `*`"),
-                    }
-                }
-            }
-        }
-        selectors
     }
 
     fn role_templates(&mut self, pattern: Option<&Pattern>) -> Vec<Template> {
@@ -367,6 +343,12 @@ impl RuleCompiler<'_, '_> {
 
     fn tags(&mut self, pattern: Option<&Pattern>) -> Tags {
         let settings = self.settings;
+        let own = (&settings.tags, settings.transitive_tags.as_slice());
+        let captures = |template: &Template| template.placeholders().any(|p| matches!(p, Placeholder::Capture(_)));
+        if let Some(tags) = self.shared.tags.get(&own).filter(|tags| !tags.iter().any(|(_, template, _)| captures(template))) {
+            return Arc::clone(tags);
+        }
+        let problems_before = self.problems.len();
         let mut lower_keys = BTreeSet::new();
         let mut tags = Vec::new();
         for (key, value) in &settings.tags {
@@ -398,7 +380,10 @@ impl RuleCompiler<'_, '_> {
                 self.problem(&format!("transitive_tags[{index}]"), format!("`{key}` is no key of `tags`"), "name a tag of this rule");
             }
         }
-        Arc::clone(self.shared.tags.entry((&settings.tags, &settings.transitive_tags)).or_insert_with(|| tags.into()))
+        if self.problems.len() > problems_before {
+            return tags.into();
+        }
+        Arc::clone(self.shared.tags.entry(own).or_insert_with(|| tags.into()))
     }
 }
 
