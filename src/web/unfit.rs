@@ -50,7 +50,7 @@ impl Unfit {
                 "This is not a command line that can be let in",
                 "A link asked to let a program act for you, and the program is not Rolegate's command line, or does not wait for the answer on \
                  this computer. Nothing was done, and nothing was sent to it.",
-                "If you followed a link that somebody gave you, tell your administrator. If you ran `rolegate login`, run it again.",
+                "If you followed a link that somebody gave you, tell your administrator. If you ran “rolegate login”, run it again.",
             ),
         };
         Words { title, happened: happened.into(), mender: Mender::You, next, action: HOME }

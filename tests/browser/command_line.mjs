@@ -54,11 +54,12 @@ async function begin(redirect, more = {}) {
   return { url: url.href, checks: { pkceCodeVerifier, expectedState } };
 }
 
-async function signInAtProvider(page, person) {
+async function signInAtProvider(page, person, { firstTime = true } = {}) {
   await heading(page, 'Example identity provider');
   await page.getByLabel('User name').fill(person);
   await page.getByLabel('Password').fill('any password will do');
   await page.getByRole('button', { name: 'Sign in' }).click();
+  if (!firstTime) return;
   await heading(page, 'Allow access');
   await page.getByRole('button', { name: 'Allow' }).click();
 }
@@ -114,7 +115,7 @@ async function beside(page) {
     const fresh = await listen();
     begun = await begin(fresh.redirect, { prompt: 'login' });
     await page.goto(begun.url);
-    await signInAtProvider(page, 'ana');
+    await signInAtProvider(page, 'ana', { firstTime: false });
     await heading(page, CONSENT);
     await page.getByRole('button', { name: 'Allow' }).click();
     await heading(page, 'Back to the terminal');
@@ -198,3 +199,5 @@ try {
 } finally {
   await walk.stop();
 }
+// After a failure something may still listen.
+process.exit();
