@@ -72,6 +72,7 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
         saml_partners: file.saml_provider.iter().map(|provider| partner(&gateway, &provider.id)).collect(),
         issuers: vec![TrustedIssuer { issuer: config.issuer().to_owned(), audiences: vec![file.trust.audience.clone()] }],
         saml_providers: vec![TrustedSamlProvider::published(&name, metadata)],
+        users: Vec::new(),
         roles,
         gateway,
     })

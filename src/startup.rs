@@ -298,15 +298,29 @@ pub async fn run(
     if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), said) {
         tokio::spawn(discovery.run());
     }
-    tokio::spawn(Reloader::new(site, config, news).run());
     for provider in saml_providers {
         tokio::spawn(provider.keep_fresh(|| SystemClock.now()));
     }
+    if site.gateway.policy.load().needs_own_identity() {
+        let site = Arc::clone(&site);
+        tokio::spawn(async move { look_for_own_identity(&site.gateway.sts).await });
+    }
+    tokio::spawn(Reloader::new(site, config, news).run());
     tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
     shutdown.await;
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;
     Ok(())
+}
+
+/// Looks for the gateway's own AWS identity before anybody waits for it: pages offer no longer sessions than it can get. Without one only the
+/// rules that need it fail, each time with what to do about it.
+async fn look_for_own_identity(sts: &Sts) {
+    match sts.own_identity_is_session().await {
+        Ok(true) => tracing::info!("the gateway's own AWS identity is a role or another session: what it assumes lasts an hour at most"),
+        Ok(false) => tracing::info!("the gateway's own AWS identity is a user's"),
+        Err(error) => tracing::warn!(reason = ?error, "no AWS identity of the gateway's own was found, and a rule needs one"),
+    }
 }
 
 /// Why the gateway does not run.

@@ -25,11 +25,13 @@ const ORDER: [&[&str]; 9] = [
 const COMPOSERS: [&str; 6] = ["commands", "config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
-const FENCES: [(&str, &[&str]); 14] = [
+const FENCES: [(&str, &[&str]); 16] = [
     ("actix_*", &["web", "sandbox"]),
     ("aws_sdk_*", &["aws"]),
     ("aws_smithy_*", &["aws"]),
     ("aws_config", &["aws"]),
+    ("aws_credential_types", &["sandbox"]),
+    ("aws_sigv4", &["sandbox"]),
     ("cel", &["access"]),
     ("redis", &["store::redis"]),
     ("governor", &["web"]),

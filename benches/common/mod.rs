@@ -81,6 +81,7 @@ impl Scene {
             saml_partners: Vec::new(),
             issuers: Vec::new(),
             saml_providers: Vec::new(),
+            users: Vec::new(),
             roles: Vec::new(),
         };
         let (site, session) = runtime.block_on(async {

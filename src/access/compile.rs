@@ -12,9 +12,9 @@ use super::accounts::Accounts;
 use super::groups::{GroupSettings, Groups};
 use super::patterns::{Pattern, Patterns};
 use super::roles::{KnownRoles, RoleNumbers};
-use super::rule::{Body, Roles, Rule, RuleCompiler, Shared};
+use super::rule::{Body, Roles, Rule, RuleCompiler, Shared, Terms};
 use super::session_policy::PolicyFiles;
-use super::settings::{AccountSettings, NamingSettings, RuleSettings};
+use super::settings::{AccountSettings, NamingSettings, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
 use crate::arn::Partition;
 use crate::cores;
@@ -126,6 +126,16 @@ impl Policy {
     #[must_use]
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
+    }
+
+    /// Whether a rule needs an AWS identity of the gateway's own.
+    #[must_use]
+    pub fn needs_own_identity(&self) -> bool {
+        let needs = |terms: &Terms| match &terms.hub {
+            Some(hub) => hub.operation == Operation::AssumeRole,
+            None => terms.operation == Some(Operation::AssumeRole),
+        };
+        self.rules.iter().any(|rule| matches!(&rule.body, Body::Allow { terms, .. } if needs(terms)))
     }
 
     /// The known accounts, in the order of the configuration.

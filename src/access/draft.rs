@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::decide::Grant;
 use super::rule::{MOST_TAGS, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
-use super::{Account, Denied, Entitlement, Evidence, Person, Purpose, Purposes, SessionTag, USUAL_SESSION, demands};
+use super::{
+    Account, CHAINED_SESSION, Denied, Entitlement, Evidence, Person, Purpose, Purposes, SessionTag, USUAL_SESSION, chain, demands,
+};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::Demand;
@@ -36,6 +38,9 @@ impl Draft {
                 step_up: None,
                 reasons: Vec::new(),
                 operation: Operation::default(),
+                hub: None,
+                external_id: None,
+                chained: false,
                 console: ConsoleWay::default(),
                 tags: Vec::new(),
                 carry_tags: Carry::default(),
@@ -77,6 +82,7 @@ impl Draft {
         if self.operation.zip(terms.operation).is_some_and(|(one, other)| one != other) {
             self.contradiction("operation");
         }
+        self.combine_hops(who, grant);
         if self.console.zip(terms.console).is_some_and(|(one, other)| one != other) {
             self.contradiction("console");
         }
@@ -92,6 +98,27 @@ impl Draft {
                 Ok(_) => self.problems.push((carry, Denied::TagValue(key.clone()))),
                 Err(denied) => self.problems.push((carry, denied)),
             }
+        }
+    }
+
+    /// The role on the way and the external id: two different ones contradict each other.
+    fn combine_hops(&mut self, who: &Person<'_>, grant: &Grant<'_>) {
+        if let Some(hub) = &grant.terms.hub {
+            // What contradicts is not used, but pages show it: it must not depend on the order of rules.
+            let kept = self.entitlement.hub.replace(Arc::clone(hub)).filter(|kept| kept != hub);
+            if let Some(kept) = kept {
+                self.contradiction("via");
+                if (&kept.role, kept.operation) < (&hub.role, hub.operation) {
+                    self.entitlement.hub = Some(kept);
+                }
+            }
+        }
+        let external_id = grant.terms.external_id.as_ref().map(|template| chain::filled(template, who, grant.captures));
+        match (&self.entitlement.external_id, external_id) {
+            (_, Some(Err(denied))) => self.problems.push((Carry::Required, denied)),
+            (Some(one), Some(Ok(other))) if *one != other => self.contradiction("external_id"),
+            (None, Some(Ok(only))) => self.entitlement.external_id = Some(only),
+            _ => {}
         }
     }
 
@@ -122,6 +149,10 @@ impl Draft {
         entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = self.operation.unwrap_or_default();
+        if entitlement.hub.is_some() {
+            entitlement.chained = true;
+            entitlement.max_session = entitlement.max_session.min(CHAINED_SESSION);
+        }
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));

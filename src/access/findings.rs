@@ -152,6 +152,9 @@ impl<'s> Look<'_, 's> {
                     found.push((format!("tags.{key}"), claim, "choose what policies that go by the tag (ABAC) give them"));
                 }
             }
+            for claim in terms.external_id.as_ref().map(claims_of).unwrap_or_default().into_iter().filter(|claim| is_doubtful(claim)) {
+                found.push(("external_id".to_owned(), claim, "choose which trust policies let them in"));
+            }
         }
         for (key, claim, gain) in found {
             let message = format!("people can often edit `{claim}` at their provider: whoever can might {gain}");

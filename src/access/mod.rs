@@ -5,6 +5,7 @@
 //! asked for a role that no rule granted.
 
 mod accounts;
+mod chain;
 mod choose;
 mod compile;
 mod condition;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use chain::{ExternalId, Hub};
 pub use compile::{Policy, Sources};
 pub use condition::Failed as ConditionFailed;
 pub use discovered::with_discovered;
@@ -61,6 +63,9 @@ pub const LONGEST_SESSION: Duration = Duration::from_hours(12);
 pub const SHORTEST_SESSION: Duration = Duration::from_mins(15);
 /// What STS grants when nothing is asked for, and every role allows (1 hour).
 pub const USUAL_SESSION: Duration = Duration::from_hours(1);
+
+/// The longest session of a role that is taken with another role's credentials (role chaining; STS API reference, `AssumeRole`).
+pub const CHAINED_SESSION: Duration = Duration::from_hours(1);
 
 /// An account that rules may grant roles in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -154,6 +159,12 @@ pub struct Entitlement {
     pub reasons: Vec<Arc<Reason>>,
     /// How AWS is asked for it.
     pub operation: Operation,
+    /// The role on the way to it.
+    pub hub: Option<Arc<Hub>>,
+    /// What is sent as external id.
+    pub external_id: Option<ExternalId>,
+    /// Whether it is taken with a role's credentials, so that AWS ends its sessions after [`CHAINED_SESSION`].
+    pub chained: bool,
     /// How one gets into the console with it.
     pub console: ConsoleWay,
     /// Session tags, values filled in, ordered by key.
@@ -231,6 +242,9 @@ pub enum Denied {
     /// A session tag's value is not one that AWS accepts.
     #[error("the value for the session tag `{0}` is not one that AWS accepts")]
     TagValue(String),
+    /// The external id that the person's claims make is not one that AWS accepts.
+    #[error("the external id for this role is not one that AWS accepts")]
+    ExternalId,
 }
 
 /// A role that rules granted, with all that AWS is to be told about the session. Built by [`Entitlements::choose`] alone.
@@ -240,6 +254,9 @@ pub struct AssumeRequest {
     account: Arc<Account>,
     session_policy: Option<Arc<SessionPolicy>>,
     operation: Operation,
+    hub: Option<Arc<Hub>>,
+    external_id: Option<ExternalId>,
+    chained: bool,
     console: ConsoleWay,
     duration: Duration,
     purpose: Purpose,
@@ -276,6 +293,50 @@ impl AssumeRequest {
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
+    }
+
+    /// The role on the way to the role.
+    #[must_use]
+    pub fn hub(&self) -> Option<&Hub> {
+        self.hub.as_deref()
+    }
+
+    /// What is sent as external id.
+    #[must_use]
+    pub const fn external_id(&self) -> Option<&ExternalId> {
+        self.external_id.as_ref()
+    }
+
+    /// Whether the role is taken with another role's credentials.
+    #[must_use]
+    pub const fn is_chained(&self) -> bool {
+        self.chained
+    }
+
+    /// The request for the role on the way, if there is one: for the shortest time, as the person, with the source identity, which stays with
+    /// the session. Tags and session policy are those of the last role, so they go with its own call: a transitive tag that came from the first
+    /// one could not be sent again.
+    #[must_use]
+    pub fn first_hop(&self) -> Option<Self> {
+        let hub = self.hub.as_deref()?;
+        Some(Self {
+            role: hub.role.clone(),
+            account: Arc::clone(&hub.account),
+            operation: hub.operation,
+            hub: None,
+            external_id: None,
+            chained: false,
+            session_policy: None,
+            tags: Vec::new(),
+            duration: SHORTEST_SESSION,
+            ..self.clone()
+        })
+    }
+
+    /// The same request, for a gateway whose own AWS identity is itself a role's session.
+    #[must_use]
+    pub fn chained_by_own_identity(self) -> Self {
+        Self { duration: self.duration.min(CHAINED_SESSION), chained: true, ..self }
     }
 
     /// How one gets into the console.
@@ -372,6 +433,9 @@ impl AssumeRequest {
             account: Arc::new(account),
             session_policy: None,
             operation: Operation::WebIdentity,
+            hub: None,
+            external_id: None,
+            chained: false,
             console: ConsoleWay::Federation,
             duration,
             purpose: Purpose::Credentials,
@@ -392,6 +456,10 @@ impl AssumeRequest {
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {
         self.operation = operation;
+    }
+
+    pub(crate) fn set_external_id_for_tests(&mut self, text: &str) {
+        self.external_id = ExternalId::new(text);
     }
 
     pub(crate) fn set_account_for_tests(&mut self, change: impl FnOnce(&mut Account)) {

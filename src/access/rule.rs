@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::accounts::{AccountSelector, Accounts, Selected, roles_named};
+use super::accounts::{AccountSelector, Accounts, Selected, malformed, roles_named};
+use super::chain::Hub;
 use super::condition::{Condition, Refused};
 use super::groups::{self, Groups, Wanted};
 use super::patterns::{self, Pattern};
@@ -61,6 +62,8 @@ pub(super) struct Terms {
     pub(super) reason: Option<Arc<Reason>>,
     pub(super) demand: Demand,
     pub(super) operation: Option<Operation>,
+    pub(super) hub: Option<Arc<Hub>>,
+    pub(super) external_id: Option<Template>,
     pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Tags,
     pub(super) carry_tags: Option<Carry>,
@@ -208,7 +211,7 @@ impl RuleCompiler<'_, '_> {
     }
 
     /// A capture must be one of the pattern's, and the pattern must be the only way to match: a plain group has no captures.
-    fn known_captures(&mut self, key: &str, template: &Template, pattern: Option<&Pattern>) -> bool {
+    pub(super) fn known_captures(&mut self, key: &str, template: &Template, pattern: Option<&Pattern>) -> bool {
         for placeholder in template.placeholders() {
             let Placeholder::Capture(name) = placeholder else { continue };
             let known = pattern.is_some_and(|pattern| pattern.capture_names().any(|capture| capture == name));
@@ -239,6 +242,9 @@ impl RuleCompiler<'_, '_> {
             || !settings.require_acr.is_empty()
             || settings.require_mfa
             || settings.operation.is_some()
+            || settings.external_id.is_some()
+            || settings.via.is_some()
+            || settings.via_operation.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
@@ -321,7 +327,7 @@ impl RuleCompiler<'_, '_> {
             self.problem(
                 "operation",
                 "a forwarded token is the provider's own: it carries no tags and no source identity of ours",
-                "take them out of the rule, or use operation = \"web_identity\" or \"saml\"",
+                "take them out of the rule, or use operation = \"web_identity\", \"saml\" or \"assume_role\"",
             );
         }
         if settings.console == Some(ConsoleWay::Post) && settings.operation != Some(Operation::Saml) {
@@ -334,6 +340,8 @@ impl RuleCompiler<'_, '_> {
             reason: self.reason(),
             demand: self.demand(),
             operation: settings.operation,
+            hub: self.hub(),
+            external_id: self.external_id(pattern),
             console: settings.console,
             tags,
             carry_tags: settings.carry_tags,

@@ -65,13 +65,33 @@ pub enum Operation {
     /// `AssumeRoleWithSAML` with the response of the person's own provider, passed on as it came within its five minutes. Needs a
     /// `[[saml_provider]]` with an `aws_recipient`.
     ForwardedSaml,
+    /// `AssumeRole` with the AWS identity that Rolegate runs under, or, with `via`, with that of a role on the way.
+    AssumeRole,
 }
 
 impl Operation {
-    /// Whether the proof is written by Rolegate, so that session tags and a source identity can be in it.
+    /// Whether Rolegate says itself what the session carries, so that session tags and a source identity can be in it.
     #[must_use]
     pub const fn carries_attributes(self) -> bool {
-        matches!(self, Self::WebIdentity | Self::Saml)
+        matches!(self, Self::WebIdentity | Self::Saml | Self::AssumeRole)
+    }
+
+    /// Whether a proof of the person authorises the call. Every other one is signed with AWS credentials.
+    #[must_use]
+    pub const fn needs_proof(self) -> bool {
+        matches!(self, Self::WebIdentity | Self::ForwardedWebIdentity | Self::Saml | Self::ForwardedSaml)
+    }
+
+    /// Whether a role on the way (`via`) can be reached so: by what Rolegate says itself.
+    #[must_use]
+    pub const fn reaches_a_hub(self) -> bool {
+        self.carries_attributes()
+    }
+
+    /// Whether the call has the parameter `ExternalId` (STS API reference, `AssumeRole`).
+    #[must_use]
+    pub const fn takes_external_id(self) -> bool {
+        matches!(self, Self::AssumeRole)
     }
 
     /// The name under which STS and CloudTrail know the call.
@@ -80,6 +100,7 @@ impl Operation {
         match self {
             Self::WebIdentity | Self::ForwardedWebIdentity => "AssumeRoleWithWebIdentity",
             Self::Saml | Self::ForwardedSaml => "AssumeRoleWithSAML",
+            Self::AssumeRole => "AssumeRole",
         }
     }
 }
@@ -176,6 +197,15 @@ pub struct RuleSettings {
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,
+    /// What the role's trust policy demands as `sts:ExternalId`, with placeholders as in `tags`. For `operation = "assume_role"` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The whole ARN of a role on the way: it is taken first, and the rule's roles with its credentials. For `operation = "assume_role"` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// How AWS is asked for the role on the way: `web_identity` (without it), `saml` or `assume_role`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via_operation: Option<Operation>,
     /// How people get into the console. Without it, `post` for the operation `saml` and `federation` for every other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<ConsoleWay>,

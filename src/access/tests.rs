@@ -1,5 +1,6 @@
 //! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
 
+mod chain;
 mod groups;
 mod growing;
 mod reason;

@@ -109,6 +109,21 @@ pub struct Event {
     /// The STS operation, by the name that CloudTrail has for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<&'static str>,
+    /// The role on the way, whose credentials asked for the role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<String>,
+    /// The STS operation that reached the role on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub_operation: Option<&'static str>,
+    /// The id of the access key that asked for the role: that of the session on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub_access_key_id: Option<String>,
+    /// Whether an external id was sent. Which one is nobody's business.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external_id: bool,
+    /// Whether a role's credentials asked for the role, so that AWS ends the session after an hour.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub chained: bool,
     /// What the role was wanted for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
@@ -181,6 +196,11 @@ impl Event {
             role: None,
             account: None,
             operation: None,
+            hub: None,
+            hub_operation: None,
+            hub_access_key_id: None,
+            external_id: false,
+            chained: false,
             purpose: None,
             session_name: None,
             source_identity: None,
@@ -253,6 +273,10 @@ impl Event {
         self.role = Some(request.role().to_string());
         self.account = Some(request.role().account());
         self.operation = Some(request.operation().sts_name());
+        self.hub = request.hub().map(|hub| hub.role.to_string());
+        self.hub_operation = request.hub().map(|hub| hub.operation.sts_name());
+        self.external_id = request.external_id().is_some();
+        self.chained = request.is_chained();
         self.purpose = Some(request.purpose());
         self.session_name = Some(request.session_name().to_owned());
         self.source_identity = request.source_identity().map(str::to_owned);
@@ -279,6 +303,13 @@ impl Event {
     #[must_use]
     pub fn proven_by(mut self, proof: &Proof) -> Self {
         self.proof_id = Some(proof.id().to_owned());
+        self
+    }
+
+    /// The session on the way, without its secrets.
+    #[must_use]
+    pub fn reached(mut self, hub: &Credentials) -> Self {
+        self.hub_access_key_id = Some(hub.access_key_id.clone());
         self
     }
 

@@ -21,13 +21,26 @@ pub struct AwsSettings {
     pub signin_endpoint: Option<String>,
     /// A console to use instead of AWS's own, for a sandbox.
     pub console_endpoint: Option<String>,
+    /// The profile that Rolegate's own AWS identity comes from, for `operation = "assume_role"`. Without it, the SDK's usual chain: environment,
+    /// profile, web identity, container, instance.
+    pub own_profile: Option<String>,
+    /// The region in which the chain calls AWS itself to get that identity. Without it, what the environment or the profile says.
+    pub own_region: Option<String>,
     /// How long one assumption may take, all tries together.
     pub deadline: Span,
 }
 
 impl Default for AwsSettings {
     fn default() -> Self {
-        Self { regions: Vec::new(), sts_endpoint: None, signin_endpoint: None, console_endpoint: None, deadline: Span::seconds(10) }
+        Self {
+            regions: Vec::new(),
+            sts_endpoint: None,
+            signin_endpoint: None,
+            console_endpoint: None,
+            own_profile: None,
+            own_region: None,
+            deadline: Span::seconds(10),
+        }
     }
 }
 
@@ -38,6 +51,12 @@ impl AwsSettings {
             if let Err(problem) = known_region(name, &format!("{path}.regions[{index}]")) {
                 problems.push(problem);
             }
+        }
+        if let Some(problem) = self.own_region.as_deref().and_then(|name| known_region(name, &format!("{path}.own_region")).err()) {
+            problems.push(problem);
+        }
+        if self.own_profile.as_deref().is_some_and(|name| name.is_empty() || name.chars().any(char::is_control)) {
+            problems.push(Problem::new(format!("{path}.own_profile"), "this is no profile's name", "write it as in ~/.aws/config"));
         }
         for (key, value) in
             [("sts_endpoint", &self.sts_endpoint), ("signin_endpoint", &self.signin_endpoint), ("console_endpoint", &self.console_endpoint)]
@@ -153,6 +172,8 @@ mod tests {
             sts_endpoint: Some("http://sts.example".into()),
             signin_endpoint: Some("https://user@signin.example".into()),
             console_endpoint: Some("javascript:alert(1)".into()),
+            own_profile: Some(String::new()),
+            own_region: Some("Frankfurt".into()),
             deadline: Span::seconds(61),
         };
         assert_eq!(
@@ -161,6 +182,8 @@ mod tests {
                 "aws.regions[1]",
                 "aws.regions[2]",
                 "aws.regions[3]",
+                "aws.own_region",
+                "aws.own_profile",
                 "aws.sts_endpoint",
                 "aws.signin_endpoint",
                 "aws.console_endpoint",

@@ -84,6 +84,13 @@ pub(super) fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
                 "add a [trust.saml] table: docs/getting-started-aws.md tells what IAM needs",
             ));
         }
+        if rule.via_operation == Some(Operation::Saml) && file.trust.saml.is_none() {
+            problems.push(Problem::new(
+                format!("rule[{index}].via_operation"),
+                "SAML towards AWS is not configured",
+                "add a [trust.saml] table: docs/getting-started-aws.md tells what IAM needs",
+            ));
+        }
         if rule.operation == Some(Operation::ForwardedSaml) && !forwards {
             problems.push(Problem::new(
                 format!("rule[{index}].operation"),

@@ -9,7 +9,7 @@ use super::{Caller, Failure, Gateway, Trouble};
 use crate::access::{AssumeRequest, ConsoleWay, Denied, Entitlements, Operation, Purpose, Wish};
 use crate::audit::{Event, Kind, Outcome};
 use crate::aws::console::{ConsoleUrl, Destination};
-use crate::aws::sts::{self, StsError};
+use crate::aws::sts::{self, Hop, StsError};
 use crate::aws::{Credentials, SealableCredentials};
 use crate::store::{HandoverId, Session, SessionId};
 use crate::trust::{SignInPost, SigningFailed};
@@ -75,7 +75,7 @@ struct Sealable {
 enum Ended {
     Denied(Denied),
     Signing(SigningFailed),
-    Sts(StsError, Operation),
+    Sts(StsError, Hop),
 }
 
 impl Gateway {
@@ -136,6 +136,9 @@ impl Gateway {
             Ok(request) => request,
             Err(denied) => return (event, Err(Ended::Denied(denied))),
         };
+        if let Err(ended) = self.know_own_identity(&mut request).await {
+            return (event.asked(&request), Err(ended));
+        }
         let (mut event, mut answer) = self.ask(session, &request, event).await;
         // The role's trust policy may lack sts:TagSession or sts:SetSourceIdentity: where the rules say so, it goes without.
         if let Err(Ended::Sts(StsError::AccessDenied(_), _)) = &answer
@@ -147,11 +150,25 @@ impl Gateway {
         (event, answer.map(|issued| (issued, request)))
     }
 
+    /// Where the gateway's own AWS identity signs the last call, and is itself a session, AWS allows an hour and refuses more.
+    async fn know_own_identity(&self, request: &mut AssumeRequest) -> Result<(), Ended> {
+        if request.operation() != Operation::AssumeRole || request.hub().is_some() {
+            return Ok(());
+        }
+        match self.sts.own_identity_is_session().await {
+            Ok(true) => *request = request.clone().chained_by_own_identity(),
+            Ok(false) => {}
+            Err(error) => return Err(Ended::Sts(error, Hop::of(request))),
+        }
+        Ok(())
+    }
+
     async fn ask(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let event = event.asked(request);
         let (event, answer) = self.ask_once(session, request, event).await;
         match answer {
-            // It was on its way for minutes, or the clocks differ a little: a fresh one may still pass.
+            // It was on its way for minutes, or the clocks differ a little, or the gateway's own credentials have just ended: fresh ones may
+            // still pass.
             Err(Ended::Sts(StsError::ExpiredToken(_), _)) if request.operation().carries_attributes() => {
                 self.ask_once(session, request, event).await
             }
@@ -159,13 +176,40 @@ impl Gateway {
         }
     }
 
+    /// One walk to the role: by way of another one, if the rules say so.
     async fn ask_once(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
+        let Some(first) = request.first_hop() else {
+            return self.step(session, request, Hop::of(request), None, event).await;
+        };
+        let (event, reached) = self.step(session, &first, Hop::ToHub(first.operation()), None, event).await;
+        match reached {
+            Ok(hub) => {
+                let event = event.reached(&hub.credentials);
+                self.step(session, request, Hop::FromHub, Some(&hub.credentials), event).await
+            }
+            Err(ended) => (event, Err(ended)),
+        }
+    }
+
+    /// One call to STS, with the proof that it needs.
+    async fn step(
+        &self,
+        session: &Session,
+        request: &AssumeRequest,
+        hop: Hop,
+        hub: Option<&Credentials>,
+        event: Event,
+    ) -> (Event, Result<sts::Issued, Ended>) {
+        if !request.operation().needs_proof() {
+            let answer = self.sts.assume_role(request, hub).await;
+            return (event, answer.map_err(|error| Ended::Sts(error, hop)));
+        }
         let proof = match self.issuer.prove(request, &session.identity, self.now()) {
             Ok(proof) => proof,
             Err(failed) => return (event, Err(Ended::Signing(failed))),
         };
         let answer = self.sts.assume(request, &proof).await;
-        (event.proven_by(&proof), answer.map_err(|error| Ended::Sts(error, request.operation())))
+        (event.proven_by(&proof), answer.map_err(|error| Ended::Sts(error, hop)))
     }
 
     /// Leads into the console: by a sign-in URL for credentials that are issued now, or by a SAML response that the browser posts, as the
@@ -279,7 +323,7 @@ impl Ended {
             Self::Signing(SigningFailed::TooLarge) => Trouble::Aws(sts::RESPONSE_TOO_LARGE),
             Self::Signing(SigningFailed::NotOffered) => Trouble::Aws(sts::NOT_OFFERED),
             Self::Signing(_) => Trouble::Signing,
-            Self::Sts(error, operation) => Trouble::Aws(error.explain(*operation)),
+            Self::Sts(error, hop) => Trouble::Aws(error.explain(*hop)),
         };
         (Failure::logged(trouble, &self), outcome)
     }

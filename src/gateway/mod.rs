@@ -165,6 +165,6 @@ impl Gateway {
             // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
             tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");
         }
-        entitlements
+        if self.sts.knows_own_session() { entitlements.chained_by_own_identity() } else { entitlements }
     }
 }

@@ -22,8 +22,8 @@ use url::Url;
 
 pub use people::{PEOPLE, Person};
 pub use settings::{
-    CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SamlMetadata, SamlPartner, SamlTrust, SandboxRole, SandboxSettings, TrustedIssuer,
-    TrustedSamlProvider,
+    CONFIDENTIAL_CLIENT, PUBLIC_CLIENT, SamlMetadata, SamlPartner, SamlTrust, SandboxMfa, SandboxRole, SandboxSettings, SandboxUser,
+    TrustedIssuer, TrustedSamlProvider,
 };
 pub use sts::{Issued, SessionTag};
 
@@ -138,6 +138,7 @@ mod tests {
             saml_partners: Vec::new(),
             issuers: vec![TrustedIssuer { issuer: "http://127.0.0.1:8700".into(), audiences: vec!["sts.amazonaws.com".into()] }],
             saml_providers: Vec::new(),
+            users: Vec::new(),
             roles: vec![SandboxRole::pinned("arn:aws:iam::111122223333:role/Developer".parse().unwrap(), "http://127.0.0.1:8700")],
         }
     }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use crate::arn::RoleArn;
+use crate::arn::{AccountId, Partition, RoleArn};
+use crate::clock::Moment;
 
 /// The public client that the sandbox's identity provider knows (authentication method `none`, PKCE alone).
 pub const PUBLIC_CLIENT: &str = "rolegate-demo";
@@ -31,6 +33,62 @@ pub struct SandboxSettings {
     pub saml_providers: Vec<TrustedSamlProvider>,
     /// IAM's roles.
     pub roles: Vec<SandboxRole>,
+    /// IAM's users.
+    pub users: Vec<SandboxUser>,
+}
+
+/// An IAM user with an access key. What its own policies allow is not modelled: it may ask STS for everything.
+#[derive(Debug, Clone)]
+pub struct SandboxUser {
+    /// Its name.
+    pub name: String,
+    /// The partition of its account.
+    pub partition: Partition,
+    /// The account it lives in.
+    pub account: AccountId,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key's secret.
+    pub secret_access_key: SecretString,
+    /// Its virtual MFA device, if it has one.
+    pub mfa: Option<SandboxMfa>,
+}
+
+impl SandboxUser {
+    /// The user's ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        format!("arn:{}:iam::{}:user/{}", self.partition, self.account, self.name)
+    }
+}
+
+/// A virtual MFA device.
+#[derive(Debug, Clone)]
+pub struct SandboxMfa {
+    /// Its serial number: for a virtual device, an ARN.
+    pub serial: String,
+    /// What it shares with IAM.
+    pub seed: SecretString,
+}
+
+impl SandboxMfa {
+    /// How long a code is shown, in seconds.
+    pub(super) const STEP: i64 = 30;
+
+    /// The code that the device shows (RFC 6238: HMAC-SHA-1, 30 seconds, six digits, as IAM's virtual devices).
+    #[must_use]
+    pub fn code(&self, now: Moment) -> String {
+        self.code_of(now.timestamp() / Self::STEP)
+    }
+
+    /// The code of one step of time (RFC 4226 section 5.3).
+    pub(super) fn code_of(&self, step: i64) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.seed.expose_secret().as_bytes());
+        let tag = hmac::sign(&key, &step.to_be_bytes());
+        let offset = usize::from(tag.as_ref().last().copied().unwrap_or_default() & 0x0f);
+        let bytes = tag.as_ref().get(offset..offset + 4).and_then(|four| four.try_into().ok()).unwrap_or_default();
+        format!("{:06}", (u32::from_be_bytes(bytes) & 0x7fff_ffff) % 1_000_000)
+    }
 }
 
 /// A service provider as the sandbox's identity provider knows it.
@@ -113,6 +171,10 @@ pub struct SandboxRole {
     pub requires_pinning: bool,
     /// Whose SAML responses the trust policy accepts.
     pub saml: Option<SamlTrust>,
+    /// Who may call `AssumeRole`: ARNs of users and of roles, as a trust policy names principals.
+    pub assumed_by: Vec<String>,
+    /// The `sts:ExternalId` that the trust policy demands of them.
+    pub external_id: Option<String>,
 }
 
 impl SandboxRole {
@@ -128,7 +190,16 @@ impl SandboxRole {
             allows_source_identity: true,
             requires_pinning: true,
             saml: None,
+            assumed_by: Vec::new(),
+            external_id: None,
         }
+    }
+
+    /// The same role, which lets a user or another role call `AssumeRole`.
+    #[must_use]
+    pub fn assumed_by(mut self, principal: &str) -> Self {
+        self.assumed_by.push(principal.to_owned());
+        self
     }
 
     /// The same role, which trusts SAML responses too.
@@ -175,4 +246,20 @@ pub(super) fn is_loopback(url: &Url) -> bool {
         None => false,
     };
     url.scheme() == "http" && host_is_ours && url.username().is_empty() && url.password().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_device_shows_the_codes_of_rfc_6238() {
+        // Appendix B, the last six digits of its eight.
+        let device = SandboxMfa { serial: String::new(), seed: "12345678901234567890".into() };
+        for (seconds, code) in [(59, "287082"), (1_111_111_109, "081804"), (1_111_111_111, "050471"), (2_000_000_000, "279037")] {
+            assert_eq!(device.code(DateTime::from_timestamp(seconds, 0).unwrap()), code);
+        }
+    }
 }

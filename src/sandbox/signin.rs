@@ -11,9 +11,10 @@ use serde_json::json;
 use url::Url;
 
 use super::http::{self, Params, Problem};
-use super::settings::SandboxRole;
+use super::settings::{SandboxRole, SandboxUser};
 use super::shelf::Shelf;
-use super::sts::{self, AssumedRole, Sts};
+use super::sts::{self, Holder, Sts, StsSession};
+use crate::arn::RoleArn;
 use crate::clock::{Clock, Moment};
 
 /// The name of the console's session cookie.
@@ -33,7 +34,7 @@ pub(super) struct SignIn {
 /// What a sign-in token opens.
 #[derive(Clone)]
 struct Entry {
-    session: Arc<AssumedRole>,
+    session: Arc<StsSession>,
     /// The length of the console session; without one it ends with the credentials.
     length: Option<TimeDelta>,
 }
@@ -41,7 +42,7 @@ struct Entry {
 /// Somebody in the console.
 #[derive(Clone)]
 struct Visit {
-    session: Arc<AssumedRole>,
+    session: Arc<StsSession>,
     expires: Moment,
 }
 
@@ -76,6 +77,12 @@ impl SignIn {
         };
         let session = sts.session(&shown.access_key_id, &shown.token).ok().filter(|session| session.has_secret(&shown.secret));
         let session = session.ok_or("The credentials are not ones that this STS issued, or they are expired.")?;
+        match &session.holder {
+            Holder::User { .. } => return Err("Credentials of GetSessionToken cannot enter the console."),
+            Holder::Federated(..) if length.is_some() => return Err("SessionDuration does not go with credentials of GetFederationToken."),
+            Holder::Role(_) if length.is_some() && session.chained => return Err("SessionDuration does not go with role chaining."),
+            Holder::Role(_) | Holder::Federated(..) => {}
+        }
         Ok(self.tokens.put(self.clock.now(), SIGNIN_TOKEN, Entry { session, length }))
     }
 
@@ -95,7 +102,7 @@ impl SignIn {
     }
 
     /// Opens a console session and goes to a page of the console.
-    fn admit(&self, session: Arc<AssumedRole>, life: TimeDelta, destination: &Url) -> HttpResponse {
+    fn admit(&self, session: Arc<StsSession>, life: TimeDelta, destination: &Url) -> HttpResponse {
         let now = self.clock.now();
         let name = self.sessions.put(now, life, Visit { session, expires: now + life });
         let mut response = HttpResponse::Found();
@@ -185,7 +192,11 @@ fn federation(signin: &SignIn, sts: &Sts, params: &Params) -> HttpResponse {
 }
 
 async fn home(signin: web::Data<SignIn>, sts: web::Data<Sts>) -> HttpResponse {
-    http::page(StatusCode::OK, &HomePage { gateway: signin.gateway.as_str(), roles: &sts.roles }, &[])
+    http::page(
+        StatusCode::OK,
+        &HomePage { gateway: signin.gateway.as_str(), roles: &sts.roles, users: &sts.users, now: signin.clock.now() },
+        &[],
+    )
 }
 
 async fn console(signin: web::Data<SignIn>, request: HttpRequest) -> HttpResponse {
@@ -195,9 +206,9 @@ async fn console(signin: web::Data<SignIn>, request: HttpRequest) -> HttpRespons
         return Problem { title: "Not signed in", message, gateway: signin.gateway.as_str() }.respond(StatusCode::UNAUTHORIZED);
     };
     let place = request.uri().path_and_query().map_or("/", |place| place.as_str());
-    let (role_name, account) = (visit.session.role.name(), visit.session.role.account());
+    let (name, account) = (visit.session.role().map_or(visit.session.session_name.as_str(), RoleArn::name), visit.session.account());
     let (session, gateway) = (&visit.session, signin.gateway.as_str());
-    http::page(StatusCode::OK, &ConsolePage { role_name, account: account.as_str(), place, session, expires: visit.expires, gateway }, &[])
+    http::page(StatusCode::OK, &ConsolePage { name, account: account.as_str(), place, session, expires: visit.expires, gateway }, &[])
 }
 
 async fn sign_out(signin: web::Data<SignIn>, request: HttpRequest) -> HttpResponse {
@@ -217,10 +228,10 @@ async fn sign_out(signin: web::Data<SignIn>, request: HttpRequest) -> HttpRespon
 #[derive(Template)]
 #[template(path = "sandbox/console.html")]
 struct ConsolePage<'a> {
-    role_name: &'a str,
+    name: &'a str,
     account: &'a str,
     place: &'a str,
-    session: &'a AssumedRole,
+    session: &'a StsSession,
     expires: Moment,
     gateway: &'a str,
 }
@@ -230,4 +241,6 @@ struct ConsolePage<'a> {
 struct HomePage<'a> {
     gateway: &'a str,
     roles: &'a [SandboxRole],
+    users: &'a [SandboxUser],
+    now: Moment,
 }

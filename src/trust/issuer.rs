@@ -40,6 +40,9 @@ pub enum SigningFailed {
     /// The person's own response does not offer the role.
     #[error("the person's own SAML response does not offer this role")]
     NotOffered,
+    /// The operation is authorised by AWS credentials, so there is nothing to prove.
+    #[error("the operation needs no proof")]
+    NotNeeded,
     /// The SAML response is longer than STS takes.
     #[error("the SAML response has more than 100000 characters, and STS takes no longer one")]
     TooLarge,
@@ -146,13 +149,14 @@ impl Issuer {
     /// Makes the proof that a request needs: a minted token or SAML response, or the person's own token as it came.
     ///
     /// # Errors
-    /// [`SigningFailed`], and nothing is handed out.
+    /// [`SigningFailed`], and nothing is handed out; also for an operation that needs no proof ([`Operation::needs_proof`]).
     pub fn prove(&self, request: &AssumeRequest, who: &Identity, now: Moment) -> Result<Proof, SigningFailed> {
         match request.operation() {
             Operation::WebIdentity => self.mint(request, now),
             Operation::ForwardedWebIdentity => forward(who, now),
             Operation::ForwardedSaml => forward_saml(who, request, now),
             Operation::Saml => self.saml.as_ref().ok_or(SigningFailed::NoSaml)?.prove(request, who, now),
+            Operation::AssumeRole => Err(SigningFailed::NotNeeded),
         }
     }
 

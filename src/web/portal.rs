@@ -55,6 +55,7 @@ fn role(entitlement: &Entitlement) -> Role<'_> {
         console: entitlement.purposes.has(access::Purpose::Console),
         credentials: entitlement.purposes.has(access::Purpose::Credentials),
         longest: entitlement.max_session,
+        chained: entitlement.chained,
         step_up: entitlement.step_up.as_deref().map(|step_up| StepUp {
             fresh: step_up.is_only_stale(),
             wanted: step_up.wanted.to_string().into(),

@@ -358,7 +358,7 @@ pub(super) fn denial(denied: &Denied) -> String {
         Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
         Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
-        Denied::MissingClaim(_) | Denied::TagValue(_) => {
+        Denied::MissingClaim(_) | Denied::TagValue(_) | Denied::ExternalId => {
             "Your sign-in did not bring something that this role needs. Your administrator can see what.".into()
         }
     }

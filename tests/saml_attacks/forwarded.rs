@@ -33,6 +33,7 @@ async fn worlds() -> (World, Sandbox) {
             decryption_key: None,
             requires_encryption: false,
         }],
+        users: Vec::new(),
         roles: vec![SandboxRole { issuers: Vec::new(), ..SandboxRole::pinned(ROLE.parse().unwrap(), "") }.trusting_saml(trust)],
     };
     let clock: Arc<dyn Clock> = world.clock.clone();
@@ -70,7 +71,7 @@ async fn o18_what_is_addressed_to_aws_is_passed_on_for_five_minutes_and_then_the
     assert_eq!(taken.status, 303, "{}", taken.body);
     assert!(taken.location.starts_with("/credentials/"));
     assert_eq!(sandbox.ledger().len(), 1);
-    assert_eq!(sandbox.ledger()[0].role.to_string(), ROLE);
+    assert_eq!(sandbox.ledger()[0].role.as_ref().unwrap().to_string(), ROLE);
     world.advance(295);
     let late = take(&mut ana).await;
     assert_eq!((late.status, sandbox.ledger().len()), (200, 1), "{}", late.body);

@@ -3,6 +3,7 @@
 
 mod console;
 mod saml;
+mod signed;
 mod world;
 
 use chrono::TimeDelta;
@@ -29,7 +30,7 @@ async fn a_valid_token_buys_credentials_and_the_ledger_shows_it() {
     assert!((1..=100).contains(&text("PackedPolicySize").parse::<u8>().unwrap()));
     let ledger = world.sandbox.ledger();
     let [issued] = &ledger[..] else { panic!("{ledger:?}") };
-    assert_eq!(issued.role.as_str(), DEVELOPER);
+    assert_eq!(issued.role.as_ref().unwrap().as_str(), DEVELOPER);
     assert_eq!(issued.jti.as_deref(), Some("j-1"));
     assert_eq!(issued.access_key_id, text("AccessKeyId"));
     assert_eq!(issued.source_identity.as_deref(), Some("okta+ana"));
@@ -180,7 +181,7 @@ async fn parameters_have_their_limits() {
     let token = world.ec.sign(Some("ec"), &world.claims());
     let plain = world.ec.sign(Some("ec"), &world.plain_claims());
     for (name, value, code) in [
-        ("Action", "AssumeRole", "InvalidAction"),
+        ("Action", "DecodeAuthorizationMessage", "InvalidAction"),
         ("Version", "2010-01-01", "InvalidAction"),
         ("RoleArn", "arn:aws:iam::111122223333:user/ana", "ValidationError"),
         ("RoleSessionName", "a", "ValidationError"),
@@ -198,28 +199,5 @@ async fn parameters_have_their_limits() {
     assert_eq!(world.assume(PLAIN, &plain, &[("DurationSeconds", "43201")]).await.code(), (400, "ValidationError"));
     let twice = form([("Action", "GetCallerIdentity"), ("Action", "GetCallerIdentity")]);
     assert_eq!(world.post(twice, &[]).await.code(), (400, "ValidationError"));
-    world.sandbox.stop().await;
-}
-
-#[tokio::test]
-async fn issued_keys_know_who_they_are_until_they_expire() {
-    let world = world().await;
-    let (id, _, token) = world.session().await;
-    let ask = async |id: &str, token: &str| {
-        let authorization =
-            format!("AWS4-HMAC-SHA256 Credential={id}/20270115/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=00");
-        let body = form([("Action", "GetCallerIdentity"), ("Version", "2011-06-15")]);
-        world.post(body, &[("authorization", &authorization), ("x-amz-security-token", token)]).await
-    };
-    let known = ask(&id, &token).await;
-    assert_eq!(known.status, 200, "{}", known.xml);
-    assert_eq!(element(&known.xml, "Account"), Some("111122223333"));
-    assert_eq!(element(&known.xml, "Arn"), Some("arn:aws:sts::111122223333:assumed-role/Developer/ana@example.com"));
-    assert_eq!(ask(&id, "other").await.code(), (403, "InvalidClientTokenId"));
-    assert_eq!(ask("ASIAAAAAAAAAAAAAAAAA", &token).await.code(), (403, "InvalidClientTokenId"));
-    let unsigned = world.post(form([("Action", "GetCallerIdentity"), ("Version", "2011-06-15")]), &[]).await;
-    assert_eq!(unsigned.code(), (403, "MissingAuthenticationToken"));
-    world.clock.advance(TimeDelta::seconds(3600));
-    assert_eq!(ask(&id, &token).await.code(), (403, "ExpiredToken"));
     world.sandbox.stop().await;
 }

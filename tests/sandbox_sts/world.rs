@@ -122,7 +122,11 @@ pub(crate) async fn world() -> World {
         saml_partners: Vec::new(),
         issuers: vec![trusted(&issuer), trusted(&unreachable)],
         saml_providers: crate::saml::providers(),
-        roles: vec![role(DEVELOPER, &issuer).trusting_saml(saml("Rolegate")), plain, role(FOREIGN, &unreachable), encrypted],
+        users: vec![crate::signed::user()],
+        roles: vec![role(DEVELOPER, &issuer).trusting_saml(saml("Rolegate")), plain, role(FOREIGN, &unreachable), encrypted]
+            .into_iter()
+            .chain(crate::signed::roles())
+            .collect(),
     };
     let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(NOW, 0).unwrap()));
     let shared: Arc<dyn Clock> = clock.clone();

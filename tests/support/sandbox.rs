@@ -16,6 +16,11 @@ pub(crate) struct SandboxAws {
 impl SandboxAws {
     /// Starts it with the roles of the plan, which trust the tokens and SAML responses that a gateway at `gateway` mints.
     pub(crate) async fn start(gateway: &str) -> Self {
+        Self::start_with(gateway, |_| {}).await
+    }
+
+    /// The same, with an IAM that is changed before.
+    pub(crate) async fn start_with(gateway: &str, change: impl FnOnce(&mut SandboxSettings)) -> Self {
         let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         let aws = listen();
         let origin = format!("http://{}", aws.local_addr().expect("it listens"));
@@ -27,7 +32,7 @@ impl SandboxAws {
         let role =
             |arn: &String| SandboxRole::pinned(arn.parse().expect("the plan's roles are role ARNs"), gateway).trusting_saml(trust.clone());
         let metadata = format!("{gateway}/saml/idp/metadata").parse().expect("the gateway's URL is one");
-        let settings = SandboxSettings {
+        let mut settings = SandboxSettings {
             gateway: gateway.parse().expect("the gateway's URL is one"),
             redirect_uris: Vec::new(),
             post_logout_uris: Vec::new(),
@@ -35,8 +40,10 @@ impl SandboxAws {
             saml_partners: Vec::new(),
             issuers: vec![TrustedIssuer { issuer: gateway.to_owned(), audiences: vec!["sts.amazonaws.com".into()] }],
             saml_providers: vec![TrustedSamlProvider::published("Rolegate", metadata)],
+            users: Vec::new(),
             roles: ROLES.iter().map(|(account, name)| role(&format!("arn:aws:iam::{account}:role/{name}"))).collect(),
         };
+        change(&mut settings);
         let sandbox = Sandbox::start(settings, listen(), aws, Arc::new(SystemClock)).await.expect("the sandbox starts");
         Self { sandbox }
     }

@@ -57,6 +57,7 @@ impl World {
                 TrustedIssuer { issuer: provider, audiences: vec![PUBLIC_CLIENT.into()] },
             ],
             saml_providers: Vec::new(),
+            users: Vec::new(),
             roles: [ADMIN, READER].map(role).into_iter().chain([forwarded]).collect(),
         };
         let sandbox = Sandbox::start(settings, idp, aws, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();

@@ -54,6 +54,12 @@ pub enum StsError {
     /// AWS reports that the issuer rejected a claim.
     #[error("a claim was rejected ({0})")]
     RejectedClaim(Answer),
+    /// AWS does not know the access key that a call was signed with, or the secret is another one.
+    #[error("AWS does not know the keys that signed the call ({0})")]
+    UnknownKeys(Answer),
+    /// The gateway has no AWS identity of its own.
+    #[error("the gateway has no AWS identity of its own: {0}")]
+    NoIdentity(String),
     /// The role's trust policy does not accept the call, or there is no such role.
     #[error("the role's trust policy does not accept the call ({0})")]
     AccessDenied(Answer),
@@ -98,11 +104,11 @@ pub(super) fn is_key_fetch_failure(code: &str, message: &str) -> bool {
 }
 
 impl StsError {
-    pub(super) fn new<E>(error: SdkError<E, HttpResponse>, token: &str) -> Self
+    pub(super) fn new<E>(error: SdkError<E, HttpResponse>, secrets: &[&str]) -> Self
     where
         E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
     {
-        let words = clean(&DisplayErrorContext(&error).to_string(), token);
+        let words = clean(&DisplayErrorContext(&error).to_string(), secrets);
         match error {
             SdkError::TimeoutError(_) => Self::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::TimedOut,
@@ -110,9 +116,9 @@ impl StsError {
             SdkError::ServiceError(context) => {
                 let answer = context.err();
                 let message = answer.message().unwrap_or(&words);
-                let code = answer.code().map(|code| clean(code, token).chars().filter(char::is_ascii_graphic).take(64).collect());
-                let request_id = answer.request_id().map(|id| clean(id, token));
-                Self::classified(context.raw().status().as_u16(), Answer { code, request_id, message: clean(message, token) })
+                let code = answer.code().map(|code| clean(code, secrets).chars().filter(char::is_ascii_graphic).take(64).collect());
+                let request_id = answer.request_id().map(|id| clean(id, secrets));
+                Self::classified(context.raw().status().as_u16(), Answer { code, request_id, message: clean(message, secrets) })
             }
             other => Self::Garbled(Answer::without_code(other.request_id().map(str::to_owned), &words)),
         }
@@ -121,7 +127,8 @@ impl StsError {
     fn classified(status: u16, answer: Answer) -> Self {
         let message = answer.message.as_str();
         match answer.code.as_deref().unwrap_or_default() {
-            "ExpiredTokenException" => Self::ExpiredToken(answer),
+            "ExpiredTokenException" | "ExpiredToken" => Self::ExpiredToken(answer),
+            "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => Self::UnknownKeys(answer),
             code if is_key_fetch_failure(code, message) => Self::KeysUnreachable(answer),
             // AWS's texts for the two slips that every first set-up makes; the code is the same for all.
             "InvalidIdentityToken" if message.contains("No OpenIDConnect provider found") => Self::NoIdentityProvider(answer),
@@ -135,7 +142,9 @@ impl StsError {
             "InvalidIdentityToken" => Self::InvalidToken(answer),
             "IDPRejectedClaim" => Self::RejectedClaim(answer),
             "AccessDenied" | "AccessDeniedException" => Self::AccessDenied(answer),
-            "ValidationError" if message.contains("MaxSessionDuration") => Self::SessionTooLong(answer),
+            "ValidationError" if ["MaxSessionDuration", "role chaining"].iter().any(|words| message.contains(words)) => {
+                Self::SessionTooLong(answer)
+            }
             "ValidationError" => Self::InvalidRequest(answer),
             "PackedPolicyTooLarge" => Self::PackedPolicyTooLarge(answer),
             "MalformedPolicyDocument" => Self::MalformedPolicy(answer),
@@ -160,6 +169,7 @@ impl StsError {
             | Self::InvalidToken(answer)
             | Self::KeysUnreachable(answer)
             | Self::RejectedClaim(answer)
+            | Self::UnknownKeys(answer)
             | Self::AccessDenied(answer)
             | Self::SessionTooLong(answer)
             | Self::InvalidRequest(answer)
@@ -170,7 +180,7 @@ impl StsError {
             | Self::Unavailable(answer)
             | Self::Other(answer)
             | Self::Garbled(answer) => Some(answer),
-            Self::TimedOut | Self::Unreachable(_) => None,
+            Self::TimedOut | Self::Unreachable(_) | Self::NoIdentity(_) => None,
         }
     }
 
@@ -187,9 +197,15 @@ impl StsError {
     }
 }
 
+/// What the SDK says of the gateway's own identity, fit for the log.
+pub(super) fn clean_words(text: &str) -> String {
+    clean(text, &[])
+}
+
 /// AWS echoes parameters in its messages, the token too: it is cut out before anything is kept.
-fn clean(text: &str, token: &str) -> String {
-    let without = if token.is_empty() { text.to_owned() } else { text.replace(token, "…") };
+fn clean(text: &str, secrets: &[&str]) -> String {
+    let cut = |text: String, secret: &&str| if secret.is_empty() { text } else { text.replace(secret, "…") };
+    let without = secrets.iter().fold(text.to_owned(), cut);
     let mut kept = String::new();
     let mut rest = without.as_str();
     // A piece of a token (AWS may shorten what it echoes) starts as every JWT does, or as every response of ours does in base64.

@@ -1,14 +1,45 @@
 //! What people are told when STS says no: plain sentences, nothing from the wire.
 
 use super::StsError;
-use crate::access::Operation;
+use crate::access::{AssumeRequest, Operation};
 use crate::aws::{Explanation, Mender};
 
-impl StsError {
-    /// The failure in plain words. Whose it is to mend depends on whose token AWS was shown.
+/// Which call on the way to a role failed: whose it is to mend depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// The only call.
+    Direct(Operation),
+    /// The call for the role on the way.
+    ToHub(Operation),
+    /// The call for the role, with the credentials of the role on the way.
+    FromHub,
+}
+
+impl Hop {
+    /// The only call of a request that has no role on the way, or else the last one.
     #[must_use]
-    pub const fn explain(&self, operation: Operation) -> Explanation {
-        let minted = matches!(operation, Operation::WebIdentity | Operation::Saml);
+    pub fn of(request: &AssumeRequest) -> Self {
+        if request.hub().is_some() { Self::FromHub } else { Self::Direct(request.operation()) }
+    }
+}
+
+impl StsError {
+    /// The failure in plain words. Whose it is to mend depends on who asked AWS, and with whose token.
+    #[must_use]
+    pub const fn explain(&self, hop: Hop) -> Explanation {
+        match (self, hop) {
+            (Self::AccessDenied(_), Hop::ToHub(_)) => HUB_ACCESS_DENIED,
+            (Self::AccessDenied(_), Hop::FromHub) => ACCESS_DENIED_FROM_HUB,
+            (Self::AccessDenied(_), Hop::Direct(Operation::AssumeRole)) => OWN_ACCESS_DENIED,
+            (Self::ExpiredToken(_), Hop::FromHub | Hop::Direct(Operation::AssumeRole) | Hop::ToHub(Operation::AssumeRole))
+            | (Self::UnknownKeys(_) | Self::NoIdentity(_), _) => NO_IDENTITY,
+            (_, Hop::Direct(operation) | Hop::ToHub(operation)) => self.explain_proof(operation),
+            (_, Hop::FromHub) => self.explain_proof(Operation::AssumeRole),
+        }
+    }
+
+    const fn explain_proof(&self, operation: Operation) -> Explanation {
+        let minted = operation.carries_attributes();
         let saml = matches!(operation, Operation::Saml | Operation::ForwardedSaml);
         match self {
             Self::NoIdentityProvider(_) if saml => NO_SAML_PROVIDER,
@@ -21,6 +52,7 @@ impl StsError {
             Self::InvalidToken(_) => INVALID_TOKEN,
             Self::KeysUnreachable(_) if minted => KEYS_UNREACHABLE,
             Self::KeysUnreachable(_) => PROVIDER_KEYS_UNREACHABLE,
+            Self::UnknownKeys(_) | Self::NoIdentity(_) => NO_IDENTITY,
             Self::AccessDenied(_) => ACCESS_DENIED,
             Self::SessionTooLong(_) => SESSION_TOO_LONG,
             Self::InvalidRequest(_) | Self::MalformedPolicy(_) => INVALID_REQUEST,
@@ -34,6 +66,32 @@ impl StsError {
     }
 }
 
+const HUB_ACCESS_DENIED: Explanation = Explanation::new(
+    "The role on the way to this one does not accept this gateway, or does not exist.",
+    Mender::AccountAdministrator,
+    "check the trust policy of the role that the rule names as via: its principal and conditions, and that it allows sts:SetSourceIdentity if \
+     the rules send a source identity. A change takes AWS a minute to spread.",
+);
+const ACCESS_DENIED_FROM_HUB: Explanation = Explanation::new(
+    "The role on the way was taken, but may not take this role from there.",
+    Mender::AccountAdministrator,
+    "check three things: that the policies of the role on the way allow sts:AssumeRole for this role (and sts:TagSession and \
+     sts:SetSourceIdentity if the rules send them); that this role's trust policy names the role on the way and allows the same; and, if it \
+     demands an external id, that the rule has the same one.",
+);
+const OWN_ACCESS_DENIED: Explanation = Explanation::new(
+    "The role's trust policy does not accept the AWS identity of this gateway, or the role does not exist.",
+    Mender::AccountAdministrator,
+    "check that the role's trust policy names the gateway's own AWS identity and allows sts:AssumeRole (and sts:TagSession and \
+     sts:SetSourceIdentity if the rules send them); that the identity's own policies allow the same; and, if the role demands an external id, \
+     that the rule has the same one. A change takes AWS a minute to spread.",
+);
+const NO_IDENTITY: Explanation = Explanation::new(
+    "This gateway has no AWS identity that AWS accepts, and the role needs one.",
+    Mender::GatewayAdministrator,
+    "give the gateway's process AWS credentials (instance or task role, web identity, profile or environment), or check that those it has \
+     are still valid; the log has the reason.",
+);
 const EXPIRED_MINTED: Explanation = Explanation::new(
     "AWS found the gateway's token too old, although it was made just now.",
     Mender::GatewayAdministrator,

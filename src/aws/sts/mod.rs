@@ -1,10 +1,13 @@
-//! `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML`: a proof in, temporary credentials out.
+//! The operations of STS: what was decided in, temporary credentials out.
 //!
-//! The calls are unsigned: the gateway needs no AWS credentials of its own, and none are looked for. Limits, errors and retries follow
-//! the STS API reference.
+//! `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` are unsigned, and a proof authorises them. The others are signed: by the gateway's own
+//! AWS identity, which is looked for when the first rule needs it, or by the session of a role on the way. Limits, errors and retries follow the
+//! STS API reference.
 
+mod calls;
 mod error;
 mod explain;
+mod own;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -13,18 +16,24 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_sts::Client;
+use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, Region as SdkRegion};
+use aws_sdk_sts::config::{
+    AppName, BehaviorVersion, Builder as ConfigBuilder, Config, Credentials as SdkIdentity, IdentityCache, Region as SdkRegion,
+};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
+use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
-use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials, PolicyDescriptorType};
+use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
 use secrecy::SecretString;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 pub use error::{Answer, StsError};
+pub use explain::Hop;
 
 /// Why no role can be had with a SAML response that is longer than STS takes; nobody needs to be asked.
 pub const RESPONSE_TOO_LARGE: Explanation = explain::RESPONSE_TOO_LARGE;
@@ -33,11 +42,10 @@ pub const NOT_OFFERED: Explanation = explain::NOT_OFFERED;
 
 use super::settings::endpoint;
 use super::{AwsSettings, Credentials, Explanation};
-use crate::access::{AssumeRequest, USUAL_SESSION};
-use crate::arn::{Partition, Region, RoleArn, SamlProviderArn};
+use crate::arn::{Partition, Region, RoleArn};
 use crate::clock::Moment;
 use crate::settings::Problem;
-use crate::trust::Proof;
+use own::OwnIdentity;
 
 /// The first pause before another try; it doubles each time, and each pause is a random part of it.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -61,6 +69,7 @@ pub struct Issued {
 #[derive(Debug)]
 pub struct Sts {
     deadline: Duration,
+    own: OwnIdentity,
     aws: Door,
     aws_cn: Door,
     aws_us_gov: Door,
@@ -83,8 +92,15 @@ impl Sts {
     pub fn new(settings: &AwsSettings) -> Result<Self, Vec<Problem>> {
         settings.checked()?;
         let door = |partition| Door::new(settings, partition).map_err(|problem| vec![problem]);
+        let own = OwnIdentity::new(
+            settings.own_profile.clone(),
+            settings.own_region.clone(),
+            settings.region(Partition::Aws).map_err(|problem| vec![problem])?.to_string(),
+            settings.deadline.0,
+        );
         Ok(Self {
             deadline: settings.deadline.0,
+            own,
             aws: door(Partition::Aws)?,
             aws_cn: door(Partition::AwsCn)?,
             aws_us_gov: door(Partition::AwsUsGov)?,
@@ -92,63 +108,29 @@ impl Sts {
         })
     }
 
-    /// Exchanges a proof for credentials of the request's role, by the operation that the proof is for.
-    ///
-    /// # Errors
-    /// [`StsError`], after the retries that its kind deserves and never later than the configured deadline. The proof is in none of them.
-    pub async fn assume(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
-        match proof.provider() {
-            Some(provider) => self.assume_role_with_saml(request, provider, proof).await,
-            None => self.assume_role_with_web_identity(request, proof).await,
-        }
-    }
-
-    /// `AssumeRoleWithSAML`. The session's name, tags and source identity stand in the signed assertion; the call has no parameter for them.
-    async fn assume_role_with_saml(&self, request: &AssumeRequest, provider: &SamlProviderArn, proof: &Proof) -> Result<Issued, StsError> {
-        let role = request.role();
-        let rules = retry::RetryRules::default();
-        let answer = self
-            .client(role.partition())
-            .assume_role_with_saml()
-            .role_arn(role.as_str())
-            .principal_arn(provider.as_str())
-            .saml_assertion(proof.expose())
-            .set_duration_seconds(duration_seconds(request.duration()))
-            .set_policy(inline_policy(request))
-            .set_policy_arns(managed_policies(request))
-            .customize()
-            .interceptor(rules.clone())
-            .config_override(Config::builder().retry_classifier(rules))
-            .send()
-            .with_subscriber(Dispatch::none())
-            .await
-            .map_err(|error| StsError::new(error, proof.expose()))?;
-        Answered::from(answer).issued(role)
-    }
-
-    /// `AssumeRoleWithWebIdentity`.
-    async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
-        let role = request.role();
+    /// Every call to STS goes through here, whatever its operation and whoever signs it. `secrets` must not show in an error, even if AWS
+    /// repeats them; `send` may be asked more than once.
+    async fn call<O, E, F>(
+        &self,
+        partition: Partition,
+        signed_with: Option<SdkIdentity>,
+        secrets: &[&str],
+        send: impl Fn(Client, ConfigBuilder) -> F,
+    ) -> Result<Answered, StsError>
+    where
+        Answered: From<O>,
+        E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    {
         // The rules count the tries of this one call, so each call has its own.
         let rules = retry::RetryRules::default();
-        let answer = self
-            .client(role.partition())
-            .assume_role_with_web_identity()
-            .role_arn(role.as_str())
-            .role_session_name(request.session_name())
-            .web_identity_token(proof.expose())
-            .set_duration_seconds(duration_seconds(request.duration()))
-            .set_policy(inline_policy(request))
-            .set_policy_arns(managed_policies(request))
-            .customize()
-            .interceptor(rules.clone())
-            .config_override(Config::builder().retry_classifier(rules))
-            .send()
-            // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
-            .with_subscriber(Dispatch::none())
-            .await
-            .map_err(|error| StsError::new(error, proof.expose()))?;
-        Answered::from(answer).issued(role)
+        let mut for_this_call = Config::builder().interceptor(rules.clone()).retry_classifier(rules);
+        if let Some(keys) = signed_with {
+            for_this_call = for_this_call.credentials_provider(keys);
+        }
+        let sent = send(self.client(partition).clone(), for_this_call);
+        // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
+        sent.with_subscriber(Dispatch::none()).await.map(Answered::from).map_err(|error| StsError::new(error, secrets))
     }
 
     /// The region whose STS is asked for roles of a partition: also the default region of credentials that are handed over.
@@ -196,30 +178,15 @@ fn client(door: &Door, deadline: Duration) -> Client {
         .region(SdkRegion::new(door.region.to_string()))
         .endpoint_url(&door.endpoint)
         .allow_no_auth()
+        // Who signs is said anew at each call: a cache of the SDK's would grow by each of them.
+        .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
         .retry_config(retries);
     config.set_app_name(AppName::new("rolegate").ok());
     Client::from_conf(config.build())
 }
 
-/// The usual length is AWS's own default and is left out: the console's federation endpoint documents a refusal of credentials whose
-/// length was asked for by anyone but an IAM user.
-fn duration_seconds(duration: Duration) -> Option<i32> {
-    (duration != USUAL_SESSION).then(|| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
-}
-
-/// The session policy that stands in the call.
-fn inline_policy(request: &AssumeRequest) -> Option<String> {
-    request.session_policy()?.document.as_deref().map(str::to_owned)
-}
-
-/// The managed policies that limit the session.
-fn managed_policies(request: &AssumeRequest) -> Option<Vec<PolicyDescriptorType>> {
-    let arns = &request.session_policy()?.arns;
-    (!arns.is_empty()).then(|| arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build()).collect())
-}
-
-/// What the answers of both operations have in common.
+/// What the answers of all operations have in common.
 struct Answered {
     credentials: Option<SdkCredentials>,
     user: Option<AssumedRoleUser>,
@@ -245,6 +212,7 @@ macro_rules! answered_from {
     };
 }
 
+answered_from!(AssumeRoleOutput);
 answered_from!(AssumeRoleWithWebIdentityOutput);
 answered_from!(AssumeRoleWithSamlOutput);
 

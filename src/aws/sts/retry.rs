@@ -10,6 +10,7 @@ use aws_sdk_sts::config::interceptors::{BeforeTransmitInterceptorContextRef, Int
 use aws_sdk_sts::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::{BoxError, ErrorMetadata, ProvideErrorMetadata};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSAMLError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
@@ -49,7 +50,8 @@ impl ClassifyRetry for RetryRules {
         }
         let answer: Option<&ErrorMetadata> = error.as_operation_error().and_then(|error| {
             let web_identity = error.downcast_ref::<AssumeRoleWithWebIdentityError>().map(ProvideErrorMetadata::meta);
-            web_identity.or_else(|| error.downcast_ref::<AssumeRoleWithSAMLError>().map(ProvideErrorMetadata::meta))
+            let saml = || error.downcast_ref::<AssumeRoleWithSAMLError>().map(ProvideErrorMetadata::meta);
+            web_identity.or_else(saml).or_else(|| error.downcast_ref::<AssumeRoleError>().map(ProvideErrorMetadata::meta))
         });
         let Some(answer) = answer else { return RetryAction::NoActionIndicated };
         let code = answer.code().unwrap_or_default();
@@ -60,6 +62,9 @@ impl ClassifyRetry for RetryRules {
         match code {
             "TooManyRequests" => RetryAction::throttling_error(),
             "ExpiredTokenException"
+            | "ExpiredToken"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
             | "InvalidIdentityToken"
             | "IDPRejectedClaim"
             | "AccessDenied"
@@ -73,6 +78,6 @@ impl ClassifyRetry for RetryRules {
     }
 
     fn name(&self) -> &'static str {
-        "Rolegate's rules for AssumeRoleWith…"
+        "Rolegate's rules for STS"
     }
 }

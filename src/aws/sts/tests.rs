@@ -1,8 +1,9 @@
 use super::*;
-use crate::access::{Operation, SessionPolicy};
+use crate::access::{AssumeRequest, Operation, SessionPolicy, USUAL_SESSION};
 use crate::aws::Mender;
 use crate::aws::scripted_http::{ScriptedHttp, Step};
 use crate::settings::Span;
+use crate::trust::Proof;
 
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
 
@@ -151,11 +152,129 @@ async fn refusals_of_a_saml_response_are_told_apart_and_leak_nothing() {
         let (result, double) = ask_by_saml(vec![refusal(400, code, message)]).await;
         let error = result.unwrap_err();
         assert_eq!(double.requests().len(), 1, "{code}");
-        let explanation = error.explain(Operation::Saml);
+        let explanation = error.explain(Hop::Direct(Operation::Saml));
         assert_eq!(explanation.mender, mender, "{message}");
         assert!(explanation.happened.contains("SAML") || !message.contains("provider"), "{}", explanation.happened);
         assert!(!format!("{error:?}").contains("PHNhbWxw"), "{error:?}");
     }
+}
+
+fn assume_role_success() -> Step {
+    let Step::Answer(status, head, body) = success() else { unreachable!() };
+    Step::Answer(status, head, body.replace("WithWebIdentity", ""))
+}
+
+fn own_keys(session_token: Option<&str>) -> OwnIdentity {
+    OwnIdentity::of_keys(SdkIdentity::new("AKIAOWN", "own/secret", session_token.map(str::to_owned), None, "test"))
+}
+
+fn role_request(duration: Duration) -> AssumeRequest {
+    let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", duration);
+    request.set_operation_for_tests(Operation::AssumeRole);
+    request.set_external_id_for_tests("tenant-4711");
+    request
+}
+
+async fn ask_by_assume_role(
+    script: Vec<Step>,
+    own: OwnIdentity,
+    hub: Option<&Credentials>,
+    duration: Duration,
+) -> (Result<Issued, StsError>, ScriptedHttp, Sts) {
+    let double = ScriptedHttp::start(script).await;
+    let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline: Span::seconds(30), ..AwsSettings::default() };
+    let sts = Sts { own, ..Sts::new(&settings).unwrap() };
+    let result = sts.assume_role(&role_request(duration), hub).await;
+    (result, double, sts)
+}
+
+fn sent(request: &crate::aws::scripted_http::Seen) -> std::collections::BTreeMap<String, String> {
+    url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect()
+}
+
+#[tokio::test]
+async fn assume_role_is_signed_and_says_all_that_the_rules_say() {
+    let script = vec![refusal(400, "Throttling", "Rate exceeded"), assume_role_success()];
+    let (result, double, sts) = ask_by_assume_role(script, own_keys(None), None, Duration::from_hours(2)).await;
+    assert_eq!(result.unwrap().credentials.access_key_id, "ASIAEXAMPLE");
+    assert!(!sts.knows_own_session());
+    let requests = double.requests();
+    assert_eq!(requests.len(), 2, "throttling is tried again");
+    let head = requests[1].head.to_ascii_lowercase();
+    assert!(head.contains("authorization: aws4-hmac-sha256 credential=akiaown/") && !head.contains("x-amz-security-token"), "{head}");
+    let expected = [
+        ("Action", "AssumeRole"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", "arn:aws:iam::111122223333:role/Dev"),
+        ("RoleSessionName", "ana@example.org"),
+        ("ExternalId", "tenant-4711"),
+        ("SourceIdentity", "okta+ana"),
+        ("Tags.member.1.Key", "Team"),
+        ("Tags.member.1.Value", "blue"),
+        ("DurationSeconds", "7200"),
+    ];
+    assert_eq!(sent(&requests[1]), expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[tokio::test]
+async fn from_a_hub_it_is_signed_by_the_hubs_session_and_says_no_source_identity_again() {
+    let hub = Credentials {
+        access_key_id: "ASIAHUB".into(),
+        secret_access_key: "hub/secret".to_owned().into(),
+        session_token: "hub+token".to_owned().into(),
+        expires: Moment::default(),
+        role: "arn:aws:iam::111122223333:role/Hub".parse().unwrap(),
+        assumed_role: String::new(),
+    };
+    let (result, double, _) = ask_by_assume_role(vec![assume_role_success()], own_keys(None), Some(&hub), USUAL_SESSION).await;
+    assert!(result.is_ok());
+    let request = &double.requests()[0];
+    let head = request.head.to_ascii_lowercase();
+    assert!(head.contains("credential=asiahub/") && head.contains("x-amz-security-token: hub+token"), "{head}");
+    let sent = sent(request);
+    assert!(!sent.contains_key("SourceIdentity") && !sent.contains_key("DurationSeconds"), "{sent:?}");
+    assert_eq!(sent.get("ExternalId").map(String::as_str), Some("tenant-4711"));
+}
+
+#[tokio::test]
+async fn a_gateway_that_runs_as_a_role_knows_that_it_chains() {
+    let (result, _, sts) = ask_by_assume_role(vec![assume_role_success()], own_keys(Some("token")), None, USUAL_SESSION).await;
+    assert!(result.is_ok() && sts.knows_own_session());
+    assert!(sts.own_identity_is_session().await.unwrap());
+    let nobody = Sts { own: OwnIdentity::of_nobody(), ..Sts::new(&AwsSettings::default()).unwrap() };
+    let error = nobody.assume_role(&role_request(USUAL_SESSION), None).await.unwrap_err();
+    assert!(matches!(error, StsError::NoIdentity(_)), "{error:?}");
+    assert_eq!(error.explain(Hop::Direct(Operation::AssumeRole)).mender, Mender::GatewayAdministrator);
+}
+
+#[tokio::test]
+async fn a01_refusals_of_assume_role_are_told_apart_by_hop_and_leak_no_external_id() {
+    type Meaning = fn(&StsError) -> bool;
+    let echo = "User: x is not authorized; external id tenant-4711";
+    let cases: [(u16, &str, &str, Meaning); 5] = [
+        (403, "AccessDenied", echo, |e| matches!(e, StsError::AccessDenied(_))),
+        (403, "ExpiredToken", "The security token included in the request is expired", |e| matches!(e, StsError::ExpiredToken(_))),
+        (403, "InvalidClientTokenId", "invalid", |e| matches!(e, StsError::UnknownKeys(_))),
+        (403, "SignatureDoesNotMatch", "no", |e| matches!(e, StsError::UnknownKeys(_))),
+        (
+            400,
+            "ValidationError",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+            |e| matches!(e, StsError::SessionTooLong(_)),
+        ),
+    ];
+    for (status, code, message, means) in cases {
+        let (result, double, _) = ask_by_assume_role(vec![refusal(status, code, message)], own_keys(None), None, USUAL_SESSION).await;
+        let error = result.unwrap_err();
+        assert!(means(&error), "{code}: {error:?}");
+        assert_eq!(double.requests().len(), 1, "{code}");
+        assert!(!format!("{error:?}").contains("4711"), "{error:?}");
+    }
+    let denied = StsError::AccessDenied(Answer::without_code(None, ""));
+    let words = |hop| denied.explain(hop).to_string();
+    assert!(words(Hop::Direct(Operation::AssumeRole)).contains("AWS identity of this gateway"));
+    assert!(words(Hop::ToHub(Operation::Saml)).contains("role on the way to this one"));
+    assert!(words(Hop::FromHub).contains("external id") && words(Hop::FromHub).contains("was taken"));
 }
 
 #[tokio::test]
@@ -272,7 +391,7 @@ async fn c1_the_token_is_in_no_error() {
     for step in [refusal(400, "ValidationError", &echo), refusal(400, TOKEN, "x"), Step::Answer(400, "", echo.clone()), Step::HangUp] {
         let (result, _) = ask(vec![step]).await;
         let error = result.unwrap_err();
-        let printed = format!("{error:?} {error} {}", error.explain(Operation::WebIdentity));
+        let printed = format!("{error:?} {error} {}", error.explain(Hop::Direct(Operation::WebIdentity)));
         assert!(!printed.contains("eyJ") && !printed.contains("c2lnbmF0dXJl"), "{printed}");
     }
 }
@@ -285,16 +404,16 @@ async fn awss_own_words_are_capped_and_stay_out_of_what_people_read() {
     assert!(format!("{error:?}").contains("<script>"), "the log has AWS's words");
     assert!(format!("{error:?}").len() < 1000);
     assert!(!error.to_string().contains("script"));
-    assert!(!error.explain(Operation::WebIdentity).to_string().contains("script"));
+    assert!(!error.explain(Hop::Direct(Operation::WebIdentity)).to_string().contains("script"));
 }
 
 #[test]
 fn whose_it_is_to_mend_depends_on_whose_token_it_was() {
     let answer = Answer::without_code(None, "");
     let expired = StsError::ExpiredToken(answer.clone());
-    assert_eq!(expired.explain(Operation::WebIdentity).mender, Mender::GatewayAdministrator);
-    assert_eq!(expired.explain(Operation::ForwardedWebIdentity).mender, Mender::Person);
-    let denied = StsError::AccessDenied(answer).explain(Operation::WebIdentity);
+    assert_eq!(expired.explain(Hop::Direct(Operation::WebIdentity)).mender, Mender::GatewayAdministrator);
+    assert_eq!(expired.explain(Hop::Direct(Operation::ForwardedWebIdentity)).mender, Mender::Person);
+    let denied = StsError::AccessDenied(answer).explain(Hop::Direct(Operation::WebIdentity));
     assert_eq!(denied.mender, Mender::AccountAdministrator);
     for word in ["sts:TagSession", "sts:SetSourceIdentity", "audience"] {
         assert!(denied.advice.contains(word));

@@ -32,6 +32,7 @@ async fn world() -> World {
         saml_partners: Vec::new(),
         issuers: Vec::new(),
         saml_providers: Vec::new(),
+        users: Vec::new(),
         roles: Vec::new(),
     };
     let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));

@@ -66,6 +66,21 @@ impl StsError {
         Self::new(StatusCode::FORBIDDEN, "MissingAuthenticationToken", "Request is missing Authentication Token")
     }
 
+    /// The signature lacks a part.
+    pub(super) fn incomplete_signature(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "IncompleteSignature", message)
+    }
+
+    /// The signature is not that of the access key's secret.
+    pub(super) fn bad_signature(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message)
+    }
+
+    /// Who calls may not do this, in words.
+    pub(super) fn denied(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDenied", message)
+    }
+
     /// The credentials are none that this STS issued.
     pub(super) fn unknown_credentials() -> Self {
         Self::new(StatusCode::FORBIDDEN, "InvalidClientTokenId", "The security token included in the request is invalid.")

@@ -1,18 +1,22 @@
-//! The make-believe STS: `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` with AWS's checks, and `GetCallerIdentity` for what it issued.
+//! The make-believe STS: `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` with AWS's checks, and the signed operations, whose signatures are
+//! verified.
 //!
-//! The query protocol, version 2011-06-15. Not checked: signatures of requests (`SigV4`), which each `GetCallerIdentity` answer says in the
-//! header `x-sandbox-note`; certificates in key sets; what session policies allow. The packed size is an estimate.
+//! The query protocol, version 2011-06-15. Not checked: certificates in key sets; what callers' own policies and session policies allow. The
+//! packed size is an estimate.
 
 mod error;
 mod keys;
 mod request;
 mod saml;
 mod session;
+mod signature;
+mod signed;
+mod signed_request;
 mod tags;
 mod token;
 mod with_saml;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,18 +26,19 @@ use askama::Template;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
-pub(super) use self::session::AssumedRole;
 pub use self::session::Issued;
+pub(super) use self::session::{Holder, StsSession};
 pub use self::tags::SessionTag;
 
 use self::error::StsError;
 use self::keys::KeyFetcher;
 use self::request::AssumeInput;
 use self::saml::SamlIdentity;
+use self::signed::{Caller, Granted};
 use self::token::{UnverifiedToken, WebIdentity};
 use self::with_saml::{AssumedBySaml, SamlProviders};
 use super::http::Params;
-use super::settings::{SandboxRole, SandboxSettings, TrustedIssuer};
+use super::settings::{SandboxRole, SandboxSettings, SandboxUser, TrustedIssuer};
 use super::shelf::Shelf;
 use crate::clock::Clock;
 
@@ -48,16 +53,19 @@ const ESTIMATED_PACKED_BYTES: usize = 2048;
 pub(super) struct Sts {
     issuers: Vec<TrustedIssuer>,
     pub(super) roles: Vec<SandboxRole>,
+    pub(super) users: Vec<SandboxUser>,
+    /// Codes of MFA devices that were used: the device's serial number, and the step of time.
+    used_codes: Mutex<HashSet<(String, i64)>>,
     keys: KeyFetcher,
     saml: SamlProviders,
     clock: Arc<dyn Clock>,
-    issued: Shelf<Arc<AssumedRole>>,
+    issued: Shelf<Arc<StsSession>>,
     ledger: Mutex<VecDeque<Issued>>,
 }
 
 /// What came of `AssumeRoleWithWebIdentity`.
 struct Assumed {
-    session: Arc<AssumedRole>,
+    session: Arc<StsSession>,
     identity: WebIdentity,
     provider: String,
     packed: Option<usize>,
@@ -68,6 +76,8 @@ impl Sts {
         Ok(Self {
             issuers: settings.issuers.clone(),
             roles: settings.roles.clone(),
+            users: settings.users.clone(),
+            used_codes: Mutex::default(),
             keys: KeyFetcher::new().map_err(io::Error::other)?,
             saml: SamlProviders::new(&settings.saml_providers).map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?,
             clock,
@@ -81,7 +91,7 @@ impl Sts {
     }
 
     /// The session that credentials belong to, if they are known and not expired.
-    pub(super) fn session(&self, access_key_id: &str, session_token: &str) -> Result<Arc<AssumedRole>, StsError> {
+    pub(super) fn session(&self, access_key_id: &str, session_token: &str) -> Result<Arc<StsSession>, StsError> {
         let now = self.clock.now();
         let session = self.issued.get(now, access_key_id).filter(|session| session.has_token(session_token));
         let session = session.ok_or_else(StsError::unknown_credentials)?;
@@ -124,39 +134,31 @@ impl Sts {
         Ok(())
     }
 
-    fn issue(&self, input: &AssumeInput<'_>, issuer: &TrustedIssuer, identity: &WebIdentity) -> Arc<AssumedRole> {
+    fn issue(&self, input: &AssumeInput<'_>, issuer: &TrustedIssuer, identity: &WebIdentity) -> Arc<StsSession> {
         let now = self.clock.now();
         let expires = now + input.duration;
-        let session =
-            AssumedRole::issue(input.role.clone(), input.session_name, identity.source_identity.clone(), identity.tags.clone(), expires);
+        let session = Arc::new(StsSession {
+            source_identity: identity.source_identity.clone(),
+            tags: identity.tags.clone(),
+            ..StsSession::new(Holder::Role(input.role.clone()), input.session_name, expires)
+        });
         self.note(&session, |session| Issued {
             issuer: issuer.issuer.clone(),
             subject: identity.subject.clone(),
             jti: identity.jti.clone(),
-            ..Issued::of(session, now)
+            ..Issued::of(session, "AssumeRoleWithWebIdentity", now)
         });
         session
     }
 
     /// Remembers a session and writes it into the ledger.
-    fn note(&self, session: &Arc<AssumedRole>, line: impl FnOnce(&AssumedRole) -> Issued) {
+    fn note(&self, session: &Arc<StsSession>, line: impl FnOnce(&StsSession) -> Issued) {
         self.issued.put_as(session.access_key_id.clone(), self.clock.now(), session.expires + REMEMBERED, Arc::clone(session));
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if ledger.len() >= LEDGER {
             ledger.pop_front();
         }
         ledger.push_back(line(session));
-    }
-
-    fn caller(&self, request: &HttpRequest) -> Result<Arc<AssumedRole>, StsError> {
-        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let authorization = text("authorization").ok_or_else(StsError::unsigned)?;
-        let scope = authorization
-            .strip_prefix("AWS4-HMAC-SHA256 ")
-            .and_then(|rest| rest.split("Credential=").nth(1))
-            .ok_or_else(StsError::unsigned)?;
-        let access_key_id = scope.split('/').next().unwrap_or_default();
-        self.session(access_key_id, text("x-amz-security-token").unwrap_or_default())
     }
 }
 
@@ -170,7 +172,7 @@ fn packed_percent(policy_size: usize, tags: &[SessionTag]) -> Option<usize> {
 pub(super) async fn query(sts: web::Data<Sts>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let request_id = session::request_id();
     let outcome = match Params::of_form(&request, &body) {
-        Ok(params) => answer(&sts, &request, &params, &request_id).await,
+        Ok(params) => answer(&sts, &request, &body, &params, &request_id).await,
         Err(error) => Err(StsError::validation(error.to_string())),
     };
     let (status, body) = match outcome {
@@ -183,12 +185,18 @@ pub(super) async fn query(sts: web::Data<Sts>, request: HttpRequest, body: web::
     HttpResponse::build(status)
         .content_type("text/xml")
         .insert_header(("x-amzn-RequestId", request_id))
-        .insert_header(("x-sandbox-note", "a sandbox: request signatures are not checked, the packed policy size is an estimate"))
+        .insert_header(("x-sandbox-note", "a sandbox: the packed policy size is an estimate"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body)
 }
 
-async fn answer(sts: &Sts, request: &HttpRequest, params: &Params, request_id: &str) -> Result<askama::Result<String>, StsError> {
+async fn answer(
+    sts: &Sts,
+    request: &HttpRequest,
+    body: &[u8],
+    params: &Params,
+    request_id: &str,
+) -> Result<askama::Result<String>, StsError> {
     let (action, version) = (params.get("Action").unwrap_or_default(), params.get("Version").unwrap_or_default());
     match (action, version) {
         ("AssumeRoleWithWebIdentity", "2011-06-15") => {
@@ -201,8 +209,17 @@ async fn answer(sts: &Sts, request: &HttpRequest, params: &Params, request_id: &
             Ok(AssumeRoleSamlXml { session: &session, identity: &identity, name_qualifier: &name_qualifier, packed, request_id }.render())
         }
         ("GetCallerIdentity", "2011-06-15") => {
-            let session = sts.caller(request)?;
-            Ok(CallerIdentityXml { session: &session, request_id }.render())
+            let caller = sts.caller(request, body)?;
+            Ok(CallerIdentityXml { caller: &caller, request_id }.render())
+        }
+        ("AssumeRole" | "GetFederationToken" | "GetSessionToken", "2011-06-15") => {
+            let caller = sts.caller(request, body)?;
+            let Granted { session, packed } = match action {
+                "AssumeRole" => sts.assume_role(&caller, params)?,
+                "GetFederationToken" => sts.federation_token(&caller, params)?,
+                _ => sts.session_token(&caller, params)?,
+            };
+            Ok(SignedXml { action, session: &session, packed, request_id }.render())
         }
         _ => Err(StsError::invalid_action(format!("Could not find operation {action} for version {version}"))),
     }
@@ -211,7 +228,7 @@ async fn answer(sts: &Sts, request: &HttpRequest, params: &Params, request_id: &
 #[derive(Template)]
 #[template(path = "sandbox/assume_role.xml")]
 struct AssumeRoleXml<'a> {
-    session: &'a AssumedRole,
+    session: &'a StsSession,
     subject: &'a str,
     audience: &'a str,
     provider: &'a str,
@@ -222,7 +239,7 @@ struct AssumeRoleXml<'a> {
 #[derive(Template)]
 #[template(path = "sandbox/assume_role_saml.xml")]
 struct AssumeRoleSamlXml<'a> {
-    session: &'a AssumedRole,
+    session: &'a StsSession,
     identity: &'a SamlIdentity,
     name_qualifier: &'a str,
     packed: Option<usize>,
@@ -230,9 +247,18 @@ struct AssumeRoleSamlXml<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "sandbox/signed.xml")]
+struct SignedXml<'a> {
+    action: &'a str,
+    session: &'a StsSession,
+    packed: Option<usize>,
+    request_id: &'a str,
+}
+
+#[derive(Template)]
 #[template(path = "sandbox/caller_identity.xml")]
 struct CallerIdentityXml<'a> {
-    session: &'a AssumedRole,
+    caller: &'a Caller<'a>,
     request_id: &'a str,
 }
 

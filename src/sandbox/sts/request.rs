@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::StsError;
-use crate::arn::{RoleArn, SamlProviderArn, is_name_byte};
+use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn, is_name_byte};
 use crate::sandbox::http::Params;
 
 /// Policies in plain text: this many characters together (STS API reference).
@@ -25,15 +25,18 @@ impl<'a> AssumeInput<'a> {
     pub(super) fn read(params: &'a Params) -> Result<Self, StsError> {
         let role = sized(params, "RoleArn", 20..=2048)?;
         let role: RoleArn = role.parse().map_err(|error| StsError::validation(format!("{role} is invalid: {error}")))?;
-        let session_name = sized(params, "RoleSessionName", 2..=64)?;
-        if !session_name.bytes().all(is_name_byte) {
-            return Err(StsError::constraint("roleSessionName", r"Member must satisfy regular expression pattern: [\w+=,.@-]*"));
-        }
+        let session_name = name(params, "RoleSessionName", 64)?;
         let unverified_token = sized(params, "WebIdentityToken", 4..=20_000)?;
         if params.get("ProviderId").is_some() {
             return Err(StsError::validation("ProviderId is for OAuth 2.0 access tokens; it must not come with an OpenID Connect token."));
         }
-        Ok(Self { policy_size: policies(params, &role)?, role, session_name, unverified_token, duration: duration(params)? })
+        Ok(Self {
+            policy_size: policies(params, role.partition(), role.account())?,
+            role,
+            session_name,
+            unverified_token,
+            duration: duration(params)?,
+        })
     }
 }
 
@@ -54,11 +57,27 @@ impl<'a> SamlInput<'a> {
         let provider = sized(params, "PrincipalArn", 20..=2048)?;
         let provider = provider.parse().map_err(|error| StsError::validation(format!("{provider} is invalid: {error}")))?;
         let unverified_assertion = sized(params, "SAMLAssertion", 4..=100_000)?;
-        Ok(Self { policy_size: policies(params, &role)?, role, provider, unverified_assertion, duration: duration(params)? })
+        Ok(Self {
+            policy_size: policies(params, role.partition(), role.account())?,
+            role,
+            provider,
+            unverified_assertion,
+            duration: duration(params)?,
+        })
     }
 }
 
-fn sized<'a>(params: &'a Params, name: &str, limits: std::ops::RangeInclusive<usize>) -> Result<&'a str, StsError> {
+/// A name within STS's alphabet, of 2 characters at least.
+pub(super) fn name<'a>(params: &'a Params, parameter: &str, longest: usize) -> Result<&'a str, StsError> {
+    let name = sized(params, parameter, 2..=longest)?;
+    if name.bytes().all(is_name_byte) {
+        Ok(name)
+    } else {
+        Err(StsError::constraint(&camel(parameter), r"Member must satisfy regular expression pattern: [\w+=,.@-]*"))
+    }
+}
+
+pub(super) fn sized<'a>(params: &'a Params, name: &str, limits: std::ops::RangeInclusive<usize>) -> Result<&'a str, StsError> {
     let value = params.get(name).ok_or_else(|| StsError::constraint(&camel(name), "Member must not be null"))?;
     if limits.contains(&value.chars().count()) {
         Ok(value)
@@ -72,28 +91,30 @@ fn camel(name: &str) -> String {
     letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }
 
-fn duration(params: &Params) -> Result<Duration, StsError> {
-    let Some(text) = params.get("DurationSeconds") else {
-        return Ok(Duration::from_hours(1));
-    };
+pub(super) fn duration(params: &Params) -> Result<Duration, StsError> {
+    duration_up_to(params, 43_200, Duration::from_hours(1))
+}
+
+/// A length of at least 900 seconds, or the usual one.
+pub(super) fn duration_up_to(params: &Params, longest: u64, usual: Duration) -> Result<Duration, StsError> {
+    let Some(text) = params.get("DurationSeconds") else { return Ok(usual) };
     match text.parse::<u64>() {
-        Ok(seconds @ 900..=43_200) => Ok(Duration::from_secs(seconds)),
-        _ => Err(StsError::constraint("durationSeconds", "Member must be a number between 900 and 43200")),
+        Ok(seconds) if (900..=longest).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(StsError::constraint("durationSeconds", &format!("Member must be a number between 900 and {longest}"))),
     }
 }
 
 /// The plain-text size of the session policies, which must be policies.
-fn policies(params: &Params, role: &RoleArn) -> Result<usize, StsError> {
+pub(super) fn policies(params: &Params, partition: Partition, account: AccountId) -> Result<usize, StsError> {
     let managed: Vec<&str> =
         params.names().filter(|name| name.starts_with("PolicyArns.member.")).filter_map(|name| params.get(name)).collect();
     if managed.len() > 10 {
         return Err(StsError::validation("No more than 10 managed policies may be passed as session policies."));
     }
-    let owners =
-        [format!("arn:{}:iam::{}:policy/", role.partition(), role.account()), format!("arn:{}:iam::aws:policy/", role.partition())];
+    let owners = [format!("arn:{partition}:iam::{account}:policy/"), format!("arn:{partition}:iam::aws:policy/")];
     if let Some(foreign) = managed.iter().find(|arn| !owners.iter().any(|owner| arn.len() > owner.len() && arn.starts_with(owner.as_str())))
     {
-        return Err(StsError::validation(format!("{foreign} is not a managed policy of the role's account.")));
+        return Err(StsError::validation(format!("{foreign} is not a managed policy of the account.")));
     }
     let mut inline = 0;
     if params.get("Policy").is_some() {

@@ -11,7 +11,7 @@ use data_encoding::BASE64;
 use super::error::StsError;
 use super::request::SamlInput;
 use super::saml::{self, Encryption, IamSamlProvider, SamlIdentity};
-use super::session::{AssumedRole, Issued};
+use super::session::{Holder, Issued, StsSession};
 use super::{Sts, packed_percent};
 use crate::arn::{RoleArn, SamlProviderArn};
 use crate::clock::Moment;
@@ -32,7 +32,7 @@ pub(super) struct SamlProviders {
 
 /// What came of it.
 pub(super) struct AssumedBySaml {
-    pub(super) session: Arc<AssumedRole>,
+    pub(super) session: Arc<StsSession>,
     pub(super) identity: SamlIdentity,
     pub(super) name_qualifier: String,
     pub(super) packed: Option<usize>,
@@ -58,7 +58,7 @@ impl Sts {
     }
 
     /// What the sign-in page does with a posted response. `address` is where it was posted to.
-    pub(in crate::sandbox) async fn enter_by_saml(&self, response: &str, address: &str) -> Result<Arc<AssumedRole>, StsError> {
+    pub(in crate::sandbox) async fn enter_by_saml(&self, response: &str, address: &str) -> Result<Arc<StsSession>, StsError> {
         // The page has no PrincipalArn: the response's own pair says which provider is meant, and its keys decide.
         let mut refusal = StsError::invalid_token("Specified provider doesn't exist");
         for (provider, _) in &self.saml.known {
@@ -136,12 +136,17 @@ impl Sts {
         let now = self.clock.now();
         let expires = now + identity.shorten(asked, now);
         let (name, source) = (identity.session_name.as_str(), identity.source_identity.clone());
-        let session = AssumedRole::issue(role.clone(), name, source, identity.tags.clone(), expires);
+        let session = StsSession {
+            source_identity: source,
+            tags: identity.tags.clone(),
+            ..StsSession::new(Holder::Role(role.clone()), name, expires)
+        };
+        let session = Arc::new(session);
         self.note(&session, |session| Issued {
             issuer: identity.issuer.clone(),
             subject: identity.subject.clone(),
             jti: Some(identity.assertion_id.clone()),
-            ..Issued::of(session, now)
+            ..Issued::of(session, "AssumeRoleWithSAML", now)
         });
         let qualified = format!("{}{}/{}", identity.issuer, provider.account(), provider.name());
         let name_qualifier = BASE64.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, qualified.as_bytes()).as_ref());

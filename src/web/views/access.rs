@@ -59,6 +59,8 @@ pub struct Role<'a> {
     pub credentials: bool,
     /// The longest session that the rules allow.
     pub longest: Duration,
+    /// Whether AWS ends its sessions after an hour, because it is taken with another role's credentials.
+    pub chained: bool,
     /// What is wanted of another sign-in before it can be had.
     pub step_up: Option<StepUp<'a>>,
     /// What must be said before it is handed out, as people are told it.

@@ -37,6 +37,7 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
         console: true,
         credentials: true,
         longest: HOUR * hours,
+        chained: false,
         step_up: None,
         reason: None,
         obstacle: None,

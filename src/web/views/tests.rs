@@ -196,6 +196,7 @@ fn a_role_offers_the_steps_up_to_its_limit_and_the_limit_itself() {
             console: true,
             credentials: true,
             longest: std::time::Duration::from_secs(seconds),
+            chained: false,
             step_up: None,
             reason: None,
             obstacle: None,

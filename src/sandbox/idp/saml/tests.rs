@@ -42,6 +42,7 @@ async fn world() -> World {
         saml_partners: vec![partner],
         issuers: Vec::new(),
         saml_providers: Vec::new(),
+        users: Vec::new(),
         roles: Vec::new(),
     };
     let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();

@@ -1,0 +1,232 @@
+//! The operations of STS that are signed, from a click to AWS: against the sandbox, which is as strict as AWS, and against moto, whose wire format
+//! others wrote.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::time::Duration;
+
+use rolegate::sandbox::{SandboxRole, SandboxSettings, SandboxUser};
+use serde_json::Value;
+use support::{Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, STAGING, SandboxAws, Scratch, Visitor, aws_cli};
+
+const OWN_KEY: &str = "AKIAROLEGATEOWNKEY00";
+const OWN_SECRET: &str = "own-secret-of-the-test";
+const EXTERNAL_ID: &str = "tenant-4711-of-the-test";
+
+fn target() -> String {
+    format!("arn:aws:iam::{PRODUCTION}:role/PlatformAdmin")
+}
+
+fn hub() -> String {
+    format!("arn:aws:iam::{STAGING}:role/Hub")
+}
+
+/// The gateway's own IAM user, in the account of the hub.
+fn own_user() -> SandboxUser {
+    SandboxUser {
+        name: "rolegate".into(),
+        partition: rolegate::arn::Partition::Aws,
+        account: STAGING.parse().unwrap(),
+        access_key_id: OWN_KEY.into(),
+        secret_access_key: OWN_SECRET.to_owned().into(),
+        mfa: None,
+    }
+}
+
+/// An IAM where the target is let in by this principal alone, for twelve hours, with an external id.
+fn iam(settings: &mut SandboxSettings, issuer: &str, principal: &str) {
+    let user = own_user();
+    let hub_role = SandboxRole::pinned(hub().parse().unwrap(), issuer).assumed_by(&user.arn());
+    let saml = settings.roles[0].saml.clone().unwrap();
+    settings.roles.push(hub_role.trusting_saml(saml));
+    settings.users.push(user);
+    for role in settings.roles.iter_mut().filter(|role| role.arn.as_str() == target()) {
+        let closed = SandboxRole { issuers: Vec::new(), saml: None, ..role.clone() };
+        *role =
+            SandboxRole { external_id: Some(EXTERNAL_ID.into()), max_session: Duration::from_hours(12), ..closed.assumed_by(principal) };
+    }
+}
+
+/// The plan's configuration, with these keys for `PlatformAdmin` in Production.
+fn config(plan: &Plan, provider: &OidcProvider, aws: &str, keys: &str) -> String {
+    let config = plan.config(provider, aws);
+    let rule = "accounts = [\"*\"]\nroles = [\"PlatformAdmin\"]\n";
+    assert!(config.contains(rule));
+    config.replace(rule, &format!("accounts = [\"Production\"]\nroles = [\"PlatformAdmin\"]\noperation = \"assume_role\"\n{keys}\n"))
+}
+
+fn env<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    Plan::env().into_iter().chain([("AWS_EC2_METADATA_DISABLED", "true")]).chain(more.iter().copied()).collect()
+}
+
+async fn signed_in(gateway: &Gateway) -> (Visitor, Page) {
+    let mut ana = Visitor::new();
+    let portal = ana.open(&format!("{}/login/main?next=%2F", gateway.url())).await.or_fail();
+    (ana, portal)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a01_a_role_is_had_by_the_gateways_own_user_with_the_external_id_and_not_without() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| iam(settings, &plan.url(), &own_user().arn())).await;
+    let keys = format!(
+        "external_id = \"{EXTERNAL_ID}\"\nmax_session = \"4h\"\ntags = {{ Mail = \"${{username}}\" }}\ntrusted_claims = [\"username\"]\ntransitive_tags = [\"Mail\"]"
+    );
+    let own = [("AWS_ACCESS_KEY_ID", OWN_KEY), ("AWS_SECRET_ACCESS_KEY", OWN_SECRET)];
+    let mut gateway = Gateway::start(&config(&plan, &provider, aws.url(), &keys), &env(&own)).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    let role = target();
+    let shown = ana.post(&portal, "/credentials", &[("role", &role), ("duration", "14400")]).await.or_fail();
+    let ledger = aws.sandbox().ledger();
+    assert!(shown.body.contains(&ledger[0].access_key_id));
+    assert_eq!((ledger[0].operation, ledger[0].source_identity.as_deref()), ("AssumeRole", Some("main+ana")));
+    assert_eq!((ledger[0].tags[0].key.as_str(), ledger[0].tags[0].transitive), ("Mail", true));
+    assert_eq!((ledger[0].expires - ledger[0].at).num_hours(), 4, "a user's keys are no chaining");
+    let entered = ana.post(&portal, "/console", &[("role", &role), ("duration", "7200")]).await.or_fail();
+    assert!(entered.body.contains("Sandbox console"), "{}", entered.body);
+    let events = gateway.events("issue");
+    let event = &events[0];
+    assert_eq!((&event["operation"], &event["external_id"], &event["outcome"]), (&"AssumeRole".into(), &true.into(), &"ok".into()));
+    assert!(event.get("hub").is_none() && event.get("chained").is_none() && event.get("proof_id").is_none(), "{event}");
+    for secret in [EXTERNAL_ID, OWN_SECRET] {
+        let trail = std::fs::read_to_string(gateway.folder().join("audit.jsonl")).unwrap();
+        assert!(!trail.contains(secret) && !gateway.output().contains(secret) && !shown.body.contains(secret), "{secret}");
+    }
+    gateway.stop().await;
+
+    for other in ["", "external_id = \"another\""] {
+        let mut gateway = Gateway::start(&config(&plan, &provider, aws.url(), other), &env(&own)).await;
+        let (mut ana, portal) = signed_in(&gateway).await;
+        let refused = ana.post(&portal, "/credentials", &[("role", &role)]).await;
+        assert_eq!(refused.status, 502);
+        assert!(refused.body.contains("AWS identity of this gateway") && refused.body.contains("external id"), "{}", refused.body);
+        assert_eq!(gateway.events("issue").last().unwrap()["outcome"], "failed");
+        gateway.stop().await;
+    }
+    assert_eq!(aws.sandbox().ledger().len(), 2, "nothing was issued for a refusal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_behind_a_hub_is_had_by_each_way_to_the_hub_for_an_hour() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| iam(settings, &plan.url(), &hub())).await;
+    let own = [("AWS_ACCESS_KEY_ID", OWN_KEY), ("AWS_SECRET_ACCESS_KEY", OWN_SECRET)];
+    let ways =
+        [("web_identity", "AssumeRoleWithWebIdentity", &[][..]), ("saml", "AssumeRoleWithSAML", &[]), ("assume_role", "AssumeRole", &own)];
+    for (number, (way, operation, own)) in ways.into_iter().enumerate() {
+        let keys = format!(
+            "via = \"{}\"\nvia_operation = \"{way}\"\nexternal_id = \"{EXTERNAL_ID}\"\ntags = {{ Team = \"blue\" }}\npolicy_arns = [\"arn:aws:iam::aws:policy/ReadOnlyAccess\"]",
+            hub()
+        );
+        let text = config(&plan, &provider, aws.url(), &keys).replace("[audit]", "[trust.saml]\n\n[audit]");
+        let mut gateway = Gateway::start(&text, &env(own)).await;
+        let (mut ana, portal) = signed_in(&gateway).await;
+        assert!(portal.body.contains("By another role") && !portal.body.contains("<option value=7200"), "{}", portal.body);
+        let role = target();
+        let too_long = ana.post(&portal, "/credentials", &[("role", &role), ("duration", "7200")]).await;
+        assert_eq!(too_long.status, 400, "{}", too_long.body);
+        let shown = ana.post(&portal, "/credentials", &[("role", &role), ("duration", "1800")]).await.or_fail();
+        let ledger = aws.sandbox().ledger();
+        let [.., first, last] = &ledger[..] else { panic!("{ledger:?}") };
+        assert_eq!((first.operation, last.operation), (operation, "AssumeRole"));
+        assert_eq!((first.role.as_ref().unwrap().as_str(), last.role.as_ref().unwrap().as_str()), (hub().as_str(), role.as_str()));
+        assert!(first.tags.is_empty() && last.tags.len() == 1, "tags are the last role's");
+        assert_eq!((first.source_identity.as_deref(), last.source_identity.as_deref()), (Some("main+ana"), Some("main+ana")));
+        assert_eq!((last.expires - last.at).num_seconds(), 1800);
+        assert_eq!((first.expires - first.at).num_seconds(), 900, "the way there is short");
+        assert!(shown.body.contains(&last.access_key_id) && !shown.body.contains(&first.access_key_id), "the hub's are handed to nobody");
+        // Into the console: without a length of its own, which AWS refuses for a chained session.
+        let entered = ana.post(&portal, "/console", &[("role", &role), ("duration", "3600")]).await.or_fail();
+        assert!(entered.body.contains("Sandbox console") && entered.body.contains("blue"), "{}", entered.body);
+        let events = gateway.events("issue");
+        let event = events.iter().find(|event| event["outcome"] == "ok").unwrap();
+        assert_eq!((&event["operation"], &event["hub_operation"]), (&"AssumeRole".into(), &operation.into()));
+        assert_eq!(
+            (event["hub"].as_str(), event["hub_access_key_id"].as_str()),
+            (Some(hub().as_str()), Some(first.access_key_id.as_str()))
+        );
+        assert_eq!((&event["chained"], event.get("proof_id").is_some()), (&true.into(), way != "assume_role"));
+        assert_eq!(event["proof_id"].as_str(), first.jti.as_deref(), "the proof joins with the first hop");
+        assert_eq!(ledger.len(), number * 4 + 2);
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_runs_as_a_session_offers_no_more_than_the_hour_that_it_can_get() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| iam(settings, &plan.url(), &own_user().arn())).await;
+    // A session of its own user, had by another client.
+    let home = Scratch::new();
+    let own = [("AWS_ACCESS_KEY_ID", OWN_KEY), ("AWS_SECRET_ACCESS_KEY", OWN_SECRET)];
+    let args = ["sts", "get-session-token", "--output", "json", "--region", "us-east-1", "--endpoint-url", aws.url()];
+    let session: Value = serde_json::from_str(&aws_cli(home.path(), &args, &own).await.or_fail()).unwrap();
+    let text = |name: &str| session["Credentials"][name].as_str().unwrap();
+    let profile = format!(
+        "[default]\naws_access_key_id = AKIANOBODY\naws_secret_access_key = x\n[gateway]\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}\n",
+        text("AccessKeyId"),
+        text("SecretAccessKey"),
+        text("SessionToken")
+    );
+    let file = home.write("credentials", profile);
+    let keys = format!("external_id = \"{EXTERNAL_ID}\"\nmax_session = \"4h\"");
+    let config =
+        config(&plan, &provider, aws.url(), &keys).replace("[aws]", "[aws]\nown_profile = \"gateway\"\nown_region = \"eu-central-1\"");
+    let gateway = Gateway::start(&config, &env(&[("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap())])).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    let role = target();
+    ana.post(&portal, "/credentials", &[("role", &role), ("duration", "900")]).await.or_fail();
+    let portal = ana.open(gateway.url()).await.or_fail();
+    assert!(portal.body.contains("By another role") && !portal.body.contains("<option value=7200"), "{}", portal.body);
+    let too_long = ana.post(&portal, "/credentials", &[("role", &role), ("duration", "14400")]).await;
+    assert_eq!(too_long.status, 400, "{}", too_long.body);
+    let entered = ana.post(&portal, "/console", &[("role", &role), ("duration", "3600")]).await.or_fail();
+    assert!(entered.body.contains("Sandbox console"), "{}", entered.body);
+    let events = gateway.events("issue");
+    assert_eq!((&events[0]["chained"], &events[0]["outcome"], events[0].get("hub")), (&true.into(), &"ok".into(), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_without_an_aws_identity_says_so_and_serves_the_other_rules() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| iam(settings, &plan.url(), &own_user().arn())).await;
+    let gateway = Gateway::start(&config(&plan, &provider, aws.url(), ""), &env(&[])).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    let refused = ana.post(&portal, "/credentials", &[("role", &target())]).await;
+    assert_eq!(refused.status, 502);
+    assert!(refused.body.contains("has no AWS identity that AWS accepts"), "{}", refused.body);
+    let other = format!("arn:aws:iam::{PRODUCTION}:role/Developer");
+    ana.post(&portal, "/credentials", &[("role", &other)]).await.or_fail();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moto_issues_by_assume_role_and_by_a_hub_and_the_aws_cli_uses_it() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let moto = Moto::start().await;
+    // Moto takes any keys.
+    let own = [("AWS_ACCESS_KEY_ID", OWN_KEY), ("AWS_SECRET_ACCESS_KEY", OWN_SECRET)];
+    for via in [String::new(), format!("via = \"{}\"", hub())] {
+        let keys = format!("external_id = \"{EXTERNAL_ID}\"\ntags = {{ Team = \"blue\" }}\n{via}");
+        let mut gateway = Gateway::start(&config(&plan, &provider, moto.url(), &keys), &env(&own)).await;
+        let (mut ana, portal) = signed_in(&gateway).await;
+        let role = target();
+        let fields = [("role", role.as_str()), ("duration", "900"), ("format", "profile")];
+        let profile = ana.post(&portal, "/credentials/download", &fields).await.or_fail().body;
+        let home = Scratch::new();
+        let file = home.write("credentials", &profile);
+        let name = profile.lines().find_map(|line| line.strip_prefix('[')?.strip_suffix(']')).unwrap();
+        let env = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), ("AWS_PROFILE", name)];
+        let args = ["sts", "get-caller-identity", "--output", "json", "--region", "us-east-1", "--endpoint-url", moto.url()];
+        let identity: Value = serde_json::from_str(&aws_cli(home.path(), &args, &env).await.or_fail()).unwrap();
+        let arn = identity["Arn"].as_str().unwrap();
+        assert!(arn.starts_with(&format!("arn:aws:sts::{PRODUCTION}:assumed-role/PlatformAdmin/ana")), "{arn}");
+        gateway.stop().await;
+    }
+}
