@@ -35,6 +35,7 @@ fn minting(criterion: &mut Criterion) {
         duration: Some(Duration::from_hours(1)),
         purpose: Purpose::Console,
         reason: None,
+        mfa_code: None,
     };
     let request = gateway.entitlements(&session, &Caller::default()).choose(&wish).unwrap_or_else(|denied| panic!("{denied}"));
     for (name, algorithm) in [("minting/es256", SigningAlgorithm::Es256), ("minting/rs256", SigningAlgorithm::Rs256)] {

@@ -59,14 +59,14 @@ fn ask(policy: &Policy) {
     let person = Person::from(&*SOMEBODY);
     let granted = policy.granted(&person, &context());
     for entitlement in &granted {
-        let known = policy.accounts().iter().find(|account| account.id == entitlement.role.account());
-        assert!(known.is_some_and(|account| account.partition == entitlement.role.partition()), "{}", entitlement.role);
+        let known = policy.accounts().iter().find(|account| account.id == entitlement.target.account());
+        assert!(known.is_some_and(|account| account.partition == entitlement.target.partition()), "{}", entitlement.target);
     }
     for entitlement in granted.iter().take(3) {
-        assert!(policy.explain(&person, &context(), &entitlement.role).granted.is_some());
+        assert!(policy.explain(&person, &context(), &entitlement.target).granted.is_some());
     }
     if let Ok(role) = policy.role_named("Production/Dev") {
-        let has = granted.iter().any(|entitlement| entitlement.role == role);
+        let has = granted.iter().any(|entitlement| entitlement.target == role);
         assert_eq!(policy.explain(&person, &context(), &role).granted.is_some(), has);
     }
 }

@@ -21,6 +21,9 @@ const NAME: &str = "demo/rolegate.toml";
 /// The roles that exist in the sandbox's accounts, and the longest session that each allows, in hours.
 const ROLES: [(&str, u64); 6] =
     [("PlatformAdmin", 1), ("ReadOnly", 12), ("Developer", 4), ("Auditor", 12), ("Deployer", 1), ("Operator", 1)];
+/// The role on the way, by account and name, and the one behind it, with the external id that it demands.
+const HUB: (&str, &str) = ("444455556666", "FederationHub");
+const SPOKE: (&str, &str, &str) = ("777788889999", "SpokeOperator", "demo-4711");
 /// Every page says it.
 const BANNER: &str =
     "Demonstration: the identity provider and the AWS behind this page are a sandbox, and its credentials are worth nothing.";
@@ -65,6 +68,13 @@ fn settings(config: &Config, issuer: &str) -> Result<SandboxSettings, RunError> 
             roles.push(SandboxRole { max_session: Duration::from_secs(hours * 3600), ..role });
         }
     }
+    let role =
+        |(account, name): (&str, &str)| format!("arn:aws:iam::{account}:role/{name}").parse::<RoleArn>().map_err(std::io::Error::other);
+    let hub = role(HUB)?;
+    let spoke =
+        SandboxRole { issuers: Vec::new(), external_id: Some(SPOKE.2.into()), ..SandboxRole::pinned(role((SPOKE.0, SPOKE.1))?, "") };
+    roles.push(spoke.assumed_by(hub.as_str()));
+    roles.push(SandboxRole::pinned(hub, config.issuer()));
     Ok(SandboxSettings {
         redirect_uris: file.provider.iter().map(|provider| startup::redirect_uri(&gateway, &provider.id).to_string()).collect(),
         post_logout_uris: vec![signed_out.to_string()],

@@ -97,7 +97,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
         keep(SamlIssuer::load(settings, &place, &config.base, "trust.saml", now), &mut problems)
     });
     let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys).with_saml(saml));
-    let sts = keep(Sts::new(&file.aws), &mut problems);
+    let sts = keep(Sts::new(&file.aws).and_then(|sts| sts.with_users(&file.iam_user, &config.base, "iam_user")), &mut problems);
     let mut providers = Vec::new();
     let mut console = None;
     if let Some(public_url) = &public_url {
@@ -151,7 +151,8 @@ fn compile(config: &Config) -> Result<Policy, Vec<Problem>> {
     let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
     let (groups, policies) = (file.group_settings(), &read_policies(&file.rule, &config.base));
     let (accounts, accounts_may_grow) = (&config.accounts(), file.organization.enabled);
-    let sources = Sources { accounts, accounts_may_grow, rules: &file.rule, naming: &file.naming, groups, policies };
+    let iam_users = &file.iam_user;
+    let sources = Sources { accounts, accounts_may_grow, iam_users, rules: &file.rule, naming: &file.naming, groups, policies };
     let policy = Policy::of(&sources, &ids)?;
     let failed = run_tests(&policy, &providers, &file.test);
     if failed.is_empty() { Ok(policy) } else { Err(failed) }

@@ -359,7 +359,7 @@ fn the_example_is_right_and_so_is_all_that_it_comments_out() {
     let config = config::load(&path).unwrap();
     assert_eq!(config.base, folder.path());
     assert!(config.warnings.is_empty(), "{}", config.warnings);
-    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 7));
+    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 8));
 
     let uncommented: String = DEMO
         .lines()
@@ -551,6 +551,7 @@ fn the_reference_tells_the_true_defaults() {
             "[[saml_provider]]" => &["id", "metadata", "name"],
             "[[saml_provider.encryption_keys]]" => &["key"],
             "[[account]]" => &["id", "name"],
+            "[[iam_user]]" => &["access_key_id", "account", "id", "secret_access_key"],
             "[[rule]]" => &["id"],
             _ => &[],
         };
@@ -629,4 +630,44 @@ fn a_rule_that_asks_for_an_address_wants_the_proxy_named() {
     let found = warned(&text);
     assert!(matches!(found.as_slice(), [(15, message)] if message.contains("the proxy that does TLS is not named")), "{found:?}");
     assert!(warned(&format!("{text}[server]\ntrusted_proxies = [\"127.0.0.1/32\"]\n")).is_empty());
+}
+
+#[test]
+fn what_an_operation_cannot_do_is_found_at_its_line() {
+    const HEAD: &str = "[[account]]\nid = \"111122223333\"\nname = \"A\"\n[[iam_user]]\nid = \"u\"\naccount = \"A\"\naccess_key_id = \"AKIAIOSFODNN7EXAMPLE\"\nsecret_access_key = { env = \"S\" }\n[[rule]]\nid = \"r\"\ngroups = [\"g\"]\n";
+    const ROLE: &str = "accounts = [\"A\"]\nroles = [\"R\"]\n";
+    let found = |rule: &str| {
+        let policy = |config: &Config| rolegate::startup::policy(config).err().unwrap_or_default();
+        let checked = config::parse_with(&format!("{LEAST}{HEAD}{rule}"), "c.toml", Path::new("."), policy);
+        checked.err().map(|findings| findings.to_string()).unwrap_or_default()
+    };
+    // LEAST has 6 lines and HEAD 11: what a rule says begins at line 18.
+    for (rule, finding, hint) in [
+        (format!("{ROLE}external_id = \"abc\"\n"), "c.toml:20: error: only AssumeRole has an external id", "operation = \"assume_role\""),
+        (
+            format!("{ROLE}operation = \"assume_role\"\nvia = \"arn:aws:iam::111122223333:role/H\"\nmax_session = \"2h\"\n"),
+            "c.toml:22: error: a session that comes by way of another role lasts an hour at most",
+            "max_session = \"1h\"",
+        ),
+        (
+            "operation = \"federation_token\"\niam_user = \"u\"\nfederated = \"f\"\n".into(),
+            "c.toml:18: error: without a session policy a federated session may do nothing",
+            "session_policy or policy_arns",
+        ),
+        (
+            "operation = \"session_token\"\niam_user = \"u\"\npurposes = [\"console\"]\n".into(),
+            "c.toml:20: error: AWS lets no session of GetSessionToken into the console",
+            "for the console use a role",
+        ),
+        ("operation = \"session_token\"\niam_user = \"u\"\n".into(), "c.toml:19: error: the user has no MFA device", "mfa_serial"),
+        (
+            format!("{ROLE}operation = \"assume_role\"\nvia = \"arn:aws:iam::111122223333:role/H\"\nvia_operation = \"saml\"\n"),
+            "c.toml:22: error: SAML towards AWS is not configured",
+            "[trust.saml]",
+        ),
+    ] {
+        let told = found(&rule);
+        assert!(told.contains(finding) && told.contains(hint), "no `{finding}` with `{hint}` in\n{told}");
+    }
+    assert_eq!(found(&format!("{ROLE}operation = \"assume_role\"\nexternal_id = \"abc\"\nmax_session = \"12h\"\n")), "");
 }

@@ -7,7 +7,8 @@ mod support;
 
 use std::time::Duration;
 
-use rolegate::sandbox::{SandboxRole, SandboxSettings, SandboxUser};
+use rolegate::clock::{Clock, SystemClock};
+use rolegate::sandbox::{SandboxMfa, SandboxRole, SandboxSettings, SandboxUser};
 use serde_json::Value;
 use support::{Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, STAGING, SandboxAws, Scratch, Visitor, aws_cli};
 
@@ -228,5 +229,166 @@ async fn moto_issues_by_assume_role_and_by_a_hub_and_the_aws_cli_uses_it() {
         let arn = identity["Arn"].as_str().unwrap();
         assert!(arn.starts_with(&format!("arn:aws:sts::{PRODUCTION}:assumed-role/PlatformAdmin/ana")), "{arn}");
         gateway.stop().await;
+    }
+}
+
+const ANA_KEY: &str = "AKIAANALEGACYKEY0000";
+const ANA_SECRET: &str = "secret-of-ana-of-the-test";
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ce:Get*","Resource":"*"}]}"#;
+
+fn device() -> SandboxMfa {
+    SandboxMfa { serial: format!("arn:aws:iam::{PRODUCTION}:mfa/ana"), seed: "seed-of-the-test".to_owned().into() }
+}
+
+fn ana_legacy() -> SandboxUser {
+    SandboxUser {
+        name: "ana".into(),
+        account: PRODUCTION.parse().unwrap(),
+        access_key_id: ANA_KEY.into(),
+        secret_access_key: ANA_SECRET.to_owned().into(),
+        mfa: Some(device()),
+        ..own_user()
+    }
+}
+
+/// The plan's configuration with two users whose keys are held, and what is granted with them.
+fn with_users(plan: &Plan, provider: &OidcProvider, aws: &str) -> String {
+    let serial = device().serial;
+    let more = format!(
+        r#"
+[[iam_user]]
+id = "broker"
+account = "Staging"
+access_key_id = "{OWN_KEY}"
+secret_access_key = {{ env = "BROKER_SECRET" }}
+
+[[iam_user]]
+id = "ana-legacy"
+account = "{PRODUCTION}"
+access_key_id = "{ANA_KEY}"
+secret_access_key = {{ env = "ANA_SECRET" }}
+mfa_serial = "{serial}"
+
+[[rule]]
+id = "billing"
+groups = ["aws-platform-admins"]
+operation = "federation_token"
+iam_user = "broker"
+federated = "billing-reader"
+session_policy = "billing.json"
+max_session = "36h"
+tags = {{ Team = "blue" }}
+
+[[rule]]
+id = "legacy"
+groups = ["aws-platform-admins"]
+operation = "session_token"
+iam_user = "ana-legacy"
+
+[[test]]
+groups = ["aws-platform-admins"]
+includes = ["Staging/federated:billing-reader", "Production/iam-user:ana-legacy"]
+"#
+    );
+    plan.config(provider, aws) + &more
+}
+
+const USER_ENV: [(&str, &str); 2] = [("BROKER_SECRET", OWN_SECRET), ("ANA_SECRET", ANA_SECRET)];
+
+async fn gateway_with_users(plan: &Plan, provider: &OidcProvider, aws: &str) -> Gateway {
+    let folder = Scratch::new();
+    folder.write("billing.json", POLICY);
+    Gateway::start_in(folder, &with_users(plan, provider, aws), &env(&USER_ENV)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_federated_session_is_had_for_credentials_and_the_console() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| settings.users.push(own_user())).await;
+    let gateway = gateway_with_users(&plan, &provider, aws.url()).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    for words in ["billing-reader", "federated session", "role=federated%3Abilling-reader"] {
+        assert!(portal.body.contains(words), "no `{words}` in\n{}", portal.body);
+    }
+    let target = format!("federated:aws:{STAGING}:billing-reader");
+    let shown = ana.post(&portal, "/credentials", &[("role", &target), ("duration", "129600")]).await.or_fail();
+    let ledger = aws.sandbox().ledger();
+    assert!(shown.body.contains(&ledger[0].access_key_id) && shown.body.contains("federated session"));
+    assert_eq!((ledger[0].operation, ledger[0].role.as_ref()), ("GetFederationToken", None));
+    assert_eq!((ledger[0].tags[0].key.as_str(), (ledger[0].expires - ledger[0].at).num_hours()), ("Team", 36));
+    assert!(ledger[0].arn.starts_with(&format!("arn:aws:sts::{STAGING}:federated-user/ana")), "{}", ledger[0].arn);
+    let linked = ana.open(&format!("{}/go?account={STAGING}&role=federated%3Abilling-reader", gateway.url())).await.or_fail();
+    let entered = ana.post(&linked, "/console", &[("role", &target), ("duration", "3600")]).await.or_fail();
+    assert!(entered.body.contains("Sandbox console") && entered.body.contains("federated-user/ana"), "{}", entered.body);
+    let events = gateway.events("issue");
+    let event = &events[0];
+    assert_eq!(
+        (&event["operation"], &event["iam_user"], &event["account"]),
+        (&"GetFederationToken".into(), &"broker".into(), &STAGING.into())
+    );
+    assert_eq!((event["role"].as_str(), event["assumed_role"].as_str()), (Some(target.as_str()), Some(ledger[0].arn.as_str())));
+    assert!(event.get("session_policy").is_some() && event.get("source_identity").is_none(), "{event}");
+    assert!(!gateway.output().contains(OWN_SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_own_session_is_had_with_the_code_that_the_device_shows() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| settings.users.push(ana_legacy())).await;
+    let gateway = gateway_with_users(&plan, &provider, aws.url()).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    for words in ["ana-legacy", "IAM user", "name=\"mfa_code\"", "autocomplete=\"one-time-code\""] {
+        assert!(portal.body.contains(words), "no `{words}` in\n{}", portal.body);
+    }
+    let target = format!("iam-user:aws:{PRODUCTION}:ana-legacy");
+    let row = portal.body.split("<li>").find(|row| row.contains(&target)).unwrap();
+    assert!(row.contains("Credentials</button>") && !row.contains("Console</button>"), "{row}");
+    let missing = ana.post(&portal, "/credentials", &[("role", &target)]).await;
+    assert!(missing.status == 400 && missing.body.contains("The code of an MFA device is needed"), "{}", missing.body);
+    let console = ana.post(&portal, "/console", &[("role", &target)]).await;
+    assert_eq!(console.status, 403, "{}", console.body);
+    let code = device().code(SystemClock.now());
+    let wrong = format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000);
+    let refused = ana.post(&portal, "/credentials", &[("role", &target), ("mfa_code", &wrong)]).await;
+    assert!(refused.status == 502 && refused.body.contains("next code"), "{}", refused.body);
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let shown = ana.post(&portal, "/credentials", &[("role", &target), ("mfa_code", &spaced), ("duration", "3600")]).await.or_fail();
+    let ledger = aws.sandbox().ledger();
+    assert_eq!((ledger.len(), ledger[0].operation), (1, "GetSessionToken"));
+    assert!(shown.body.contains(&ledger[0].access_key_id) && !shown.body.contains(&code));
+    let again = ana.post(&portal, "/credentials", &[("role", &target), ("mfa_code", &code)]).await;
+    assert!(again.status == 502 && again.body.contains("each is good once"), "{}", again.body);
+    let events = gateway.events("issue");
+    let event = events.iter().find(|event| event["outcome"] == "ok").unwrap();
+    assert_eq!((&event["operation"], &event["iam_user"]), (&"GetSessionToken".into(), &"ana-legacy".into()));
+    assert!(event.get("session_name").is_none() && event.get("assumed_role").is_none(), "{event}");
+    let trail = std::fs::read_to_string(gateway.folder().join("audit.jsonl")).unwrap();
+    for secret in [code.as_str(), ANA_SECRET] {
+        assert!(!trail.contains(secret) && !gateway.output().contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moto_issues_to_users_and_the_aws_cli_uses_it() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let moto = Moto::start().await;
+    let gateway = gateway_with_users(&plan, &provider, moto.url()).await;
+    let (mut ana, portal) = signed_in(&gateway).await;
+    let (federated, own) = (format!("federated:aws:{STAGING}:billing-reader"), format!("iam-user:aws:{PRODUCTION}:ana-legacy"));
+    for (target, operation) in [(&federated, "GetFederationToken"), (&own, "GetSessionToken")] {
+        let fields = [("role", target.as_str()), ("duration", "900"), ("format", "profile"), ("mfa_code", "123456")];
+        let profile = ana.post(&portal, "/credentials/download", &fields).await.or_fail().body;
+        let home = Scratch::new();
+        let file = home.write("credentials", &profile);
+        let name = profile.lines().find_map(|line| line.strip_prefix('[')?.strip_suffix(']')).unwrap();
+        let env = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), ("AWS_PROFILE", name)];
+        let args = ["sts", "get-caller-identity", "--output", "json", "--region", "us-east-1", "--endpoint-url", moto.url()];
+        let identity: Value = serde_json::from_str(&aws_cli(home.path(), &args, &env).await.or_fail()).unwrap();
+        assert!(identity["Account"].is_string(), "{identity}");
+        let events = gateway.events("issue");
+        assert_eq!((&events.last().unwrap()["operation"], &events.last().unwrap()["outcome"]), (&operation.into(), &"ok".into()));
     }
 }

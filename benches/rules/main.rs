@@ -38,8 +38,8 @@ fn decisions(criterion: &mut Criterion) {
     }
     let policy = Organisation::of(Kind::Mixed, 10_000).compile();
     let entitlements = policy.entitlements(&person(Kind::Mixed, 10_000, 200, 0), &context);
-    let role = entitlements.roles().last().unwrap().role.to_string();
-    let wish = Wish { role, duration: None, purpose: Purpose::Credentials, reason: None };
+    let role = entitlements.roles().last().unwrap().target.to_string();
+    let wish = Wish { role, duration: None, purpose: Purpose::Credentials, reason: None, mfa_code: None };
     criterion.bench_function("rules/choose", |bencher| bencher.iter(|| entitlements.choose(&wish).unwrap()));
 }
 

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Account;
 use super::discovered::is_in;
 use super::patterns::Pattern;
 use super::rule::RuleCompiler;
 use super::settings::{AccountSettings, Effect};
 use super::template::{Captures, Template};
-use crate::arn::{AccountId, RoleArn, SamlProviderArn};
+use super::{Account, Target};
+use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
 use crate::settings::Problem;
 
 /// The known accounts: what is not in here cannot be reached.
@@ -47,8 +47,17 @@ impl Accounts {
 
     /// The account that a role lives in, if it is known and of the role's partition.
     pub(super) fn of_role(&self, role: &RoleArn) -> Option<&Arc<Account>> {
-        let account = self.all.get(*self.by_id.get(&role.account())?)?;
-        (account.partition == role.partition()).then_some(account)
+        self.known(role.partition(), role.account())
+    }
+
+    /// The account of what rules grant, if it is known and of the same partition.
+    pub(super) fn of_target(&self, target: &Target) -> Option<&Arc<Account>> {
+        self.known(target.partition(), target.account())
+    }
+
+    fn known(&self, partition: Partition, id: AccountId) -> Option<&Arc<Account>> {
+        let account = self.all.get(*self.by_id.get(&id)?)?;
+        (account.partition == partition).then_some(account)
     }
 
     /// Where an account stands when all are ordered by name.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::patterns::Pattern;
-use super::rule::RuleCompiler;
+use super::rule::{Roles, RuleCompiler};
 use super::settings::Operation;
 use super::template::Template;
 use super::{Account, CHAINED_SESSION, Denied, Entitlements};
@@ -110,11 +110,25 @@ impl RuleCompiler<'_, '_> {
             self.problem("via", message, "use via_operation = \"web_identity\", or rename the role");
         }
         let Some(account) = self.accounts.of_role(&role).cloned() else {
+            // Who may come later cannot be told from a slip: a second look warns of it, and until then the rule gives nothing.
+            if self.accounts.may_grow {
+                return None;
+            }
             let hint = "list its account as an [[account]]: what is not listed cannot be reached, on the way neither";
             self.problem("via", format!("`{text}` is in no known account of its partition"), hint);
             return None;
         };
         Some(Arc::new(Hub { role, account, operation }))
+    }
+
+    /// A role of another partition would only be found out by AWS, at the click.
+    pub(super) fn check_hub_fits(&mut self, hub: Option<&Hub>, roles: &Roles) {
+        let (Some(hub), Roles::Fixed(roles)) = (hub, roles) else { return };
+        let granted = roles.iter().filter_map(|number| self.shared.roles.get(*number));
+        if let Some(place) = granted.into_iter().find(|place| place.target.partition() != hub.role.partition()) {
+            let message = format!("{} is in another partition, and no role of one is taken from another", place.target);
+            self.problem("via", message, "split the rule by partition");
+        }
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::settings::Carry;
-use super::{AssumeRequest, Denied, Entitlement, Entitlements, Fault, SHORTEST_SESSION, USUAL_SESSION, Wish};
+use secrecy::ExposeSecret;
+
+use super::settings::{Carry, Operation};
+use super::{
+    AssumeRequest, Denied, Entitlement, Entitlements, Fault, SHORTEST_SESSION, USUAL_SESSION, Wish, encode_federated_name, encode_name,
+};
 
 impl Entitlements {
     /// Every role, ordered by account name and role.
@@ -29,7 +33,7 @@ impl Entitlements {
     /// # Errors
     /// [`Denied`], when no rule grants the role, the length is outside the limits, or the rules cannot be fulfilled.
     pub fn choose(&self, wish: &Wish) -> Result<AssumeRequest, Denied> {
-        let entitlement = self.roles.iter().find(|entitlement| entitlement.role.as_str() == wish.role).ok_or(Denied::NotGranted)?;
+        let entitlement = self.roles.iter().find(|entitlement| entitlement.target.as_str() == wish.role).ok_or(Denied::NotGranted)?;
         if let Some(obstacle) = &entitlement.obstacle {
             return Err(obstacle.clone());
         }
@@ -44,30 +48,33 @@ impl Entitlements {
         if !(SHORTEST_SESSION..=longest).contains(&duration) {
             return Err(Denied::Duration(longest));
         }
-        let attributes = entitlement.operation.carries_attributes();
+        let operation = entitlement.operation;
         let source_identity = match entitlement.carry_source_identity {
-            carry if carry != Carry::Off && attributes => Some((self.names.source_identity.clone()?, carry)),
+            carry if carry != Carry::Off && operation.carries_attributes() => Some((self.names.source_identity.clone()?, carry)),
             _ => None,
         };
         let reason = entitlement.heard(wish.reason.as_deref())?;
         let mut tags = Vec::new();
-        if entitlement.carry_tags != Carry::Off && attributes {
+        if entitlement.carry_tags != Carry::Off && operation.carries_tags() {
             tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
             tags.sort_by(|a, b| a.key.cmp(&b.key));
         }
+        let name = self.names.session_name.as_deref().map_err(Clone::clone)?;
         Ok(AssumeRequest {
-            role: entitlement.role.clone(),
+            target: entitlement.target.clone(),
             account: Arc::clone(&entitlement.account),
             session_policy: entitlement.session_policy.clone(),
-            operation: entitlement.operation,
+            operation,
             hub: entitlement.hub.clone(),
             external_id: entitlement.external_id.clone(),
+            iam_user: entitlement.iam_user.clone(),
+            mfa_code: entitlement.mfa_code(wish.mfa_code.as_ref().map(ExposeSecret::expose_secret))?,
             chained: entitlement.chained,
             console: entitlement.console,
             duration,
             purpose: wish.purpose,
             reason,
-            session_name: self.names.session_name.clone()?,
+            session_name: if operation == Operation::FederationToken { encode_federated_name(name) } else { encode_name(name) },
             subject: self.names.subject.clone(),
             source_identity,
             tags,

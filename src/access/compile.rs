@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Account;
 use super::accounts::Accounts;
 use super::groups::{GroupSettings, Groups};
+use super::iam_user::{IamUserSettings, IamUsers};
 use super::patterns::{Pattern, Patterns};
 use super::roles::{KnownRoles, RoleNumbers};
 use super::rule::{Body, Roles, Rule, RuleCompiler, Shared, Terms};
@@ -47,6 +48,8 @@ pub struct Sources<'a> {
     /// Whether others may become known later, so that rules may name them beforehand.
     #[serde(skip)]
     pub accounts_may_grow: bool,
+    /// The IAM users whose keys are held.
+    pub iam_users: &'a [IamUserSettings],
     /// The rules.
     pub rules: &'a [RuleSettings],
     /// How people are named in AWS sessions.
@@ -69,7 +72,8 @@ impl Policy {
         providers: &[ProviderId],
     ) -> Result<Self, Vec<Problem>> {
         let policies = &PolicyFiles::default();
-        Self::of(&Sources { accounts, accounts_may_grow: false, rules, naming, groups: GroupSettings::default(), policies }, providers)
+        let groups = GroupSettings::default();
+        Self::of(&Sources { accounts, accounts_may_grow: false, iam_users: &[], rules, naming, groups, policies }, providers)
     }
 
     /// Compiles a policy from all that belongs to it.
@@ -93,9 +97,10 @@ impl Policy {
             session_name: naming_template(&naming.session_name, "naming.session_name", &mut problems),
             source_identity: naming_template(&naming.source_identity, "naming.source_identity", &mut problems),
         };
+        let users = IamUsers::compile(sources.iam_users, &policy.accounts, &mut problems);
         problems.extend(repeated_ids(rules));
         let jobs: Vec<_> = std::iter::once(Job::Digest).chain(Job::rules(rules)).collect();
-        let run = |job: &Job<'_>| job.run(sources, &policy, providers);
+        let run = |job: &Job<'_>| job.run(sources, &policy, &users, providers);
         let results = if rules.len() > WORTH_A_THREAD { cores::map(&jobs, run) } else { jobs.iter().map(run).collect() };
         let (mut roles, mut patterns) = (RoleNumbers::default(), Vec::new());
         for result in results {
@@ -221,13 +226,13 @@ impl<'a> Job<'a> {
         firsts.zip(rules.chunks(length)).map(|(first, rules)| Self::Rules(first, rules))
     }
 
-    fn run(&self, sources: &Sources<'_>, policy: &Policy, providers: &[ProviderId]) -> Made {
+    fn run(&self, sources: &Sources<'_>, policy: &Policy, users: &IamUsers, providers: &[ProviderId]) -> Made {
         let Self::Rules(first, rules) = *self else { return Made::Digest(digest_of(sources)) };
         let (mut shared, mut problems) = (Shared::default(), Vec::new());
         let rules = (first..).zip(rules).map(|(number, settings)| {
             let (at, accounts, groups) = (format!("rule[{number}]"), &policy.accounts, &policy.groups);
             let policies = sources.policies;
-            let mut compiler = RuleCompiler { at, settings, accounts, groups, policies, shared: &mut shared, problems: Vec::new() };
+            let mut compiler = RuleCompiler { at, settings, accounts, groups, users, policies, shared: &mut shared, problems: Vec::new() };
             let compiled = compiler.compile(providers);
             problems.append(&mut compiler.problems);
             compiled

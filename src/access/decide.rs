@@ -15,8 +15,8 @@ use super::draft::Draft;
 use super::roles::Place;
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
-use super::{Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, Names, Person, Purposes, encode_name};
-use crate::arn::{RoleArn, is_name_byte};
+use super::{Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, Names, Person, Purposes, Target, encode_name};
+use crate::arn::is_name_byte;
 use crate::identity::Identity;
 
 /// A longer group name is no name that a pattern is about.
@@ -39,10 +39,14 @@ impl Policy {
     pub fn entitlements(&self, who: &Identity, context: &Context) -> Entitlements {
         let who = &Person::from(who);
         let (roles, faults) = self.decide(who, context);
-        let name = |template: &Template| template.fill(who, &[]).map(|text| encode_name(&text));
+        let name = |template: &Template| template.fill(who, &[]);
         Entitlements {
             roles,
-            names: Names { session_name: name(&self.session_name), source_identity: name(&self.source_identity), subject: who.key() },
+            names: Names {
+                session_name: name(&self.session_name),
+                source_identity: name(&self.source_identity).map(|text| encode_name(&text)),
+                subject: who.key(),
+            },
             policy: Arc::clone(&self.digest),
             faults,
         }
@@ -56,9 +60,9 @@ impl Policy {
 
     /// The same roles alone, with their accounts, in the order of the roles: for comparisons of many people, at a fraction of the cost.
     #[must_use]
-    pub fn roles_of(&self, who: &Person<'_>, context: &Context) -> Vec<(RoleArn, Arc<Account>)> {
+    pub fn roles_of(&self, who: &Person<'_>, context: &Context) -> Vec<(Target, Arc<Account>)> {
         let mut roles = Vec::new();
-        self.each_role(who, context, |_, first, _, _| roles.push((RoleArn::clone(&first.role), Arc::clone(first.account))));
+        self.each_role(who, context, |_, first, _, _| roles.push((Target::clone(&first.target), Arc::clone(first.account))));
         roles.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         roles
     }
@@ -66,7 +70,7 @@ impl Policy {
     fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Vec<Fault>) {
         let mut roles = Vec::new();
         let faults = self.each_role(who, context, |who, first, grants, left| {
-            let mut draft = Draft::new(&first.role, first.account, left);
+            let mut draft = Draft::new(&first.target, first.account, left);
             for grant in grants {
                 draft.combine(who, grant);
             }
@@ -104,7 +108,8 @@ impl Policy {
         for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
             let Some(first) = grants.first() else { continue };
             let given = grants.iter().fold(Purposes::NONE, |given, grant| given.with(grant.purposes));
-            let left = denies.iter().fold(given, |left, deny| left.without(deny.takes((&first.role, first.account), &facts, &mut faults)));
+            let left =
+                denies.iter().fold(given, |left, deny| left.without(deny.takes((&first.target, first.account), &facts, &mut faults)));
             if !left.is_empty() {
                 each(who, first, grants, left);
             }
@@ -142,7 +147,7 @@ impl Policy {
 
     fn grant<'a>(&'a self, asked: &Asked<'a>, roles: &'a Roles, grants: &mut Vec<Grant<'a>>, faults: &mut Faults) {
         let rule = asked.matched.rule;
-        let mut purposes = |role: Option<(&RoleArn, &Account)>| {
+        let mut purposes = |role: Option<(&Target, &Account)>| {
             rule.purposes(asked.facts, role).unwrap_or_else(|why| faults.note(rule, why, Purposes::NONE))
         };
         // Most conditions are about the person alone: one answer serves all of the rule's roles.
@@ -151,23 +156,23 @@ impl Policy {
             return;
         }
         let Asked { matched, captures, terms, .. } = *asked;
-        let mut add = |order: u32, role: Cow<'a, RoleArn>, account: &'a Arc<Account>| {
-            let purposes = once.unwrap_or_else(|| purposes(Some((&role, account))));
+        let mut add = |order: u32, target: Cow<'a, Target>, account: &'a Arc<Account>| {
+            let purposes = once.unwrap_or_else(|| purposes(Some((&target, account))));
             if !purposes.is_empty() {
-                grants.push(Grant { order, role, account, purposes, matched, captures, terms });
+                grants.push(Grant { order, target, account, purposes, matched, captures, terms });
             }
         };
         match roles {
             Roles::Fixed(numbers) => {
-                for Place { role, account, order } in numbers.iter().filter_map(|number| self.roles.get(*number)) {
-                    add(*order, Cow::Borrowed(role), account);
+                for Place { target, account, order } in numbers.iter().filter_map(|number| self.roles.get(*number)) {
+                    add(*order, Cow::Borrowed(target), account);
                 }
             }
             Roles::Captured { accounts, roles } => {
                 for role in roles.iter().filter_map(|role| role.fill_captures(captures)) {
                     // What a capture builds may be no role of a known account: then it grants nothing.
                     for (role, account) in roles_named(&self.accounts, accounts, &role, captures).into_iter().flatten() {
-                        add(self.accounts.order_of(account.id), Cow::Owned(role), account);
+                        add(self.accounts.order_of(account.id), Cow::Owned(Target::Role(role)), account);
                     }
                 }
             }
@@ -187,7 +192,7 @@ struct Asked<'a> {
 pub(super) struct Grant<'a> {
     /// Where the account stands among all by its name.
     order: u32,
-    role: Cow<'a, RoleArn>,
+    target: Cow<'a, Target>,
     account: &'a Arc<Account>,
     purposes: Purposes,
     pub(super) matched: &'a Match<'a>,
@@ -197,8 +202,8 @@ pub(super) struct Grant<'a> {
 
 impl Grant<'_> {
     /// What roles are ordered by; the same for grants of the same role.
-    fn place(&self) -> (u32, &RoleArn) {
-        (self.order, &self.role)
+    fn place(&self) -> (u32, &Target) {
+        (self.order, &self.target)
     }
 }
 

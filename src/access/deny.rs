@@ -11,8 +11,8 @@ use super::decide::{Faults, Match};
 use super::groups::GroupNames;
 use super::rule::Rule;
 use super::template::Template;
-use super::{Account, Purposes};
-use crate::arn::{AccountId, RoleArn};
+use super::{Account, Purposes, Target};
+use crate::arn::AccountId;
 
 /// A deny rule that matched.
 pub(super) struct Deny<'a> {
@@ -28,7 +28,7 @@ impl<'a> Deny<'a> {
     }
 
     /// What it takes of a role that is given.
-    pub(super) fn takes(&self, (role, account): (&RoleArn, &Account), facts: &Facts<'_>, faults: &mut Faults) -> Purposes {
+    pub(super) fn takes(&self, (role, account): (&Target, &Account), facts: &Facts<'_>, faults: &mut Faults) -> Purposes {
         if !self.scope.covers(role) {
             return Purposes::NONE;
         }
@@ -75,7 +75,7 @@ impl<'a> Scope<'a> {
         Self { accounts, names, roles: roles.and_then(|roles| roles.iter().map(|role| role.fill_captures(captures)).collect()) }
     }
 
-    pub(super) fn covers(&self, role: &RoleArn) -> bool {
+    pub(super) fn covers(&self, role: &Target) -> bool {
         let is_in = |accounts: &DeniedAccounts<'_>| match accounts {
             DeniedAccounts::These(accounts) => accounts.binary_search_by_key(&role.account(), |account| account.id).is_ok(),
             DeniedAccounts::Captured(accounts) => accounts.contains(&role.account()),

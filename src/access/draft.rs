@@ -7,9 +7,8 @@ use super::decide::Grant;
 use super::rule::{MOST_TAGS, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
 use super::{
-    Account, CHAINED_SESSION, Denied, Entitlement, Evidence, Person, Purpose, Purposes, SessionTag, USUAL_SESSION, chain, demands,
+    Account, CHAINED_SESSION, Denied, Entitlement, Evidence, Person, Purpose, Purposes, SessionTag, Target, USUAL_SESSION, chain, demands,
 };
-use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::Demand;
 
@@ -26,10 +25,10 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(role: &RoleArn, account: &Arc<Account>, purposes: Purposes) -> Self {
+    pub(super) fn new(target: &Target, account: &Arc<Account>, purposes: Purposes) -> Self {
         Self {
             entitlement: Entitlement {
-                role: role.clone(),
+                target: target.clone(),
                 account: Arc::clone(account),
                 purposes,
                 max_session: USUAL_SESSION,
@@ -40,6 +39,7 @@ impl Draft {
                 operation: Operation::default(),
                 hub: None,
                 external_id: None,
+                iam_user: None,
                 chained: false,
                 console: ConsoleWay::default(),
                 tags: Vec::new(),
@@ -114,6 +114,15 @@ impl Draft {
             }
         }
         let external_id = grant.terms.external_id.as_ref().map(|template| chain::filled(template, who, grant.captures));
+        if let Some(user) = &grant.terms.iam_user {
+            let kept = self.entitlement.iam_user.replace(Arc::clone(user)).filter(|kept| kept != user);
+            if let Some(kept) = kept {
+                self.contradiction("iam_user");
+                if kept.id < user.id {
+                    self.entitlement.iam_user = Some(kept);
+                }
+            }
+        }
         match (&self.entitlement.external_id, external_id) {
             (_, Some(Err(denied))) => self.problems.push((Carry::Required, denied)),
             (Some(one), Some(Ok(other))) if *one != other => self.contradiction("external_id"),
@@ -148,10 +157,18 @@ impl Draft {
         let entitlement = &mut self.entitlement;
         entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
-        entitlement.operation = self.operation.unwrap_or_default();
-        if entitlement.hub.is_some() {
+        entitlement.operation = match &entitlement.target {
+            Target::Role(_) => self.operation.unwrap_or_default(),
+            Target::Federated(_) => Operation::FederationToken,
+            Target::IamUser(_) => Operation::SessionToken,
+        };
+        if let Some(hub) = &entitlement.hub {
             entitlement.chained = true;
             entitlement.max_session = entitlement.max_session.min(CHAINED_SESSION);
+            if hub.role.partition() != entitlement.target.partition() {
+                let contradiction = Denied::Contradiction("via a role of another partition".into());
+                self.problems.push((Carry::Required, contradiction));
+            }
         }
         entitlement.carry_tags = self.carry_tags.unwrap_or_default();
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
@@ -180,7 +197,7 @@ impl Draft {
         if limited.is_some() && way == ConsoleWay::Post {
             self.contradiction("session policy and console");
         }
-        if limited.is_some_and(|policy| !policy.fits(&self.entitlement.role)) {
+        if limited.is_some_and(|policy| !policy.fits(&self.entitlement.target)) {
             self.contradiction("a session policy of another account or partition");
         }
     }
@@ -200,8 +217,8 @@ impl Draft {
                 Some(_) => contradictions.push(format!("tag {key}")),
             }
         }
-        if !keys.is_empty() && !entitlement.operation.carries_attributes() {
-            contradictions.push("tags for a forwarded token".into());
+        if !keys.is_empty() && !entitlement.operation.carries_tags() {
+            contradictions.push("tags for an operation that carries none".into());
         }
         if keys.len() > MOST_TAGS {
             contradictions.push(format!("more than {MOST_TAGS} tags"));

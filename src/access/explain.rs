@@ -12,7 +12,7 @@ use super::decide::Match;
 use super::deny::Scope;
 use super::roles::KnownRoles;
 use super::rule::{Body, Roles, Rule};
-use super::{Context, Entitlement, Evidence, Person, Purpose, Purposes, SessionPolicy};
+use super::{Context, Entitlement, Evidence, Operation, Person, Purpose, Purposes, SessionPolicy, Target};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::{Demand, StepUp};
@@ -21,7 +21,7 @@ use crate::identity::{Demand, StepUp};
 #[derive(Debug, Serialize)]
 pub struct Explanation {
     /// The role.
-    pub role: RoleArn,
+    pub role: Target,
     /// What is granted, if the role is.
     pub granted: Option<Grant>,
     /// Deny rules that match the person and take the role.
@@ -34,11 +34,15 @@ pub struct Explanation {
 #[derive(Debug, Serialize)]
 pub struct Grant {
     /// The role.
-    pub role: RoleArn,
+    pub role: Target,
     /// The account's name.
     pub account: String,
     /// The longest session, in seconds.
     pub max_session: u64,
+    /// How AWS is asked for it.
+    pub operation: Operation,
+    /// The role on the way to it.
+    pub via: Option<RoleArn>,
     /// What it may be taken for.
     pub purposes: Vec<Purpose>,
     /// What limits the session below what the role may do.
@@ -161,9 +165,11 @@ impl Policy {
             Because { rule: evidence.rule.to_string(), until, groups: groups.into_iter().map(called).collect() }
         };
         Grant {
-            role: entitlement.role.clone(),
+            role: entitlement.target.clone(),
             account: entitlement.account.name.clone(),
             max_session: entitlement.max_session.as_secs(),
+            operation: entitlement.operation,
+            via: entitlement.hub.as_ref().map(|hub| hub.role.clone()),
             purposes: entitlement.purposes.list(),
             session_policy: entitlement.session_policy.clone(),
             demand: entitlement.demand.clone(),
@@ -176,12 +182,12 @@ impl Policy {
 
     /// Why a person has a role, or what is missing.
     #[must_use]
-    pub fn explain(&self, who: &Person<'_>, context: &Context, role: &RoleArn) -> Explanation {
+    pub fn explain(&self, who: &Person<'_>, context: &Context, role: &Target) -> Explanation {
         let granted = self.granted(who, context);
         let normal = self.groups.names.all(who.groups);
         let who = &who.with_groups(normal.as_deref());
         let facts = Facts::of(who, context);
-        let account = self.accounts.of_role(role);
+        let account = self.accounts.of_target(role);
         let place = account.map(|account| (role, account.as_ref()));
         let matches = self.matches(who);
         let denied_by = matches
@@ -213,33 +219,33 @@ impl Policy {
             .collect();
         missed.sort_by_key(|miss| miss.missing.len());
         Explanation {
-            granted: granted.iter().find(|entitlement| entitlement.role == *role).map(|entitlement| self.grant_of(entitlement)),
+            granted: granted.iter().find(|entitlement| entitlement.target == *role).map(|entitlement| self.grant_of(entitlement)),
             role: role.clone(),
             denied_by,
             missed,
         }
     }
 
-    fn takes(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
+    fn takes(&self, matched: &Match<'_>, role: &Target) -> bool {
         match &matched.rule.body {
             Body::Deny { accounts, roles } => Scope::of(self, matched, accounts.as_deref(), roles.as_deref()).covers(role),
             Body::Allow { .. } => false,
         }
     }
 
-    fn gives(&self, matched: &Match<'_>, role: &RoleArn) -> bool {
+    fn gives(&self, matched: &Match<'_>, role: &Target) -> bool {
         let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
         match roles {
             Roles::Fixed(fixed) => self.roles.is_among(role, fixed),
             Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
                 let named = roles_named(&self.accounts, accounts, &name, captures);
-                named.into_iter().flatten().any(|(arn, _)| arn == *role)
+                named.into_iter().flatten().any(|(arn, _)| *role == arn)
             }),
         }
     }
 
     /// What a person's groups lack for a rule.
-    fn missing(&self, rule: &Rule, who: &Person<'_>, wanted: &RoleArn) -> Vec<Missing> {
+    fn missing(&self, rule: &Rule, who: &Person<'_>, wanted: &Target) -> Vec<Missing> {
         let mut missing = Vec::new();
         if !rule.providers.is_empty() && !rule.providers.contains(who.provider) {
             missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
@@ -267,19 +273,19 @@ impl Policy {
     ///
     /// # Errors
     /// A sentence that says what is wrong with the name.
-    pub fn role_named(&self, text: &str) -> Result<RoleArn, String> {
-        if text.starts_with("arn:") {
-            let role: RoleArn = text.parse().map_err(|error| format!("`{text}` is not a role's ARN: {error}"))?;
-            return self.accounts.of_role(&role).map(|_| role).ok_or_else(|| format!("`{text}` is in no known account"));
+    pub fn role_named(&self, text: &str) -> Result<Target, String> {
+        if text.starts_with("arn:") || text.matches(':').count() == 3 {
+            let target: Target = text.parse().map_err(|error| format!("`{text}` is not a role's ARN: {error}"))?;
+            return self.accounts.of_target(&target).map(|_| target.clone()).ok_or_else(|| format!("`{text}` is in no known account"));
         }
         let (account, role) = text.split_once('/').ok_or_else(|| format!("`{text}` does not name an account and a role"))?;
         let account = self.accounts.find(account).ok_or_else(|| format!("there is no account `{account}`"))?;
-        RoleArn::new(account.partition, account.id, role).map_err(|error| format!("`{role}` is not a role's name: {error}"))
+        Target::in_account(account.partition, account.id, role).map_err(|error| format!("`{role}` is not a role's name: {error}"))
     }
 }
 
 /// Whether the rule could give the role to anybody. Captures can be anything, so a rule with some is only ruled out by its accounts.
-fn could_give(known: &KnownRoles, rule: &Rule, arn: &RoleArn) -> bool {
+fn could_give(known: &KnownRoles, rule: &Rule, arn: &Target) -> bool {
     let Body::Allow { roles, .. } = &rule.body else { return false };
     match roles {
         Roles::Fixed(fixed) => known.is_among(arn, fixed),
@@ -297,7 +303,7 @@ fn could_give(known: &KnownRoles, rule: &Rule, arn: &RoleArn) -> bool {
 }
 
 /// The name of a group that would match, for patterns of the usual kind: plain text around captures of an account and a role.
-fn example(pattern: &str, role: &RoleArn) -> Option<String> {
+fn example(pattern: &str, role: &Target) -> Option<String> {
     let mut example = String::new();
     let mut rest = pattern;
     while let Some((before, capture)) = rest.split_once("(?<") {

@@ -124,6 +124,12 @@ impl<'s> Look<'_, 's> {
                 self.problem(&format!("accounts[{index}]"), message, hint);
             }
         }
+        if let Some(hub) =
+            self.settings.via.as_ref().filter(|via| via.parse::<RoleArn>().is_ok_and(|hub| policy.accounts.of_role(&hub).is_none()))
+        {
+            let message = format!("`{hub}` is in no account that is known yet, so the rule grants nothing");
+            self.problem("via", message, "right if it is to come; otherwise mend the id");
+        }
         for (index, role) in self.settings.roles.iter().enumerate() {
             if role.parse::<RoleArn>().is_ok_and(|role| policy.accounts.of_role(&role).is_none()) {
                 let message = format!("`{role}` is in no account that is known yet");
@@ -203,7 +209,7 @@ impl Rule {
     /// The values that a word about the role or its account can have, where the rule names them; an account without a tag has no value.
     fn role_words(&self, word: &str, known: &KnownRoles) -> Option<Vec<String>> {
         let Body::Allow { roles: Roles::Fixed(fixed), .. } = &self.body else { return None };
-        let values = known.of(fixed).filter_map(|Place { role, account, .. }| match word.split_once('.')? {
+        let values = known.of(fixed).filter_map(|Place { target: role, account, .. }| match word.split_once('.')? {
             ("role", "name") => Some(Some(role.path_and_name().to_owned())),
             ("role", "arn") => Some(Some(role.to_string())),
             ("account", "id") => Some(Some(account.id.to_string())),

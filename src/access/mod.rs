@@ -17,6 +17,7 @@ mod draft;
 mod explain;
 mod findings;
 mod groups;
+mod iam_user;
 mod naming;
 mod patterns;
 mod person;
@@ -26,6 +27,7 @@ mod roles;
 mod rule;
 mod session_policy;
 mod settings;
+mod target;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ExternalId, Hub};
@@ -45,12 +48,14 @@ pub use discovered::with_discovered;
 pub use explain::{Because, Called, Explanation, Grant, Miss, Missing};
 pub use findings::EDITABLE_CLAIMS;
 pub use groups::{GroupIds, GroupNames, GroupSettings};
-pub use naming::encode_name;
+pub use iam_user::{IamUser, IamUserSettings, LONGEST_USER_SESSION, MfaCode};
+pub use naming::{encode_federated_name, encode_name};
 pub use person::Person;
 pub use purposes::Purposes;
 pub use reason::{Reason, ReasonSettings};
 pub use session_policy::{PolicyFiles, SessionPolicy, read_policies};
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
+pub use target::{Named, NoTarget, Target};
 pub use trial::{TestSettings, run_tests};
 
 use crate::arn::{AccountId, Partition, RoleArn, SamlProviderArn};
@@ -133,16 +138,17 @@ pub struct Fault {
 /// How a person is named in AWS sessions, or why they cannot be.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
+    /// As the rules fill it in: each operation has a length of its own.
     pub(crate) session_name: Result<String, Denied>,
     pub(crate) source_identity: Result<String, Denied>,
     pub(crate) subject: String,
 }
 
-/// One role that a person may have.
+/// One role that a person may have, or what else rules grant.
 #[derive(Debug, Clone)]
 pub struct Entitlement {
-    /// The role.
-    pub role: RoleArn,
+    /// The role, or what the session acts as without one.
+    pub target: Target,
     /// The account it lives in.
     pub account: Arc<Account>,
     /// What it may be taken for.
@@ -163,6 +169,8 @@ pub struct Entitlement {
     pub hub: Option<Arc<Hub>>,
     /// What is sent as external id.
     pub external_id: Option<ExternalId>,
+    /// The IAM user whose keys ask, where no role is reached.
+    pub iam_user: Option<Arc<IamUser>>,
     /// Whether it is taken with a role's credentials, so that AWS ends its sessions after [`CHAINED_SESSION`].
     pub chained: bool,
     /// How one gets into the console with it.
@@ -205,7 +213,7 @@ pub struct Evidence {
 /// What somebody asks for. Nothing in it is trusted: [`Entitlements::choose`] compares it with what the rules grant.
 #[derive(Debug, Clone)]
 pub struct Wish {
-    /// The role's ARN, as it was posted.
+    /// The role's ARN, or the text of another [`Target`], as it was posted.
     pub role: String,
     /// The session length wanted; none for the usual one.
     pub duration: Option<Duration>,
@@ -213,6 +221,8 @@ pub struct Wish {
     pub purpose: Purpose,
     /// What the person says that they need it for.
     pub reason: Option<String>,
+    /// The code of their MFA device, where one is needed.
+    pub mfa_code: Option<SecretString>,
 }
 
 /// Why a role is not handed out.
@@ -233,6 +243,9 @@ pub enum Denied {
     /// The rules want to be told why, and what was said is not what they want.
     #[error("the rules want a reason that was not given: {0}")]
     Reason(String),
+    /// AWS wants the code of an MFA device, and six digits did not come.
+    #[error("the code of an MFA device is needed")]
+    MfaCode,
     /// Rules that grant the same role contradict each other.
     #[error("rules that grant this role contradict each other: {0}")]
     Contradiction(String),
@@ -250,12 +263,14 @@ pub enum Denied {
 /// A role that rules granted, with all that AWS is to be told about the session. Built by [`Entitlements::choose`] alone.
 #[derive(Debug, Clone)]
 pub struct AssumeRequest {
-    role: RoleArn,
+    target: Target,
     account: Arc<Account>,
     session_policy: Option<Arc<SessionPolicy>>,
     operation: Operation,
     hub: Option<Arc<Hub>>,
     external_id: Option<ExternalId>,
+    iam_user: Option<Arc<IamUser>>,
+    mfa_code: Option<MfaCode>,
     chained: bool,
     console: ConsoleWay,
     duration: Duration,
@@ -271,10 +286,28 @@ pub struct AssumeRequest {
 }
 
 impl AssumeRequest {
-    /// The role to assume.
+    /// What the session acts as.
     #[must_use]
-    pub const fn role(&self) -> &RoleArn {
-        &self.role
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The role to assume, if it is a role.
+    #[must_use]
+    pub const fn role(&self) -> Option<&RoleArn> {
+        self.target.role()
+    }
+
+    /// The IAM user whose keys ask, where no role is reached.
+    #[must_use]
+    pub fn iam_user(&self) -> Option<&IamUser> {
+        self.iam_user.as_deref()
+    }
+
+    /// The code of the person's MFA device, where one is needed.
+    #[must_use]
+    pub const fn mfa_code(&self) -> Option<&MfaCode> {
+        self.mfa_code.as_ref()
     }
 
     /// The account that the role lives in.
@@ -320,11 +353,13 @@ impl AssumeRequest {
     pub fn first_hop(&self) -> Option<Self> {
         let hub = self.hub.as_deref()?;
         Some(Self {
-            role: hub.role.clone(),
+            target: Target::Role(hub.role.clone()),
             account: Arc::clone(&hub.account),
             operation: hub.operation,
             hub: None,
             external_id: None,
+            iam_user: None,
+            mfa_code: None,
             chained: false,
             session_policy: None,
             tags: Vec::new(),
@@ -429,12 +464,14 @@ impl AssumeRequest {
             saml_acs_id: None,
         };
         Self {
-            role,
+            target: Target::Role(role),
             account: Arc::new(account),
             session_policy: None,
             operation: Operation::WebIdentity,
             hub: None,
             external_id: None,
+            iam_user: None,
+            mfa_code: None,
             chained: false,
             console: ConsoleWay::Federation,
             duration,
@@ -456,6 +493,17 @@ impl AssumeRequest {
 
     pub(crate) const fn set_operation_for_tests(&mut self, operation: Operation) {
         self.operation = operation;
+    }
+
+    /// Makes it a request with a user's keys: a federated session, or, with a code, the user's own.
+    pub(crate) fn set_iam_user_for_tests(&mut self, id: &str, code: Option<&str>) {
+        let (account, partition) = (self.account.id, self.account.partition);
+        let mfa_serial = Some(format!("arn:{partition}:iam::{account}:mfa/{id}"));
+        self.iam_user = Some(Arc::new(IamUser { id: id.to_owned(), account, partition, mfa_serial }));
+        self.mfa_code = code.and_then(MfaCode::parse);
+        let federated = Target::federated(partition, account, "billing-reader");
+        self.target = if code.is_some() { Target::iam_user(partition, account, id) } else { federated }.unwrap();
+        self.operation = if code.is_some() { Operation::SessionToken } else { Operation::FederationToken };
     }
 
     pub(crate) fn set_external_id_for_tests(&mut self, text: &str) {

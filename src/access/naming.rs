@@ -6,6 +6,8 @@ use crate::arn::is_name_byte;
 
 /// The longest `RoleSessionName` and `SourceIdentity` that STS takes.
 const LONGEST: usize = 64;
+/// The longest `Name` of a federated session that STS takes.
+const LONGEST_FEDERATED: usize = 32;
 /// What no plain encoding contains: `=` is always followed by two hex digits there.
 const MARK: &str = "==";
 
@@ -16,10 +18,20 @@ const MARK: &str = "==";
 /// beginning stays readable. (STS `AssumeRole*` request parameters.)
 #[must_use]
 pub fn encode_name(text: &str) -> String {
+    encode_within(text, LONGEST)
+}
+
+/// [`encode_name`] for the `Name` of `GetFederationToken`: 2–32 characters.
+#[must_use]
+pub fn encode_federated_name(text: &str) -> String {
+    encode_within(text, LONGEST_FEDERATED)
+}
+
+fn encode_within(text: &str, longest: usize) -> String {
     let mut name = String::with_capacity(LONGEST);
     // Where the text may be cut if it proves too long: never inside an escape.
     let mut last_fit = 0;
-    let room = LONGEST - MARK.len() - 26;
+    let room = longest - MARK.len() - 26;
     for byte in text.bytes() {
         if is_name_byte(byte) && byte != b'=' {
             name.push(char::from(byte));
@@ -31,7 +43,7 @@ pub fn encode_name(text: &str) -> String {
             last_fit = name.len();
         }
     }
-    if name.len() > LONGEST {
+    if name.len() > longest {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         name.truncate(last_fit);
         name.push_str(MARK);
@@ -85,11 +97,15 @@ mod tests {
             prop_assert!((2..=64).contains(&name.len()));
             prop_assert!(name.bytes().all(is_name_byte));
             prop_assert!(!name.starts_with("aws:"));
+            let federated = encode_federated_name(&text);
+            prop_assert!((2..=32).contains(&federated.len()));
+            prop_assert!(federated.bytes().all(is_name_byte));
         }
 
         #[test]
         fn different_texts_have_different_names(one in "[a-z=@ ä]{0,70}", other in "[a-z=@ ä]{0,70}") {
             prop_assert_eq!(one == other, encode_name(&one) == encode_name(&other));
+            prop_assert_eq!(one == other, encode_federated_name(&one) == encode_federated_name(&other));
         }
     }
 }

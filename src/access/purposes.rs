@@ -1,10 +1,8 @@
 //! What a role may be taken for.
 
-use super::Account;
-use super::Purpose;
 use super::condition::{Facts, Failed};
 use super::rule::Rule;
-use crate::arn::RoleArn;
+use super::{Account, Purpose, Target};
 
 /// A set of purposes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +22,7 @@ impl Purposes {
         if purposes.is_empty() { Self::ALL } else { Self::of(|purpose| purposes.contains(&purpose)) }
     }
 
-    fn of(is_in: impl Fn(Purpose) -> bool) -> Self {
+    pub(super) fn of(is_in: impl Fn(Purpose) -> bool) -> Self {
         Self { console: is_in(Purpose::Console), credentials: is_in(Purpose::Credentials) }
     }
 
@@ -68,7 +66,7 @@ impl Rule {
     ///
     /// # Errors
     /// [`Failed`] if it cannot be evaluated for this person: an allow gives nothing then, a deny takes all.
-    pub(super) fn purposes(&self, facts: &Facts<'_>, role: Option<(&RoleArn, &Account)>) -> Result<Purposes, Failed> {
+    pub(super) fn purposes(&self, facts: &Facts<'_>, role: Option<(&Target, &Account)>) -> Result<Purposes, Failed> {
         let Some(condition) = &self.condition else { return Ok(self.purposes) };
         if !condition.about_purpose {
             return Ok(if condition.holds(facts, Purpose::Console, role)? { self.purposes } else { Purposes::NONE });

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Account;
 use super::accounts::Accounts;
-use crate::arn::RoleArn;
+use super::{Account, Target};
 
 /// A role, where it lives, and where its account stands among all when they are ordered by name.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) role: RoleArn,
+    pub(super) target: Target,
     pub(super) account: Arc<Account>,
     pub(super) order: u32,
 }
@@ -33,28 +32,28 @@ impl KnownRoles {
     }
 
     /// Whether one of these numbers is the role's.
-    pub(super) fn is_among(&self, role: &RoleArn, numbers: &[RoleNumber]) -> bool {
-        self.of(numbers).any(|place| place.role == *role)
+    pub(super) fn is_among(&self, role: &Target, numbers: &[RoleNumber]) -> bool {
+        self.of(numbers).any(|place| place.target == *role)
     }
 }
 
 /// Numbers the roles while rules are compiled.
 #[derive(Debug, Default)]
 pub(super) struct RoleNumbers {
-    numbers: HashMap<RoleArn, RoleNumber>,
+    numbers: HashMap<Target, RoleNumber>,
     places: Vec<Place>,
 }
 
 impl RoleNumbers {
     /// The role's number, a new one if it has none yet. None where there are more roles than numbers.
-    pub(super) fn number(&mut self, role: RoleArn, account: &Arc<Account>, accounts: &Accounts) -> Option<RoleNumber> {
-        if let Some(number) = self.numbers.get(&role) {
+    pub(super) fn number(&mut self, target: Target, account: &Arc<Account>, accounts: &Accounts) -> Option<RoleNumber> {
+        if let Some(number) = self.numbers.get(&target) {
             return Some(*number);
         }
         let number = RoleNumber::try_from(self.places.len()).ok()?;
         let order = accounts.order_of(account.id);
-        self.places.push(Place { role: role.clone(), account: Arc::clone(account), order });
-        self.numbers.insert(role, number);
+        self.places.push(Place { target: target.clone(), account: Arc::clone(account), order });
+        self.numbers.insert(target, number);
         Some(number)
     }
 
@@ -65,7 +64,7 @@ impl RoleNumbers {
     /// Numbers the roles of a part of the rules too, in its order, and tells their numbers here.
     pub(super) fn take_in(&mut self, part: Self, accounts: &Accounts) -> Renumbered {
         drop(part.numbers);
-        Renumbered(part.places.into_iter().map(|place| self.number(place.role, &place.account, accounts)).collect())
+        Renumbered(part.places.into_iter().map(|place| self.number(place.target, &place.account, accounts)).collect())
     }
 
     pub(super) fn finish(self) -> KnownRoles {

@@ -8,6 +8,7 @@ use super::accounts::{AccountSelector, Accounts, Selected, malformed, roles_name
 use super::chain::Hub;
 use super::condition::{Condition, Refused};
 use super::groups::{self, Groups, Wanted};
+use super::iam_user::{IamUser, IamUsers};
 use super::patterns::{self, Pattern};
 use super::purposes::Purposes;
 use super::reason::Reason;
@@ -15,7 +16,7 @@ use super::roles::{RoleNumber, RoleNumbers};
 use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
-use super::{LONGEST_SESSION, SHORTEST_SESSION};
+use super::{LONGEST_SESSION, SHORTEST_SESSION, Target};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
 use crate::identity::{Demand, ProviderId};
@@ -64,6 +65,7 @@ pub(super) struct Terms {
     pub(super) operation: Option<Operation>,
     pub(super) hub: Option<Arc<Hub>>,
     pub(super) external_id: Option<Template>,
+    pub(super) iam_user: Option<Arc<IamUser>>,
     pub(super) console: Option<ConsoleWay>,
     pub(super) tags: Tags,
     pub(super) carry_tags: Option<Carry>,
@@ -80,6 +82,7 @@ pub(super) struct RuleCompiler<'a, 'b> {
     pub(super) settings: &'a RuleSettings,
     pub(super) accounts: &'b Accounts,
     pub(super) groups: &'b Groups,
+    pub(super) users: &'b IamUsers,
     pub(super) policies: &'b PolicyFiles,
     pub(super) shared: &'b mut Shared<'a>,
     pub(super) problems: Vec<Problem>,
@@ -123,7 +126,7 @@ impl RuleCompiler<'_, '_> {
             pattern: settings.group_pattern.as_deref().map(Into::into),
             everyone: settings.everyone,
             condition: self.condition(),
-            purposes: Purposes::listed(&settings.purposes),
+            purposes: self.listed_purposes(),
             until: settings.until,
             body,
         };
@@ -245,6 +248,8 @@ impl RuleCompiler<'_, '_> {
             || settings.external_id.is_some()
             || settings.via.is_some()
             || settings.via_operation.is_some()
+            || settings.iam_user.is_some()
+            || settings.federated.is_some()
             || settings.console.is_some()
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
@@ -261,8 +266,8 @@ impl RuleCompiler<'_, '_> {
         // A name that no role can have would make a deny that takes nothing away, and nobody would notice.
         for (index, name) in roles.iter().enumerate().filter_map(|(index, role)| Some((index, role.literal()?))) {
             let nobody = AccountId::default();
-            let parsed = if name.starts_with("arn:") { name.parse() } else { RoleArn::new(Partition::Aws, nobody, name) };
-            if let Err(error) = parsed {
+            let whole = || name.parse::<Target>().map_err(|error| error.to_string());
+            if let Err(error) = Target::in_account(Partition::Aws, nobody, name).or_else(|error| whole().map_err(|_| error)) {
                 let message = format!("`{name}` is not a role's name: {error}");
                 self.problem(&format!("roles[{index}]"), message, "leave `roles` out to deny every role");
             }
@@ -271,6 +276,12 @@ impl RuleCompiler<'_, '_> {
     }
 
     fn allow(&mut self, pattern: Option<&Pattern>) -> Body {
+        let user = self.iam_user();
+        if let Some(roles) = self.without_role(user.as_ref()) {
+            let terms = Terms { iam_user: user, ..self.terms(pattern) };
+            self.check_policy_fits(terms.session_policy.as_deref(), &roles);
+            return Body::Allow { roles, terms };
+        }
         if self.settings.roles.is_empty() {
             self.problem("", "the rule grants no role", "give it `roles`");
         }
@@ -283,8 +294,16 @@ impl RuleCompiler<'_, '_> {
         if roles.iter().any(|role| !role.begins_with("arn:")) && self.settings.accounts.is_empty() {
             self.problem("roles", "a role without an account", "add `accounts`, or write the role's whole ARN");
         }
-        let roles = if captured { Roles::Captured { accounts, roles } } else { Roles::Fixed(self.fixed(&accounts, &roles)) };
+        let hub_is_missing = self.settings.via.is_some() && terms.hub.is_none();
+        let roles = if hub_is_missing {
+            Roles::Fixed(Box::default())
+        } else if captured {
+            Roles::Captured { accounts, roles }
+        } else {
+            Roles::Fixed(self.fixed(&accounts, &roles))
+        };
         self.check_policy_fits(terms.session_policy.as_deref(), &roles);
+        self.check_hub_fits(terms.hub.as_deref(), &roles);
         Body::Allow { roles, terms }
     }
 
@@ -306,7 +325,7 @@ impl RuleCompiler<'_, '_> {
             let key = format!("roles[{index}]");
             for granted in roles_named(self.accounts, accounts, role, &[]) {
                 match granted {
-                    Ok((role, account)) => fixed.extend(self.shared.roles.number(role, account, self.accounts)),
+                    Ok((role, account)) => fixed.extend(self.shared.roles.number(Target::Role(role), account, self.accounts)),
                     Err(_) if self.accounts.may_grow && role.parse::<RoleArn>().is_ok() => {}
                     Err(message) => self.problem(&key, message, "use a role's name, or the whole ARN of a role in an [[account]]"),
                 }
@@ -318,15 +337,23 @@ impl RuleCompiler<'_, '_> {
     fn terms(&mut self, pattern: Option<&Pattern>) -> Terms {
         let settings = self.settings;
         let max_session = settings.max_session.map(|span| span.0);
-        if max_session.is_some_and(|span| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&span)) {
+        let of_a_role = !settings.operation.is_some_and(Operation::needs_iam_user);
+        if of_a_role && max_session.is_some_and(|span| !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&span)) {
             self.problem("max_session", "AWS sessions last from 15 minutes to 12 hours", "write for example \"1h\"");
         }
         let has_tag = settings.reason.as_ref().is_some_and(|reason| reason.tag.is_some());
-        let attributes = has_tag || !settings.tags.is_empty() || settings.carry_tags.is_some() || settings.carry_source_identity.is_some();
-        if attributes && settings.operation.is_some_and(|operation| !operation.carries_attributes()) {
+        let has_tags = has_tag || !settings.tags.is_empty() || settings.carry_tags.is_some();
+        let (tags, source) =
+            settings.operation.map_or((true, true), |operation| (operation.carries_tags(), operation.carries_attributes()));
+        if (has_tags && !tags) || (settings.carry_source_identity.is_some() && !source) {
+            let message = match settings.operation {
+                Some(Operation::FederationToken) => "a federated session carries no source identity",
+                Some(Operation::SessionToken) => "a user's own session carries no tags and no source identity",
+                _ => "a forwarded token is the provider's own: it carries no tags and no source identity of ours",
+            };
             self.problem(
                 "operation",
-                "a forwarded token is the provider's own: it carries no tags and no source identity of ours",
+                message,
                 "take them out of the rule, or use operation = \"web_identity\", \"saml\" or \"assume_role\"",
             );
         }
@@ -342,6 +369,7 @@ impl RuleCompiler<'_, '_> {
             operation: settings.operation,
             hub: self.hub(),
             external_id: self.external_id(pattern),
+            iam_user: None,
             console: settings.console,
             tags,
             carry_tags: settings.carry_tags,

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::Target;
 use super::rule::{Roles, RuleCompiler};
 use super::settings::{ConsoleWay, Operation, RuleSettings};
-use crate::arn::{ManagedPolicyArn, RoleArn};
+use crate::arn::ManagedPolicyArn;
 use crate::identity::jwt;
 use crate::settings::{read_file, text};
 
@@ -33,8 +34,8 @@ pub struct SessionPolicy {
 
 impl SessionPolicy {
     /// Whether STS takes it for a role.
-    pub(super) fn fits(&self, role: &RoleArn) -> bool {
-        self.arns.iter().all(|arn| arn.fits(role))
+    pub(super) fn fits(&self, target: &Target) -> bool {
+        self.arns.iter().all(|arn| arn.fits(target.partition(), target.account()))
     }
 }
 
@@ -104,8 +105,8 @@ impl RuleCompiler<'_, '_> {
     pub(super) fn check_policy_fits(&mut self, policy: Option<&SessionPolicy>, roles: &Roles) {
         let (Some(policy), Roles::Fixed(roles)) = (policy, roles) else { return };
         let granted = roles.iter().filter_map(|number| self.shared.roles.get(*number));
-        if let Some(place) = granted.into_iter().find(|place| !policy.fits(&place.role)) {
-            let message = format!("{} cannot be limited by a policy of another account or partition", place.role);
+        if let Some(place) = granted.into_iter().find(|place| !policy.fits(&place.target)) {
+            let message = format!("{} cannot be limited by a policy of another account or partition", place.target);
             self.problem("policy_arns", message, "split the rule by account, or use a policy of AWS's own in the partition");
         }
     }

@@ -67,13 +67,41 @@ pub enum Operation {
     ForwardedSaml,
     /// `AssumeRole` with the AWS identity that Rolegate runs under, or, with `via`, with that of a role on the way.
     AssumeRole,
+    /// `GetFederationToken` with an IAM user's keys that Rolegate holds: a session without a role, always with a session policy.
+    FederationToken,
+    /// `GetSessionToken` with an IAM user's keys that Rolegate holds, and the code of the user's MFA device.
+    SessionToken,
 }
 
 impl Operation {
-    /// Whether Rolegate says itself what the session carries, so that session tags and a source identity can be in it.
+    /// Whether Rolegate says itself what a role's session carries, so that session tags and a source identity can be in it.
     #[must_use]
     pub const fn carries_attributes(self) -> bool {
         matches!(self, Self::WebIdentity | Self::Saml | Self::AssumeRole)
+    }
+
+    /// Whether session tags can be in the session.
+    #[must_use]
+    pub const fn carries_tags(self) -> bool {
+        self.carries_attributes() || matches!(self, Self::FederationToken)
+    }
+
+    /// Whether the keys of an IAM user ask, and no role is reached.
+    #[must_use]
+    pub const fn needs_iam_user(self) -> bool {
+        matches!(self, Self::FederationToken | Self::SessionToken)
+    }
+
+    /// Whether the code of an MFA device must come along.
+    #[must_use]
+    pub const fn needs_mfa_code(self) -> bool {
+        matches!(self, Self::SessionToken)
+    }
+
+    /// Whether AWS lets the session into the console (IAM User Guide, "Compare AWS STS credentials").
+    #[must_use]
+    pub const fn enters_console(self) -> bool {
+        !matches!(self, Self::SessionToken)
     }
 
     /// Whether a proof of the person authorises the call. Every other one is signed with AWS credentials.
@@ -101,6 +129,8 @@ impl Operation {
             Self::WebIdentity | Self::ForwardedWebIdentity => "AssumeRoleWithWebIdentity",
             Self::Saml | Self::ForwardedSaml => "AssumeRoleWithSAML",
             Self::AssumeRole => "AssumeRole",
+            Self::FederationToken => "GetFederationToken",
+            Self::SessionToken => "GetSessionToken",
         }
     }
 }
@@ -197,6 +227,12 @@ pub struct RuleSettings {
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,
+    /// The `[[iam_user]]` whose keys ask AWS. For `operation = "federation_token"` and `"session_token"` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iam_user: Option<String>,
+    /// The name of the session without a role, for rules, links and pages. For `operation = "federation_token"` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated: Option<String>,
     /// What the role's trust policy demands as `sts:ExternalId`, with placeholders as in `tags`. For `operation = "assume_role"` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,

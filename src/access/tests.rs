@@ -3,6 +3,7 @@
 mod chain;
 mod groups;
 mod growing;
+mod iam_user;
 mod reason;
 mod session_policy;
 mod step_up;
@@ -53,11 +54,11 @@ fn entitled(rules: &str, groups: &[&str]) -> Entitlements {
 }
 
 fn roles(rules: &str, groups: &[&str]) -> Vec<String> {
-    entitled(rules, groups).roles().iter().map(|entitlement| entitlement.role.to_string()).collect()
+    entitled(rules, groups).roles().iter().map(|entitlement| entitlement.target.to_string()).collect()
 }
 
 fn wish(role: &str) -> Wish {
-    Wish { role: role.into(), duration: None, purpose: Purpose::Console, reason: None }
+    Wish { role: role.into(), duration: None, purpose: Purpose::Console, reason: None, mfa_code: None }
 }
 
 /// Asserts that the rules have just this problem: at a key, with these words.
@@ -405,7 +406,7 @@ fn a_rule_gives_for_its_purposes_and_a_deny_takes_for_its_own() {
     assert_eq!(of(&format!("{ADMINS}{deny}")), (false, true));
     assert!(under(&format!("{console}\n{deny}"), &["aws-admins"], false, "10.1.1.1", NOON).is_empty(), "nothing is left of it");
     let role = "arn:aws:iam::111122223333:role/Admin";
-    let wish = |purpose| Wish { role: role.into(), duration: None, purpose, reason: None };
+    let wish = |purpose| Wish { role: role.into(), duration: None, purpose, reason: None, mfa_code: None };
     let entitled = entitled(&console, &["aws-admins"]);
     assert!(entitled.choose(&wish(Purpose::Console)).is_ok());
     assert_eq!(entitled.choose(&wish(Purpose::Credentials)).unwrap_err(), Denied::Purpose(Purpose::Credentials));
@@ -443,7 +444,7 @@ fn an_explanation_agrees_with_the_decision() {
         who.authentication.mfa = mfa;
         let context = Context { now: DateTime::parse_from_rfc3339(now).unwrap().to_utc(), ip: None };
         let explanation = policy.explain(&Person::from(&who), &context, &role);
-        let granted = policy.granted(&Person::from(&who), &context).iter().any(|entitlement| entitlement.role == role);
+        let granted = policy.granted(&Person::from(&who), &context).iter().any(|entitlement| entitlement.target == role);
         assert_eq!(explanation.granted.is_some(), granted);
         assert_eq!(granted, missing == 0);
         assert_eq!(explanation.missed.iter().map(|miss| miss.missing.len()).sum::<usize>(), missing, "{explanation:?}");

@@ -93,7 +93,7 @@ impl Trial<'_> {
         let (context, who) = (Context { now, ip: self.test.ip }, Person::from(&person));
         let granted = self.policy.granted(&who, &context);
         let granted: BTreeMap<String, &Entitlement> =
-            granted.iter().map(|entitlement| (entitlement.role.to_string(), entitlement)).collect();
+            granted.iter().map(|entitlement| (entitlement.target.to_string(), entitlement)).collect();
         if let Some(expected) = &self.test.expect {
             self.compare_all(expected, &granted);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccountId, InvalidArn, Partition, RoleArn, iam_fields, is_name_byte};
+use super::{AccountId, InvalidArn, Partition, iam_fields, is_name_byte};
 
 /// The ARN of a managed policy: AWS's own (`arn:aws:iam::aws:policy/ReadOnlyAccess`) or an account's (`arn:aws:iam::111122223333:policy/team/P`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,10 +20,10 @@ impl ManagedPolicyArn {
         &self.arn
     }
 
-    /// Whether STS takes it as a session policy of a role: one of AWS's own in the role's partition, or one of the role's account.
+    /// Whether STS takes it as a session policy in an account: one of AWS's own in the account's partition, or one of the account.
     #[must_use]
-    pub fn fits(&self, role: &RoleArn) -> bool {
-        self.partition == role.partition() && self.account.is_none_or(|account| account == role.account())
+    pub fn fits(&self, partition: Partition, account: AccountId) -> bool {
+        self.partition == partition && self.account.is_none_or(|own| own == account)
     }
 }
 
@@ -49,6 +49,7 @@ shown_as_arn!(ManagedPolicyArn);
 
 #[cfg(test)]
 mod tests {
+    use super::super::RoleArn;
     use super::*;
 
     #[test]
@@ -63,7 +64,7 @@ mod tests {
             ("arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess", [false, false, true]),
         ] {
             let policy: ManagedPolicyArn = policy.parse().unwrap();
-            assert_eq!([&here, &there, &gov].map(|role| policy.fits(role)), fits, "{policy}");
+            assert_eq!([&here, &there, &gov].map(|role| policy.fits(role.partition(), role.account())), fits, "{policy}");
         }
     }
 

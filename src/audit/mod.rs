@@ -100,7 +100,7 @@ pub struct Event {
     /// The address that a command line asked from to be let in by another machine's browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_from: Option<IpAddr>,
-    /// The role's ARN: granted, or, in a refusal, as it was asked for.
+    /// The role's ARN, or the text of what was granted without a role: granted, or, in a refusal, as it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// The role's account.
@@ -109,6 +109,9 @@ pub struct Event {
     /// The STS operation, by the name that CloudTrail has for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<&'static str>,
+    /// The IAM user whose keys asked, where no role was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iam_user: Option<String>,
     /// The role on the way, whose credentials asked for the role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hub: Option<String>,
@@ -160,7 +163,7 @@ pub struct Event {
     /// The id of the access key that was issued: no secret, and CloudTrail's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<String>,
-    /// The assumed-role ARN.
+    /// The ARN of the assumed role, or of the federated user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_role: Option<String>,
     /// STS's own id of the request.
@@ -196,6 +199,7 @@ impl Event {
             role: None,
             account: None,
             operation: None,
+            iam_user: None,
             hub: None,
             hub_operation: None,
             hub_access_key_id: None,
@@ -270,15 +274,17 @@ impl Event {
     /// What AWS is asked for, and by which rules.
     #[must_use]
     pub fn asked(mut self, request: &AssumeRequest) -> Self {
-        self.role = Some(request.role().to_string());
-        self.account = Some(request.role().account());
+        self.role = Some(request.target().to_string());
+        self.account = Some(request.target().account());
+        self.iam_user = request.iam_user().map(|user| user.id.clone());
         self.operation = Some(request.operation().sts_name());
         self.hub = request.hub().map(|hub| hub.role.to_string());
         self.hub_operation = request.hub().map(|hub| hub.operation.sts_name());
         self.external_id = request.external_id().is_some();
         self.chained = request.is_chained();
         self.purpose = Some(request.purpose());
-        self.session_name = Some(request.session_name().to_owned());
+        // A user's own session has the user's name.
+        self.session_name = (!request.operation().needs_mfa_code()).then(|| request.session_name().to_owned());
         self.source_identity = request.source_identity().map(str::to_owned);
         self.tags = request.tags().to_vec();
         self.stated_reason = request.reason().map(str::to_owned);
@@ -317,7 +323,7 @@ impl Event {
     #[must_use]
     pub fn issued(mut self, credentials: &Credentials) -> Self {
         self.access_key_id = Some(credentials.access_key_id.clone());
-        self.assumed_role = Some(credentials.assumed_role.clone());
+        self.assumed_role.clone_from(&credentials.assumed_role);
         self.expires = Some(credentials.expires);
         self
     }

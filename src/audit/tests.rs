@@ -187,8 +187,8 @@ fn an_issuance_tells_what_joins_it_with_cloudtrail_and_no_secret() {
         secret_access_key: "hush-secret".to_owned().into(),
         session_token: "hush-token".to_owned().into(),
         expires: DateTime::from_timestamp(1_800_003_600, 0).unwrap(),
-        role: request.role().clone(),
-        assumed_role: "arn:aws:sts::111122223333:assumed-role/Admin/ana".into(),
+        target: request.target().clone(),
+        assumed_role: Some("arn:aws:sts::111122223333:assumed-role/Admin/ana".into()),
     };
     let proof = Proof::new("hush-proof".into(), "jti-1".into());
     let identity: Identity = serde_json::from_value(json!({

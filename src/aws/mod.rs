@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use explanation::{Explanation, Mender};
 pub use settings::AwsSettings;
 
-use crate::arn::RoleArn;
+use crate::access::Target;
 use crate::clock::Moment;
 
 /// Temporary credentials for one role, as STS issued them. The secret parts print nothing.
@@ -31,10 +31,10 @@ pub struct Credentials {
     pub session_token: SecretString,
     /// When AWS stops accepting them.
     pub expires: Moment,
-    /// The role they are for.
-    pub role: RoleArn,
-    /// The assumed-role ARN, as `sts get-caller-identity` shows it.
-    pub assumed_role: String,
+    /// What they are for.
+    pub target: Target,
+    /// The ARN of the assumed role or of the federated user, as `sts get-caller-identity` shows it; AWS tells none of a user's own session.
+    pub assumed_role: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -42,7 +42,7 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("access_key_id", &self.access_key_id)
             .field("expires", &self.expires)
-            .field("role", &self.role)
+            .field("target", &self.target)
             .finish_non_exhaustive()
     }
 }
@@ -54,8 +54,8 @@ pub(crate) struct SealableCredentials {
     secret_access_key: String,
     session_token: String,
     expires: Moment,
-    role: RoleArn,
-    assumed_role: String,
+    target: Target,
+    assumed_role: Option<String>,
 }
 
 impl From<&Credentials> for SealableCredentials {
@@ -65,7 +65,7 @@ impl From<&Credentials> for SealableCredentials {
             secret_access_key: from.secret_access_key.expose_secret().to_owned(),
             session_token: from.session_token.expose_secret().to_owned(),
             expires: from.expires,
-            role: from.role.clone(),
+            target: from.target.clone(),
             assumed_role: from.assumed_role.clone(),
         }
     }
@@ -78,7 +78,7 @@ impl From<SealableCredentials> for Credentials {
             secret_access_key: from.secret_access_key.into(),
             session_token: from.session_token.into(),
             expires: from.expires,
-            role: from.role,
+            target: from.target,
             assumed_role: from.assumed_role,
         }
     }

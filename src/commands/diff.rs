@@ -8,8 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use regex::Regex;
-use rolegate::access::{Account, Context, Policy};
-use rolegate::arn::RoleArn;
+use rolegate::access::{Account, Context, Policy, Target};
 use rolegate::config::Config;
 use rolegate::identity::{ProviderId, Reading, Supposed};
 use rolegate::{cores, startup};
@@ -64,7 +63,7 @@ struct Report {
 /// What changes, by role.
 type Changes = BTreeMap<String, Change>;
 /// A role, and where it lives.
-type Role = (RoleArn, Arc<Account>);
+type Role = (Target, Arc<Account>);
 
 /// One of the two configurations.
 struct Side {

@@ -77,6 +77,11 @@ fn limits(grant: &Grant) -> Vec<String> {
         [Purpose::Credentials] => lines.push("for credentials only".to_owned()),
         _ => {}
     }
+    match &grant.via {
+        Some(hub) => lines.push(format!("by way of {hub}")),
+        None if grant.operation.needs_iam_user() => lines.push(format!("by {}", grant.operation.sts_name())),
+        None => {}
+    }
     for because in &grant.evidence {
         lines.extend(because.until.map(|until| format!("{} ends on {}", because.rule, until.format("%Y-%m-%d %H:%M UTC"))));
     }

@@ -36,6 +36,7 @@ pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problem
     check_unique(("provider", "id"), ids, places, problems);
     check_unique(("account", "id"), at("account", file.account.iter().map(|account| account.id.as_str())), places, problems);
     check_unique(("account", "name"), at("account", file.account.iter().map(|account| account.name.as_str())), places, problems);
+    check_unique(("iam_user", "id"), at("iam_user", file.iam_user.iter().map(|user| user.id.as_str())), places, problems);
     check_unique(("rule", "id"), at("rule", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
     check_saml_rules(file, problems);
@@ -193,6 +194,8 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
         let keys = provider.encryption_keys.iter().enumerate();
         secrets.extend(keys.map(|(at, entry)| (format!("{place}.encryption_keys[{at}].key"), &entry.key)));
     }
+    let users = file.iam_user.iter().enumerate();
+    secrets.extend(users.map(|(index, user)| (format!("iam_user[{index}].secret_access_key"), &user.secret_access_key)));
     secrets.extend(file.store.password.iter().map(|secret| ("store.password".to_owned(), secret)));
     secrets.extend(file.store.seal_keys.iter().enumerate().map(|(index, secret)| (format!("store.seal_keys[{index}]"), secret)));
     secrets.extend(file.trust.signing_key.iter().map(|secret| ("trust.signing_key".to_owned(), secret)));

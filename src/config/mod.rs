@@ -28,7 +28,8 @@ pub use server::{HelpSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
 
 use crate::access::{
-    AccountSettings, GroupIds, GroupNames, GroupSettings, NamingSettings, Policy, RuleSettings, TestSettings, with_discovered,
+    AccountSettings, GroupIds, GroupNames, GroupSettings, IamUserSettings, NamingSettings, Policy, RuleSettings, TestSettings,
+    with_discovered,
 };
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
@@ -95,6 +96,9 @@ pub struct ConfigFile {
     /// The AWS accounts that rules may grant roles in.
     #[serde(default)]
     pub account: Vec<AccountSettings>,
+    /// IAM users whose access keys Rolegate holds, for what needs one: sessions without a role, and AWS's own MFA.
+    #[serde(default)]
+    pub iam_user: Vec<IamUserSettings>,
     /// The rules: who gets which roles.
     #[serde(default)]
     pub rule: Vec<RuleSettings>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command_line::of_session;
 use super::{Caller, Failure, Gateway, Trouble};
-use crate::access::{AssumeRequest, ConsoleWay, Denied, Entitlements, Operation, Purpose, Wish};
+use crate::access::{AssumeRequest, ConsoleWay, Denied, Entitlements, Operation, Purpose, Target, Wish};
 use crate::audit::{Event, Kind, Outcome};
 use crate::aws::console::{ConsoleUrl, Destination};
 use crate::aws::sts::{self, Hop, StsError};
@@ -201,7 +201,11 @@ impl Gateway {
         event: Event,
     ) -> (Event, Result<sts::Issued, Ended>) {
         if !request.operation().needs_proof() {
-            let answer = self.sts.assume_role(request, hub).await;
+            let answer = match request.operation() {
+                Operation::FederationToken => self.sts.federation_token(request).await,
+                Operation::SessionToken => self.sts.session_token(request).await,
+                _ => self.sts.assume_role(request, hub).await,
+            };
             return (event, answer.map_err(|error| Ended::Sts(error, hop)));
         }
         let proof = match self.issuer.prove(request, &session.identity, self.now()) {
@@ -224,7 +228,7 @@ impl Gateway {
         entrance: Entrance<'_>,
         caller: &Caller,
     ) -> Result<ConsoleEntry, Failure> {
-        let partition = wish.role.parse::<crate::arn::RoleArn>().map(|role| role.partition()).unwrap_or_default();
+        let partition = wish.role.parse::<Target>().map(|target| target.partition()).unwrap_or_default();
         let wish = &Wish { purpose: Purpose::Console, ..wish.clone() };
         let entitlements = self.entitlements(session, caller);
         let destination = match self.console.destination(partition, entrance.destination) {

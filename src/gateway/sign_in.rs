@@ -8,8 +8,7 @@ use url::Url;
 use super::command_line::of_session;
 use super::failure::incident_id;
 use super::{Caller, Failure, Gateway, LocalPath, Trouble};
-use crate::access::Denied;
-use crate::arn::RoleArn;
+use crate::access::{Denied, Target};
 use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
 use crate::identity::oidc::Callback;
@@ -93,13 +92,13 @@ impl Gateway {
     pub async fn step_up(
         &self,
         session: &Session,
-        role: &RoleArn,
+        target: &Target,
         browser: &BrowserId,
         return_to: &LocalPath,
         caller: &Caller,
     ) -> Result<Option<Begun>, Failure> {
         let entitlements = self.entitlements(session, caller);
-        let granted = entitlements.roles().iter().find(|entitlement| entitlement.role == *role);
+        let granted = entitlements.roles().iter().find(|entitlement| entitlement.target == *target);
         let denied = |denied: Denied| Failure::logged(Trouble::Denied(denied.clone()), &denied);
         let granted = granted.ok_or_else(|| denied(Denied::NotGranted))?;
         if let Some(obstacle) = &granted.obstacle {

@@ -19,7 +19,7 @@ const ON_THE_WAY: TimeDelta = TimeDelta::seconds(10);
 /// in otherwise; [`SigningFailed::TooLarge`].
 pub(super) fn forward_saml(who: &Identity, request: &AssumeRequest, now: Moment) -> Result<Proof, SigningFailed> {
     let response = who.forwardable().ok_or(SigningFailed::NotOffered)?;
-    let provider = response.provider_of(request.role()).ok_or(SigningFailed::NotOffered)?;
+    let provider = request.role().and_then(|role| response.provider_of(role)).ok_or(SigningFailed::NotOffered)?;
     let until = response.expires.min(response.issued + LONGEST_WINDOW);
     if until - now < ON_THE_WAY || response.issued > now + ON_THE_WAY {
         return Err(SigningFailed::UpstreamExpired);

@@ -156,7 +156,7 @@ impl Issuer {
             Operation::ForwardedWebIdentity => forward(who, now),
             Operation::ForwardedSaml => forward_saml(who, request, now),
             Operation::Saml => self.saml.as_ref().ok_or(SigningFailed::NoSaml)?.prove(request, who, now),
-            Operation::AssumeRole => Err(SigningFailed::NotNeeded),
+            Operation::AssumeRole | Operation::FederationToken | Operation::SessionToken => Err(SigningFailed::NotNeeded),
         }
     }
 
@@ -188,7 +188,7 @@ impl Issuer {
             nbf: issued,
             exp: issued + LIFETIME_SECONDS,
             jti: &id,
-            roles: [request.role().as_str()],
+            roles: [request.role().ok_or(SigningFailed::NotNeeded)?.as_str()],
             source_identity: request.source_identity(),
             tags,
         };

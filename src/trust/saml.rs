@@ -229,7 +229,7 @@ impl SamlIssuer {
             // `SessionDuration` gives the length. The lesser of the two counts from the redemption on, so this one must not be a few seconds
             // shorter: at 15 minutes that would be less than AWS grants.
             session_expires: now + TimeDelta::seconds(i64::from(duration)) + LONGEST_WINDOW,
-            role_arn: request.role().as_str(),
+            role_arn: request.role().ok_or(SigningFailed::NotNeeded)?.as_str(),
             provider_arn: provider.as_str(),
             role_session_name: request.session_name(),
             session_duration: duration,

@@ -11,8 +11,8 @@ use super::step_up::{leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{SignedInVisitor, Visitor};
-use crate::access::{Account, Denied, Purpose, Wish};
-use crate::arn::{Region, RoleArn};
+use crate::access::{Account, Denied, Purpose, Target, Wish};
+use crate::arn::Region;
 use crate::aws::formats::{Format, profile_name};
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
@@ -39,7 +39,7 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         me.check(&form.csrf)?;
         let form = form.into_inner();
         let gateway = &me.visitor.site.gateway;
-        let wish = wish(form.role, form.duration, form.reason, Purpose::Console);
+        let wish = wish(form.role, form.duration, form.reason, None, Purpose::Console);
         let destination = form.destination.as_deref().filter(|text| !text.is_empty());
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default() };
         let entry = gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
@@ -63,7 +63,7 @@ const fn wants_step_up(failure: &Failure) -> bool {
 
 /// A role that needs a fresh answer of the person's own provider: on to the provider, which often asks nothing, and back to the role.
 fn go_round(me: &SignedInVisitor, role: &str, destination: Option<&str>, failure: Failure) -> Result<HttpResponse, PageError> {
-    let Ok(role) = role.parse::<RoleArn>() else { return Err(failure.into()) };
+    let Ok(role) = role.parse::<Target>() else { return Err(failure.into()) };
     let provider = me.session.identity.provider();
     let site = &me.visitor.site;
     let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &role_link(&role, destination)).finish();
@@ -77,13 +77,13 @@ fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&s
     let (request, endpoint, next) = (&entry.request, &entry.post.endpoint, &entry.post.next);
     let region = endpoint.region.as_ref().map(Region::as_str);
     let next_region = next.endpoint.region.as_ref().map(Region::as_str).filter(|next| Some(*next) != region);
-    let policy = me.visitor.site.policy_towards(request.role().partition(), &endpoint.url);
+    let policy = me.visitor.site.policy_towards(request.target().partition(), &endpoint.url);
     let policy = HeaderValue::try_from(policy).map_err(|error| PageError::broken(&error))?;
     let mut response = html(&ConsolePostPage {
         shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
         account: request.account().name.as_str().into(),
-        role: request.role().path_and_name().into(),
-        role_arn: request.role().as_str().into(),
+        role: request.target().path_and_name().into(),
+        role_arn: request.target().as_str().into(),
         duration: request.duration().as_secs(),
         reason: request.reason().map(Into::into),
         destination: destination.map(Into::into),
@@ -104,11 +104,12 @@ pub(super) struct CredentialsForm {
     role: String,
     duration: Option<u64>,
     reason: Option<String>,
+    mfa_code: Option<String>,
 }
 
 /// What the forms ask for.
-fn wish(role: String, duration: Option<u64>, reason: Option<String>, purpose: Purpose) -> Wish {
-    Wish { role, duration: duration.map(Duration::from_secs), purpose, reason }
+fn wish(role: String, duration: Option<u64>, reason: Option<String>, mfa_code: Option<String>, purpose: Purpose) -> Wish {
+    Wish { role, duration: duration.map(Duration::from_secs), purpose, reason, mfa_code: mfa_code.map(SecretString::from) }
 }
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
@@ -117,7 +118,7 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
         let form = form.into_inner();
-        let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
+        let wish = wish(form.role, form.duration, form.reason, form.mfa_code, Purpose::Credentials);
         match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
             Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, None, failure),
             Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, None, failure).await,
@@ -144,7 +145,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
     let credentials = laid_down.credentials;
     let rendered = Rendered::of(&me, &credentials)?;
     let expires = credentials.expires;
-    let role = &credentials.role;
+    let target = &credentials.target;
     let values = [
         ("Access key ID", credentials.access_key_id.as_str()),
         ("Secret access key", credentials.secret_access_key.expose_secret()),
@@ -152,8 +153,10 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
     ];
     let page = Credentials {
         shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
-        role: role.path_and_name().into(),
-        role_arn: role.as_str().into(),
+        role: target.title().into(),
+        role_arn: target.as_str().into(),
+        kind: kind(target).map(Into::into),
+        needs_mfa_code: matches!(target, Target::IamUser(_)),
         account_id: rendered.account.id.as_str().into(),
         account_name: rendered.account.name.as_str().into(),
         env: rendered.account.tags.iter().find(|(key, _)| key == "env").map(|(_, value)| value.as_str().into()),
@@ -176,7 +179,7 @@ struct Rendered {
 
 impl Rendered {
     fn of(me: &SignedInVisitor, credentials: &crate::aws::Credentials) -> Result<Self, PageError> {
-        let (account, profile, region) = naming(me, &credentials.role)?;
+        let (account, profile, region) = naming(me, &credentials.target)?;
         let rendered = Format::ALL.into_iter().filter_map(|format| match format.render(credentials, &profile, Some(&region)) {
             Ok(text) => Some((format, text)),
             Err(error) => {
@@ -188,8 +191,17 @@ impl Rendered {
     }
 }
 
+/// What it is, where it is no role.
+pub(super) const fn kind(target: &Target) -> Option<&'static str> {
+    match target {
+        Target::Role(_) => None,
+        Target::Federated(_) => Some("federated session"),
+        Target::IamUser(_) => Some("IAM user"),
+    }
+}
+
 /// The account, the profile's name and the default region for a role.
-fn naming(me: &SignedInVisitor, role: &RoleArn) -> Result<(Account, String, Region), PageError> {
+fn naming(me: &SignedInVisitor, role: &Target) -> Result<(Account, String, Region), PageError> {
     let gateway = &me.visitor.site.gateway;
     let account = gateway.policy.load().account(role.account().as_str()).cloned().ok_or(PageError::NotFound)?;
     let profile = profile_name(&account, role);
@@ -224,6 +236,7 @@ pub(super) struct DownloadForm {
     role: String,
     duration: Option<u64>,
     reason: Option<String>,
+    mfa_code: Option<String>,
     format: String,
 }
 
@@ -234,9 +247,9 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
         let form = form.into_inner();
-        let wish = wish(form.role, form.duration, form.reason, Purpose::Credentials);
+        let wish = wish(form.role, form.duration, form.reason, form.mfa_code, Purpose::Credentials);
         let issued = me.visitor.site.gateway.assume(&me.session, &wish, &me.visitor.caller).await?;
-        let (_, profile, region) = naming(&me, &issued.credentials.role)?;
+        let (_, profile, region) = naming(&me, &issued.credentials.target)?;
         let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
         Ok(HttpResponse::Ok()
             .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", format.file_name())))

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use super::issue::kind;
 use super::trouble::{PageError, denial, html};
 use super::views::{Account, Go, NoRoles, Portal, Role, StepUp, Target};
 use super::visitor::{SignedInVisitor, Visitor};
@@ -50,8 +51,11 @@ fn account<'a>(account: &'a access::Account, roles: &'a [Entitlement]) -> Accoun
 
 fn role(entitlement: &Entitlement) -> Role<'_> {
     Role {
-        name: entitlement.role.path_and_name().into(),
-        arn: entitlement.role.as_str().into(),
+        name: entitlement.target.title().into(),
+        link: entitlement.target.path_and_name().into(),
+        kind: kind(&entitlement.target).map(Into::into),
+        arn: entitlement.target.as_str().into(),
+        mfa_code: entitlement.needs_mfa_code(),
         console: entitlement.purposes.has(access::Purpose::Console),
         credentials: entitlement.purposes.has(access::Purpose::Credentials),
         longest: entitlement.max_session,
@@ -88,7 +92,7 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
         .filter(|entitlement| by_id.map_or_else(|| entitlement.account.name == link.account, |id| entitlement.account.id == id))
         .cloned()
         .collect();
-    let partition = in_account.first().map(|entitlement| entitlement.role.partition()).unwrap_or_default();
+    let partition = in_account.first().map(|entitlement| entitlement.target.partition()).unwrap_or_default();
     // A bad destination is told at once, before anybody clicks.
     me.destination(partition, link.destination.as_deref())?;
     let target = target(&link, &in_account);
@@ -103,7 +107,7 @@ fn target<'a>(link: &'a Link, in_account: &'a [Entitlement]) -> Target<'a> {
     match &link.role {
         None => Target::Account { account: account(&first.account, in_account) },
         Some(name) => {
-            let named = |entitlement: &&Entitlement| entitlement.role.path_and_name() == name || entitlement.role.name() == name;
+            let named = |entitlement: &&Entitlement| entitlement.target.path_and_name() == name || entitlement.target.name() == name;
             in_account
                 .iter()
                 .find(named)

@@ -10,7 +10,7 @@ use super::limit;
 use super::login::started;
 use super::trouble::{PageError, redirect};
 use super::visitor::{SignedInVisitor, Visitor};
-use crate::arn::RoleArn;
+use crate::access::Target;
 use crate::gateway::{Failure, LocalPath};
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ pub(super) struct StepUpForm {
 pub(super) async fn step_up(visitor: Visitor, form: web::Form<StepUpForm>) -> Result<HttpResponse, PageError> {
     let me = visitor.signed_in().await?;
     me.check(&form.csrf)?;
-    let role = form.role.parse::<RoleArn>().map_err(|_| PageError::Unreadable)?;
+    let role = form.role.parse::<Target>().map_err(|_| PageError::Unreadable)?;
     leave(&me, &role, form.destination.as_deref().filter(|text| !text.is_empty())).await
 }
 
@@ -35,13 +35,13 @@ pub(super) async fn leave_instead(
     destination: Option<&str>,
     failure: Failure,
 ) -> Result<HttpResponse, PageError> {
-    match role.parse::<RoleArn>() {
+    match role.parse::<Target>() {
         Ok(role) => leave(me, &role, destination).await,
         Err(_) => Err(failure.into()),
     }
 }
 
-async fn leave(me: &SignedInVisitor, role: &RoleArn, destination: Option<&str>) -> Result<HttpResponse, PageError> {
+async fn leave(me: &SignedInVisitor, role: &Target, destination: Option<&str>) -> Result<HttpResponse, PageError> {
     let visitor = &me.visitor;
     if let Some(refusal) = limit::refusal(visitor) {
         return Ok(refusal);
@@ -60,7 +60,7 @@ async fn leave(me: &SignedInVisitor, role: &RoleArn, destination: Option<&str>) 
 }
 
 /// The page that waits for a click on a role.
-pub(super) fn role_link(role: &RoleArn, destination: Option<&str>) -> String {
+pub(super) fn role_link(role: &Target, destination: Option<&str>) -> String {
     let account = role.account();
     let mut link = url::form_urlencoded::Serializer::new(String::new());
     link.append_pair("account", account.as_str()).append_pair("role", role.path_and_name());

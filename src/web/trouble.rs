@@ -77,9 +77,9 @@ impl ResponseError for PageError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Failure(failure) => match &failure.trouble {
                 Trouble::UnknownProvider => StatusCode::NOT_FOUND,
-                Trouble::BadDestination | Trouble::SignOutRefused(_) | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_)) => {
-                    StatusCode::BAD_REQUEST
-                }
+                Trouble::BadDestination
+                | Trouble::SignOutRefused(_)
+                | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_) | Denied::MfaCode) => StatusCode::BAD_REQUEST,
                 Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
@@ -291,6 +291,10 @@ fn denied(why: &Denied) -> Words {
         Denied::Reason(_) => {
             ("This role wants a reason", "Go back and write it into the field beside the role, in the form that is asked for.")
         }
+        Denied::MfaCode => (
+            "The code of an MFA device is needed",
+            "Go back and write the six digits that the device shows into the field beside the name.",
+        ),
         Denied::StepUp(_) => {
             ("This role wants another sign-in", "Choose the role on the start page: it leads you to your identity provider and back.")
         }
@@ -357,6 +361,7 @@ pub(super) fn denial(denied: &Denied) -> String {
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
         Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
         Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
+        Denied::MfaCode => "AWS wants the code of the MFA device, and no six digits came.".into(),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
         Denied::MissingClaim(_) | Denied::TagValue(_) | Denied::ExternalId => {
             "Your sign-in did not bring something that this role needs. Your administrator can see what.".into()

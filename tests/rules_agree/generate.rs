@@ -117,7 +117,7 @@ fn rule(random: &mut Random, number: usize, accounts: &[Known], conditions: &mut
     let (account, role) = pattern.map_or((false, false), |(_, account, role)| (account && uses_captures, role && uses_captures));
     scope(random, &mut rule, deny, accounts, (account, role));
     if !deny {
-        terms(random, &mut rule, pattern.is_some_and(|(text, ..)| text.contains("<team>")) && uses_captures);
+        terms(random, &mut rule, accounts, pattern.is_some_and(|(text, ..)| text.contains("<team>")) && uses_captures);
     }
     serde_json::from_value(rule).unwrap()
 }
@@ -174,15 +174,35 @@ fn scope(random: &mut Random, rule: &mut Value, deny: bool, accounts: &[Known], 
     rule["accounts"] = json!(selectors);
 }
 
+/// An external id, and a role on the way.
+fn hops(random: &mut Random, rule: &mut Value, accounts: &[Known]) {
+    if random.chance(50) {
+        rule["external_id"] = json!(random.one_of(&["tenant-1", "tenant:2", "t-${claims.cost}", "${subject}/x"]));
+    }
+    // No role is taken from another partition, and rules that try are refused beforehand.
+    let one_partition = accounts.iter().all(|(_, _, partition, _)| *partition == accounts[0].2);
+    if one_partition && random.chance(50) {
+        let (id, _, partition, _) = accounts[random.below(accounts.len())];
+        rule["via"] = json!(format!("arn:{partition}:iam::{id}:role/{}", random.one_of(&["Hub", "Hub2"])));
+        if random.chance(50) {
+            rule["via_operation"] = json!(random.one_of(&["web_identity", "saml", "assume_role"]));
+        }
+        // More than an hour is refused beforehand.
+        rule["max_session"] = json!(random.one_of(&["15m", "1h"]));
+    }
+}
+
 /// What an allowing rule says about the session.
-fn terms(random: &mut Random, rule: &mut Value, team: bool) {
+fn terms(random: &mut Random, rule: &mut Value, accounts: &[Known], team: bool) {
     if random.chance(40) {
         rule["max_session"] = json!(random.one_of(&["15m", "1h", "4h", "12h"]));
     }
     if random.chance(15) {
         rule["until"] = json!(random.one_of(&["2026-06-02T23:59:59Z", "2026-06-03T00:00:00Z", "2026-06-03T00:00:01Z"]));
     }
-    let operation = random.chance(20).then(|| random.one_of(&["web_identity", "saml", "forwarded_web_identity", "forwarded_saml"]));
+    let operation = random
+        .chance(20)
+        .then(|| random.one_of(&["web_identity", "saml", "forwarded_web_identity", "forwarded_saml", "assume_role", "assume_role"]));
     if let Some(operation) = operation {
         rule["operation"] = json!(operation);
     }
@@ -191,6 +211,9 @@ fn terms(random: &mut Random, rule: &mut Value, team: bool) {
     }
     if operation.is_some_and(|operation| operation.starts_with("forwarded")) {
         return;
+    }
+    if operation == Some("assume_role") {
+        hops(random, rule, accounts);
     }
     let values = ["blue", "${claims.cost}", "${username}", "${provider}/${subject}", "${team}"];
     let mut tags = Map::new();

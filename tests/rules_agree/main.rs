@@ -21,6 +21,7 @@ use generate::Case;
 use naive::{Decision, Naive, Session};
 use random::Random;
 use rolegate::access::{Effect, Entitlement, Person, Policy, Purpose};
+use rolegate::arn::RoleArn;
 use somebody::{GROUPS, Somebody};
 
 /// How many people each policy is asked about.
@@ -30,6 +31,8 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
     let purposes = [Purpose::Console, Purpose::Credentials].into_iter().filter(|purpose| entitlement.purposes.has(*purpose));
     let session = Session {
         operation: entitlement.operation,
+        hub: entitlement.hub.as_ref().map(|hub| (hub.role.to_string(), hub.operation)),
+        external_id: entitlement.external_id.as_ref().map(|id| id.expose().to_owned()),
         console: entitlement.console,
         carry_tags: entitlement.carry_tags,
         carry_source_identity: entitlement.carry_source_identity,
@@ -41,7 +44,7 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
         evidence: entitlement.evidence.iter().map(|evidence| (evidence.rule.to_string(), evidence.group.clone())).collect(),
         session: entitlement.obstacle.is_none().then_some(session),
     };
-    (entitlement.role.to_string(), decision)
+    (entitlement.target.to_string(), decision)
 }
 
 fn granted(policy: &Policy, who: &Somebody) -> Vec<Entitlement> {
@@ -87,11 +90,11 @@ impl Subject {
 
     fn every_role_is_of_a_known_account(&self, found: &[Entitlement]) -> Outcome {
         let is_known = |entitlement: &Entitlement| {
-            let known = self.case.accounts.iter().find(|account| account.id == entitlement.role.account().as_str());
-            known.is_some_and(|account| account.partition == entitlement.role.partition() && account.name == entitlement.account.name)
+            let known = self.case.accounts.iter().find(|account| account.id == entitlement.target.account().as_str());
+            known.is_some_and(|account| account.partition == entitlement.target.partition() && account.name == entitlement.account.name)
         };
         must(found.iter().all(is_known), || format!("a role of no known account: {found:?}"))?;
-        must(found.is_sorted_by_key(|entitlement| (&entitlement.account.name, &entitlement.role)), || format!("no order: {found:?}"))
+        must(found.is_sorted_by_key(|entitlement| (&entitlement.account.name, &entitlement.target)), || format!("no order: {found:?}"))
     }
 
     /// About a role that somebody has, and about one that they may not have.
@@ -100,12 +103,12 @@ impl Subject {
         let any = format!("arn:{}:iam::{}:role/{}", account.partition, account.id, random.one_of(&["Dev", "Admin", "team/Ops"]));
         let had = decided.keys().nth(random.below(decided.len().max(1)));
         for role in had.into_iter().chain([&any]) {
-            let arn = role.parse().unwrap();
+            let arn: RoleArn = role.parse().unwrap();
             let denies = Naive { case: &self.case, who }.denies(&arn);
             let takes = |purpose: &Purpose| denies.iter().any(|(_, taken)| taken.contains(purpose));
             let decision = decided.get(role);
             must(!decision.is_some_and(|decision| decision.purposes.iter().any(takes)), || format!("{role} in spite of a deny"))?;
-            let told = self.policy.explain(&Person::from(&who.identity()), &who.context(), &arn);
+            let told = self.policy.explain(&Person::from(&who.identity()), &who.context(), &arn.clone().into());
             let about = || format!("{role}: {decision:?}, denied by {denies:?}, explained as {told:#?}");
             must(told.granted.is_some() == decision.is_some(), about)?;
             let by: BTreeSet<&str> = told.denied_by.iter().map(String::as_str).collect();

@@ -28,6 +28,9 @@ pub(crate) struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) operation: Operation,
+    /// The role on the way, and how it is reached.
+    pub(crate) hub: Option<(String, Operation)>,
+    pub(crate) external_id: Option<String>,
     pub(crate) console: ConsoleWay,
     pub(crate) carry_tags: Carry,
     pub(crate) carry_source_identity: Carry,
@@ -176,11 +179,13 @@ impl Naive<'_> {
     }
 
     fn decision(&self, purposes: Vec<Purpose>, gifts: &[Gift<'_>]) -> Decision {
+        // A role that is taken from another one has an hour at most.
+        let chained = gifts.iter().filter_map(|gift| gift.rule.via.as_ref()).map(|_| Duration::from_hours(1)).next();
         let shortest = gifts.iter().filter_map(|gift| gift.rule.max_session.map(|span| span.0)).min();
         Decision {
             session: self.session(&purposes, gifts),
             purposes,
-            max_session: shortest.unwrap_or(Duration::from_hours(1)),
+            max_session: shortest.into_iter().chain(chained).min().unwrap_or(Duration::from_hours(1)),
             evidence: gifts.iter().map(|gift| (gift.rule.id.clone(), gift.way.group.clone())).collect(),
         }
     }
@@ -190,6 +195,17 @@ impl Naive<'_> {
         let operations: BTreeSet<_> = gifts.iter().filter_map(|gift| gift.rule.operation).collect();
         let consoles: BTreeSet<_> = gifts.iter().filter_map(|gift| gift.rule.console).collect();
         if operations.len() > 1 || consoles.len() > 1 {
+            return None;
+        }
+        let hub = |gift: &Gift<'_>| Some((gift.rule.via.clone()?, gift.rule.via_operation.unwrap_or(Operation::WebIdentity)));
+        let hubs: BTreeSet<_> = gifts.iter().filter_map(hub).collect();
+        let mut external_ids = BTreeSet::new();
+        for Gift { rule, way, .. } in gifts.iter().filter(|gift| gift.rule.external_id.is_some()) {
+            let filled = self.filled(rule.external_id.as_ref()?, way.captures.as_ref().unwrap())?;
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+            external_ids.insert(Some(filled).filter(|id| (2..=1224).contains(&id.len()) && id.chars().all(allowed))?);
+        }
+        if hubs.len() > 1 || external_ids.len() > 1 {
             return None;
         }
         let mut tags: BTreeMap<String, (String, bool)> = BTreeMap::new();
@@ -227,6 +243,8 @@ impl Naive<'_> {
         };
         Some(Session {
             operation,
+            hub: hubs.into_iter().next(),
+            external_id: external_ids.into_iter().next(),
             console: consoles.first().copied().unwrap_or(usual),
             carry_tags: carried(gifts.iter().filter_map(|gift| gift.rule.carry_tags).collect()),
             carry_source_identity: carried(gifts.iter().filter_map(|gift| gift.rule.carry_source_identity).collect()),
@@ -235,19 +253,24 @@ impl Naive<'_> {
     }
 
     fn tag(&self, text: &str, captures: &Captures) -> Option<String> {
+        let value = self.filled(text, captures)?;
+        let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+        (value.chars().count() <= 256 && value.chars().all(allowed)).then_some(value)
+    }
+
+    /// A text with placeholders filled in.
+    fn filled(&self, text: &str, captures: &Captures) -> Option<String> {
         let claim = |name: &str| match self.who.claims.get(name)? {
             serde_json::Value::String(text) => Some(text.clone()),
             single @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(single.to_string()),
             _ => None,
         };
-        let value = substitute(text, |name| match name {
+        substitute(text, |name| match name {
             "username" => Some(Somebody::USERNAME.into()),
             "subject" => Some(Somebody::SUBJECT.into()),
             "provider" => Some(self.who.provider.into()),
             _ => name.strip_prefix("claims.").map_or_else(|| capture(captures, name), claim),
-        })?;
-        let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
-        (value.chars().count() <= 256 && value.chars().all(allowed)).then_some(value)
+        })
     }
 }
 

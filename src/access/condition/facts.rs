@@ -10,7 +10,6 @@ use chrono::FixedOffset;
 use super::types::Needs;
 use super::{Condition, shared};
 use crate::access::{self, Account, Person, Purpose};
-use crate::arn::RoleArn;
 use crate::clock::Moment;
 
 /// A person in a context, ready to be asked about.
@@ -31,7 +30,7 @@ impl<'a> Facts<'a> {
         &self,
         condition: &Condition,
         purpose: Purpose,
-        role: Option<(&RoleArn, &Account)>,
+        role: Option<(&access::Target, &Account)>,
     ) -> Result<Value, ExecutionError> {
         let base = self.base.get_or_init(|| self.base());
         let mut scope = base.new_inner_scope();

@@ -19,8 +19,7 @@ use functions::environment;
 pub(super) use insight::Known;
 use types::Needs;
 
-use super::{Account, Purpose};
-use crate::arn::RoleArn;
+use super::{Account, Purpose, Target};
 
 /// The longest condition, in bytes: more is a program, not a condition.
 const LONGEST: usize = 1024;
@@ -91,7 +90,7 @@ impl Condition {
     ///
     /// # Errors
     /// [`Failed`]: it can neither be said that it holds nor that it does not.
-    pub(super) fn holds(&self, facts: &Facts<'_>, purpose: Purpose, role: Option<(&RoleArn, &Account)>) -> Result<bool, Failed> {
+    pub(super) fn holds(&self, facts: &Facts<'_>, purpose: Purpose, role: Option<(&Target, &Account)>) -> Result<bool, Failed> {
         match facts.evaluate(self, purpose, role) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err(Failed("it is neither true nor false".into())),

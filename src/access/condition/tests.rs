@@ -85,7 +85,7 @@ fn asked(text: &str, ip: Option<&str>, change: impl FnOnce(&mut Identity)) -> Re
     change(&mut who);
     let (person, context) = (Person::from(&who), Context { now, ip: ip.map(|ip| ip.parse().unwrap()) });
     let facts = Facts::of(&person, &context);
-    let role: RoleArn = "arn:aws:iam::111122223333:role/Admin".parse().unwrap();
+    let role: Target = "arn:aws:iam::111122223333:role/Admin".parse().unwrap();
     let account = Account {
         id: role.account(),
         name: "Production".into(),

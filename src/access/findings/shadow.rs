@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::super::accounts::AccountSelector;
 use super::super::roles::Place;
 use super::super::rule::{Body, Roles, Rule};
-use super::super::{Account, Policy, Purpose};
-use crate::arn::{AccountId, RoleArn};
+use super::super::{Account, Policy, Purpose, Target};
+use crate::arn::AccountId;
 
 /// The denies whose reach is known beforehand, findable by whom and what they are about: organisations have thousands of both.
 pub(super) struct Denies<'a> {
@@ -100,12 +100,12 @@ impl<'a> Denies<'a> {
 
 /// What a deny that covers a role is found by.
 fn reaches_of(place: &Place) -> [Reach<'_>; 5] {
-    let [path_and_name, name, arn] = names(&place.role).map(Reach::Role);
+    let [path_and_name, name, arn] = names(&place.target).map(Reach::Role);
     [Reach::Account(place.account.id), path_and_name, name, arn, Reach::Wide]
 }
 
 /// How a deny may name a role.
-fn names(role: &RoleArn) -> [&str; 3] {
+fn names(role: &Target) -> [&str; 3] {
     [role.path_and_name(), role.name(), role.as_str()]
 }
 
@@ -154,7 +154,7 @@ impl<'a> Deny<'a> {
         same_condition && all_providers && all_purposes
     }
 
-    fn covers(&self, Place { role, account, .. }: &Place) -> bool {
+    fn covers(&self, Place { target: role, account, .. }: &Place) -> bool {
         // A selector's accounts are ordered by id.
         let has = |selector| Self::these(selector).binary_search_by_key(&account.id, |account| account.id).is_ok();
         self.accounts.is_none_or(|selectors| selectors.iter().any(has))

@@ -143,7 +143,7 @@ fn accounts_that_are_to_come_are_warned_of_where_they_may_and_errors_elsewhere()
     let (naming, policies) = (NamingSettings::default(), super::super::PolicyFiles::default());
     let compile = |accounts_may_grow| {
         let (accounts, rules, naming, groups) = (&file.account, &file.rule, &naming, super::super::GroupSettings::default());
-        Policy::of(&super::super::Sources { accounts, accounts_may_grow, rules, naming, groups, policies: &policies }, &[])
+        Policy::of(&super::super::Sources { accounts, accounts_may_grow, iam_users: &[], rules, naming, groups, policies: &policies }, &[])
     };
     let places = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>();
     let expected = ["rule[0].accounts[0]", "rule[0].accounts[1]", "rule[0].roles[1]"];

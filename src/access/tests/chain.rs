@@ -56,9 +56,9 @@ fn by_way_of_another_role_there_are_two_requests() {
         assert!(entitlement.chained && entitlement.max_session == CHAINED_SESSION);
         let last = entitlements.choose(&Wish { duration: Some(Duration::from_mins(30)), ..wish(DEV) }).unwrap();
         assert!(last.is_chained());
-        assert_eq!((last.role().as_str(), last.operation(), last.tags().len()), (DEV, Operation::AssumeRole, 1));
+        assert_eq!((last.target().as_str(), last.operation(), last.tags().len()), (DEV, Operation::AssumeRole, 1));
         let first = last.first_hop().unwrap();
-        assert_eq!((first.role().as_str(), first.operation(), first.account().name.as_str()), (HUB, operation, "Staging"));
+        assert_eq!((first.target().as_str(), first.operation(), first.account().name.as_str()), (HUB, operation, "Staging"));
         assert_eq!(
             (first.duration(), first.session_name(), first.source_identity()),
             (SHORTEST_SESSION, last.session_name(), Some("okta+u1"))
@@ -127,6 +127,8 @@ fn what_aws_would_refuse_is_refused_when_the_rules_are_checked() {
     refused_by(&format!("via = \"{HUB},x\"\nvia_operation = \"saml\""), "via", "comma");
     refused_by(&format!("via = \"{HUB}\"\nmax_session = \"2h\""), "max_session", "an hour at most");
     assert!(compile(&by_assume_role(&format!("via = \"{HUB}\"\nmax_session = \"1h\""))).is_ok());
+    let everywhere = by_assume_role(&format!("via = \"{HUB}\"")).replace("[\"Production\"]", "[\"*\"]");
+    refused(&everywhere, "rule[0].via", "another partition");
     let deny = rule("r", "g", "effect = \"deny\"\nexternal_id = \"abc\"");
     refused(&deny, "rule[0]", "a deny rule grants no session");
 }

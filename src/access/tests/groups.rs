@@ -10,8 +10,15 @@ fn named(names: GroupNames, aliases: &str, rules: &str) -> Result<Policy, Vec<Pr
     let aliases = toml::from_str(aliases).unwrap();
     let groups = GroupSettings { names, aliases: Some(&aliases) };
     let policies = PolicyFiles::default();
-    let sources =
-        Sources { accounts: &file.account, accounts_may_grow: false, rules: &file.rule, naming: &file.naming, groups, policies: &policies };
+    let sources = Sources {
+        accounts: &file.account,
+        accounts_may_grow: false,
+        iam_users: &[],
+        rules: &file.rule,
+        naming: &file.naming,
+        groups,
+        policies: &policies,
+    };
     Policy::of(&sources, &["okta".parse().unwrap()])
 }
 

@@ -10,8 +10,15 @@ fn growing(discovered: &str, deny: &str) -> Result<Vec<String>, Vec<Problem>> {
     let found: File = toml::from_str(discovered).unwrap();
     let accounts = with_discovered(&file.account, &found.account);
     let (groups, policies) = (GroupSettings::default(), PolicyFiles::default());
-    let sources =
-        Sources { accounts: &accounts, accounts_may_grow: true, rules: &file.rule, naming: &file.naming, groups, policies: &policies };
+    let sources = Sources {
+        accounts: &accounts,
+        accounts_may_grow: true,
+        iam_users: &[],
+        rules: &file.rule,
+        naming: &file.naming,
+        groups,
+        policies: &policies,
+    };
     let policy = Policy::of(&sources, &[])?;
     let context = Context { now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(), ip: None };
     let granted = policy.granted(&Person::from(&Identity::for_tests("u1", &[])), &context);
@@ -57,4 +64,26 @@ fn a06_a_name_that_two_accounts_have_denies_them_both() {
     let twins = account("222233334444", "Vault", "/A") + &account("333344445555", "Vault", "/A");
     let left = growing(&twins, "\"Vault\"").unwrap();
     assert!(!left.iter().any(|name| name.starts_with("Vault")), "{left:?}");
+}
+
+#[test]
+fn a_role_on_the_way_that_is_not_known_yet_lets_nothing_through() {
+    let rule = |hub: &str| {
+        format!(
+            "[[rule]]\nid = \"a\"\neveryone = true\naccounts = [\"Production\", \"Staging\"]\nroles = [\"Dev\"]\noperation = \"assume_role\"\nvia = \"arn:aws:iam::{hub}:role/Hub\"\n"
+        )
+    };
+    let granted = |hub: &str| {
+        let file: File = toml::from_str(&format!("{ACCOUNTS}\n{}", rule(hub))).unwrap();
+        let (groups, policies, accounts) = (GroupSettings::default(), PolicyFiles::default(), &file.account);
+        let (rules, naming) = (&file.rule, &file.naming);
+        let sources = Sources { accounts, accounts_may_grow: true, iam_users: &[], rules, naming, groups, policies: &policies };
+        let policy = Policy::of(&sources, &[]).unwrap();
+        let context = Context { now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(), ip: None };
+        let looks = policy.second_looks(rules, &[], context.now);
+        let warned = looks.iter().any(|look| look.path == "rule[0].via");
+        (policy.granted(&Person::from(&Identity::for_tests("u1", &[])), &context).len(), warned)
+    };
+    assert_eq!(granted("444455556666"), (2, false));
+    assert_eq!(granted("999999999999"), (0, true));
 }

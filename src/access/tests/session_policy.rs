@@ -21,8 +21,15 @@ fn with_files(files: &[(&str, &str)], rules: &str) -> Result<Policy, Vec<Problem
     let file: File = toml::from_str(&format!("{ACCOUNTS}\n{rules}")).unwrap();
     let policies = read_policies(&file.rule, folder.path());
     let groups = GroupSettings::default();
-    let sources =
-        Sources { accounts: &file.account, accounts_may_grow: false, rules: &file.rule, naming: &file.naming, groups, policies: &policies };
+    let sources = Sources {
+        accounts: &file.account,
+        accounts_may_grow: false,
+        iam_users: &[],
+        rules: &file.rule,
+        naming: &file.naming,
+        groups,
+        policies: &policies,
+    };
     Policy::of(&sources, &["okta".parse().unwrap()])
 }
 

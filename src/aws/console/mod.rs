@@ -184,7 +184,7 @@ impl Console {
         destination: &Destination,
         session_duration: Option<Duration>,
     ) -> Result<ConsoleUrl, ConsoleUnavailable> {
-        let partition = credentials.role.partition();
+        let partition = credentials.target.partition();
         if destination.partition() != partition {
             return Err(ConsoleUnavailable::OtherPartition);
         }

@@ -13,8 +13,8 @@ fn credentials(partition: Partition) -> Credentials {
         secret_access_key: SECRET.to_owned().into(),
         session_token: SESSION.to_owned().into(),
         expires: Moment::default(),
-        role: format!("arn:{partition}:iam::111122223333:role/Dev").parse().unwrap(),
-        assumed_role: String::new(),
+        target: format!("arn:{partition}:iam::111122223333:role/Dev").parse().unwrap(),
+        assumed_role: None,
     }
 }
 

@@ -13,8 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::Credentials;
-use crate::access::Account;
-use crate::arn::{Region, RoleArn, is_name_byte};
+use crate::access::{Account, Target};
+use crate::arn::{Region, is_name_byte};
 
 /// A form of credentials that some program reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -190,7 +190,9 @@ fn json(process: &Process<'_>) -> Result<String, UnsafeValue> {
 /// The profile's name for a role in an account: the account's name and the role's, in the alphabet of role names. Where the account's name
 /// does not fit into that alphabet, its id stands beside what is left of it, so that two accounts never share a profile.
 #[must_use]
-pub fn profile_name(account: &Account, role: &RoleArn) -> String {
+pub fn profile_name(account: &Account, target: &Target) -> String {
+    // What is no role has a name that no role has: two never share a profile.
+    let own = target.role().map_or_else(|| target.path_and_name().replace(':', "."), |role| role.name().to_owned());
     let mut name = String::new();
     for c in account.name.chars().take(48) {
         let fits = u8::try_from(c).is_ok_and(is_name_byte);
@@ -202,10 +204,10 @@ pub fn profile_name(account: &Account, role: &RoleArn) -> String {
     }
     let name = name.trim_matches('-');
     if name.is_empty() {
-        format!("{}-{}", account.id, role.name())
+        format!("{}-{}", account.id, own)
     } else if name == account.name {
-        format!("{name}-{}", role.name())
+        format!("{name}-{}", own)
     } else {
-        format!("{name}-{}-{}", account.id, role.name())
+        format!("{name}-{}-{}", account.id, own)
     }
 }

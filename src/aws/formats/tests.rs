@@ -4,7 +4,7 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::*;
-use crate::arn::Partition;
+use crate::arn::{Partition, RoleArn};
 
 const NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -14,8 +14,8 @@ fn credentials(key: &str, secret: &str, token: &str) -> Credentials {
         secret_access_key: secret.to_owned().into(),
         session_token: token.to_owned().into(),
         expires: "2026-11-24T12:00:00Z".parse().unwrap(),
-        role: "arn:aws:iam::111122223333:role/Dev".parse().unwrap(),
-        assumed_role: String::new(),
+        target: "arn:aws:iam::111122223333:role/Dev".parse().unwrap(),
+        assumed_role: None,
     }
 }
 
@@ -114,7 +114,7 @@ fn a_profiles_name_is_in_the_alphabet_and_tells_accounts_apart() {
             saml_provider: None,
             saml_acs_id: None,
         };
-        profile_name(&account, &role)
+        profile_name(&account, &Target::Role(role.clone()))
     };
     assert_eq!(name("production"), "production-Dev+x");
     assert_eq!(name("Pröd / EU"), "Pr-d-EU-111122223333-Dev+x");

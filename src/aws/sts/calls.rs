@@ -6,9 +6,9 @@ use secrecy::ExposeSecret;
 
 use std::time::Duration;
 
-use super::{Issued, Sts, StsError};
-use crate::access::{AssumeRequest, USUAL_SESSION};
-use crate::arn::SamlProviderArn;
+use super::{Answer, Issued, Sts, StsError};
+use crate::access::{AssumeRequest, MfaCode, USUAL_SESSION};
+use crate::arn::{RoleArn, SamlProviderArn};
 use crate::aws::Credentials;
 use crate::trust::Proof;
 
@@ -26,7 +26,7 @@ impl Sts {
 
     /// `AssumeRoleWithSAML`. The session's name, tags and source identity stand in the signed assertion; the call has no parameter for them.
     async fn assume_role_with_saml(&self, request: &AssumeRequest, provider: &SamlProviderArn, proof: &Proof) -> Result<Issued, StsError> {
-        let role = request.role();
+        let role = role_of(request)?;
         let secrets = [proof.expose()];
         let answer = self.call(role.partition(), None, &secrets, |client, config| {
             client
@@ -41,12 +41,12 @@ impl Sts {
                 .config_override(config)
                 .send()
         });
-        answer.await?.issued(role)
+        answer.await?.issued(request.target())
     }
 
     /// `AssumeRoleWithWebIdentity`.
     async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
-        let role = request.role();
+        let role = role_of(request)?;
         let secrets = [proof.expose()];
         let answer = self.call(role.partition(), None, &secrets, |client, config| {
             client
@@ -61,7 +61,7 @@ impl Sts {
                 .config_override(config)
                 .send()
         });
-        answer.await?.issued(role)
+        answer.await?.issued(request.target())
     }
 
     /// `AssumeRole`, with the credentials of the role on the way, or else with the gateway's own AWS identity.
@@ -69,7 +69,7 @@ impl Sts {
     /// # Errors
     /// As [`Self::assume`], and [`StsError::NoIdentity`]. The external id is in none of them.
     pub async fn assume_role(&self, request: &AssumeRequest, hub: Option<&Credentials>) -> Result<Issued, StsError> {
-        let role = request.role();
+        let role = role_of(request)?;
         let keys = match hub {
             Some(hub) => session_keys(hub),
             None => self.own.credentials().await?,
@@ -93,11 +93,53 @@ impl Sts {
                 .config_override(config)
                 .send()
         });
-        let issued = answer.await.and_then(|answer| answer.issued(role));
+        let issued = answer.await.and_then(|answer| answer.issued(request.target()));
         if hub.is_none() && matches!(issued, Err(StsError::ExpiredToken(_) | StsError::UnknownKeys(_))) {
             self.own.forget();
         }
         issued
+    }
+
+    /// `GetFederationToken`, with the keys of the request's IAM user.
+    ///
+    /// # Errors
+    /// As [`Self::assume`], and [`StsError::NoIdentity`] if the user's keys are not held.
+    pub async fn federation_token(&self, request: &AssumeRequest) -> Result<Issued, StsError> {
+        let keys = self.users.keys(request)?;
+        let answer = self.call(request.target().partition(), Some(keys), &[], |client, config| {
+            client
+                .get_federation_token()
+                .name(request.session_name())
+                .set_tags(tags(request))
+                .duration_seconds(seconds(request.duration()))
+                .set_policy(inline_policy(request))
+                .set_policy_arns(managed_policies(request))
+                .customize()
+                .config_override(config)
+                .send()
+        });
+        answer.await?.issued(request.target())
+    }
+
+    /// `GetSessionToken`, with the keys of the request's IAM user and the code of the user's MFA device.
+    ///
+    /// # Errors
+    /// As [`Self::federation_token`], [`StsError::WrongMfaCode`] and [`StsError::UnknownMfaDevice`]. The code is in none of them.
+    pub async fn session_token(&self, request: &AssumeRequest) -> Result<Issued, StsError> {
+        let keys = self.users.keys(request)?;
+        let code = request.mfa_code().map(MfaCode::expose);
+        let serial = request.iam_user().and_then(|user| user.mfa_serial.clone());
+        let answer = self.call(request.target().partition(), Some(keys), code.as_slice(), |client, config| {
+            client
+                .get_session_token()
+                .duration_seconds(seconds(request.duration()))
+                .set_serial_number(serial.clone())
+                .set_token_code(code.map(str::to_owned))
+                .customize()
+                .config_override(config)
+                .send()
+        });
+        answer.await?.issued(request.target())
     }
 
     /// Looks for the gateway's own AWS identity, and says whether it is itself a session: what is assumed with it is chained then.
@@ -115,6 +157,11 @@ impl Sts {
     }
 }
 
+/// The role, for an operation that reaches one.
+fn role_of(request: &AssumeRequest) -> Result<&RoleArn, StsError> {
+    request.role().ok_or_else(|| StsError::Garbled(Answer::without_code(None, "the operation reaches a role, and none was decided")))
+}
+
 fn session_keys(credentials: &Credentials) -> SdkIdentity {
     SdkIdentity::new(
         credentials.access_key_id.clone(),
@@ -128,7 +175,11 @@ fn session_keys(credentials: &Credentials) -> SdkIdentity {
 /// The usual length is AWS's own default and is left out: the console's federation endpoint documents a refusal of credentials whose
 /// length was asked for by anyone but an IAM user.
 fn duration_seconds(duration: Duration) -> Option<i32> {
-    (duration != USUAL_SESSION).then(|| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
+    (duration != USUAL_SESSION).then(|| seconds(duration))
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
 /// The session policy that stands in the call.

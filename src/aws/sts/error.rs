@@ -57,6 +57,12 @@ pub enum StsError {
     /// AWS does not know the access key that a call was signed with, or the secret is another one.
     #[error("AWS does not know the keys that signed the call ({0})")]
     UnknownKeys(Answer),
+    /// The code of the MFA device is wrong, was used already, or is too old.
+    #[error("the code of the MFA device is not accepted ({0})")]
+    WrongMfaCode(Answer),
+    /// The IAM user has no such MFA device.
+    #[error("the IAM user has no such MFA device ({0})")]
+    UnknownMfaDevice(Answer),
     /// The gateway has no AWS identity of its own.
     #[error("the gateway has no AWS identity of its own: {0}")]
     NoIdentity(String),
@@ -141,6 +147,8 @@ impl StsError {
             }
             "InvalidIdentityToken" => Self::InvalidToken(answer),
             "IDPRejectedClaim" => Self::RejectedClaim(answer),
+            "AccessDenied" if message.contains("invalid MFA one time pass code") => Self::WrongMfaCode(answer),
+            "AccessDenied" if message.contains("MultiFactorAuthentication failed") => Self::UnknownMfaDevice(answer),
             "AccessDenied" | "AccessDeniedException" => Self::AccessDenied(answer),
             "ValidationError" if ["MaxSessionDuration", "role chaining"].iter().any(|words| message.contains(words)) => {
                 Self::SessionTooLong(answer)
@@ -170,6 +178,8 @@ impl StsError {
             | Self::KeysUnreachable(answer)
             | Self::RejectedClaim(answer)
             | Self::UnknownKeys(answer)
+            | Self::WrongMfaCode(answer)
+            | Self::UnknownMfaDevice(answer)
             | Self::AccessDenied(answer)
             | Self::SessionTooLong(answer)
             | Self::InvalidRequest(answer)

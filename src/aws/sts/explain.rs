@@ -28,6 +28,13 @@ impl StsError {
     #[must_use]
     pub const fn explain(&self, hop: Hop) -> Explanation {
         match (self, hop) {
+            (Self::WrongMfaCode(_), _) => WRONG_MFA_CODE,
+            (Self::UnknownMfaDevice(_), _) => UNKNOWN_MFA_DEVICE,
+            (
+                Self::UnknownKeys(_) | Self::ExpiredToken(_) | Self::NoIdentity(_),
+                Hop::Direct(Operation::FederationToken | Operation::SessionToken),
+            ) => USER_KEYS_UNKNOWN,
+            (Self::AccessDenied(_), Hop::Direct(Operation::FederationToken | Operation::SessionToken)) => USER_DENIED,
             (Self::AccessDenied(_), Hop::ToHub(_)) => HUB_ACCESS_DENIED,
             (Self::AccessDenied(_), Hop::FromHub) => ACCESS_DENIED_FROM_HUB,
             (Self::AccessDenied(_), Hop::Direct(Operation::AssumeRole)) => OWN_ACCESS_DENIED,
@@ -53,6 +60,8 @@ impl StsError {
             Self::KeysUnreachable(_) if minted => KEYS_UNREACHABLE,
             Self::KeysUnreachable(_) => PROVIDER_KEYS_UNREACHABLE,
             Self::UnknownKeys(_) | Self::NoIdentity(_) => NO_IDENTITY,
+            Self::WrongMfaCode(_) => WRONG_MFA_CODE,
+            Self::UnknownMfaDevice(_) => UNKNOWN_MFA_DEVICE,
             Self::AccessDenied(_) => ACCESS_DENIED,
             Self::SessionTooLong(_) => SESSION_TOO_LONG,
             Self::InvalidRequest(_) | Self::MalformedPolicy(_) => INVALID_REQUEST,
@@ -66,6 +75,27 @@ impl StsError {
     }
 }
 
+const WRONG_MFA_CODE: Explanation = Explanation::new(
+    "AWS did not accept the code of your MFA device.",
+    Mender::Person,
+    "wait until the device shows the next code, and use that one: each is good once. If no code is accepted, the device's clock is off.",
+);
+const UNKNOWN_MFA_DEVICE: Explanation = Explanation::new(
+    "AWS does not know the MFA device of the IAM user that this gateway holds.",
+    Mender::GatewayAdministrator,
+    "compare mfa_serial of the [[iam_user]] with the device that IAM shows for the user.",
+);
+const USER_KEYS_UNKNOWN: Explanation = Explanation::new(
+    "AWS does not accept the access key of the IAM user that this gateway holds.",
+    Mender::GatewayAdministrator,
+    "check in IAM that the key of the [[iam_user]] is active, and that the gateway has its present secret.",
+);
+const USER_DENIED: Explanation = Explanation::new(
+    "The IAM user that this gateway holds may not do this.",
+    Mender::AccountAdministrator,
+    "check that the user's own policies allow sts:GetFederationToken (and sts:TagSession if the rules send tags), and that no policy of the \
+     organization denies it.",
+);
 const HUB_ACCESS_DENIED: Explanation = Explanation::new(
     "The role on the way to this one does not accept this gateway, or does not exist.",
     Mender::AccountAdministrator,

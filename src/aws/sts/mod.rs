@@ -11,6 +11,7 @@ mod own;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -27,7 +28,9 @@ use aws_sdk_sts::operation::RequestId;
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
-use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
+use aws_sdk_sts::operation::get_federation_token::GetFederationTokenOutput;
+use aws_sdk_sts::operation::get_session_token::GetSessionTokenOutput;
+use aws_sdk_sts::types::Credentials as SdkCredentials;
 use secrecy::SecretString;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
@@ -42,10 +45,12 @@ pub const NOT_OFFERED: Explanation = explain::NOT_OFFERED;
 
 use super::settings::endpoint;
 use super::{AwsSettings, Credentials, Explanation};
-use crate::arn::{Partition, Region, RoleArn};
+use crate::access::Target;
+use crate::arn::{Partition, Region};
 use crate::clock::Moment;
 use crate::settings::Problem;
 use own::OwnIdentity;
+use users::UserKeys;
 
 /// The first pause before another try; it doubles each time, and each pause is a random part of it.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -70,6 +75,7 @@ pub struct Issued {
 pub struct Sts {
     deadline: Duration,
     own: OwnIdentity,
+    users: UserKeys,
     aws: Door,
     aws_cn: Door,
     aws_us_gov: Door,
@@ -101,6 +107,7 @@ impl Sts {
         Ok(Self {
             deadline: settings.deadline.0,
             own,
+            users: UserKeys::default(),
             aws: door(Partition::Aws)?,
             aws_cn: door(Partition::AwsCn)?,
             aws_us_gov: door(Partition::AwsUsGov)?,
@@ -189,7 +196,8 @@ fn client(door: &Door, deadline: Duration) -> Client {
 /// What the answers of all operations have in common.
 struct Answered {
     credentials: Option<SdkCredentials>,
-    user: Option<AssumedRoleUser>,
+    /// The ARN of who the session acts as; `GetSessionToken` tells none.
+    arn: Option<String>,
     request_id: Option<String>,
     /// Two limits, one after the other in AWS's history: the one that is nearer counts. `None` is less than any.
     fill_level: Option<i32>,
@@ -197,7 +205,7 @@ struct Answered {
 
 /// Takes the common members out of an answer: the SDK has a type for each operation and no trait for what they share.
 macro_rules! answered_from {
-    ($output:ty) => {
+    ($output:ty, $user:ident) => {
         impl From<$output> for Answered {
             #[expect(deprecated, reason = "older answers, and every stand-in for STS, have `packed_policy_size` only")]
             fn from(answer: $output) -> Self {
@@ -205,21 +213,34 @@ macro_rules! answered_from {
                     request_id: answer.request_id().map(str::to_owned),
                     fill_level: answer.session_token_utilization().max(answer.packed_policy_size()),
                     credentials: answer.credentials,
-                    user: answer.assumed_role_user,
+                    arn: answer.$user.map(|user| user.arn),
                 }
             }
         }
     };
 }
 
-answered_from!(AssumeRoleOutput);
-answered_from!(AssumeRoleWithWebIdentityOutput);
-answered_from!(AssumeRoleWithSamlOutput);
+answered_from!(AssumeRoleOutput, assumed_role_user);
+answered_from!(AssumeRoleWithWebIdentityOutput, assumed_role_user);
+answered_from!(AssumeRoleWithSamlOutput, assumed_role_user);
+answered_from!(GetFederationTokenOutput, federated_user);
+
+impl From<GetSessionTokenOutput> for Answered {
+    fn from(answer: GetSessionTokenOutput) -> Self {
+        Self {
+            request_id: answer.request_id().map(str::to_owned),
+            fill_level: answer.session_token_utilization(),
+            credentials: answer.credentials,
+            arn: None,
+        }
+    }
+}
 
 impl Answered {
-    fn issued(self, role: &RoleArn) -> Result<Issued, StsError> {
+    fn issued(self, target: &Target) -> Result<Issued, StsError> {
         let garbled = || StsError::Garbled(Answer::without_code(self.request_id.clone(), "the answer lacks credentials or their expiry"));
-        let (Some(credentials), Some(user)) = (self.credentials, self.user) else { return Err(garbled()) };
+        let is_told = self.arn.is_some() || matches!(target, Target::IamUser(_));
+        let Some(credentials) = self.credentials.filter(|_| is_told) else { return Err(garbled()) };
         let expires = Moment::from_timestamp(credentials.expiration.secs(), 0).ok_or_else(garbled)?;
         if credentials.access_key_id.is_empty() || credentials.secret_access_key.is_empty() || credentials.session_token.is_empty() {
             return Err(garbled());
@@ -230,8 +251,8 @@ impl Answered {
                 secret_access_key: SecretString::from(credentials.secret_access_key),
                 session_token: SecretString::from(credentials.session_token),
                 expires,
-                role: role.clone(),
-                assumed_role: user.arn,
+                target: target.clone(),
+                assumed_role: self.arn,
             },
             request_id: self.request_id,
             packed_policy_percent: self.fill_level,

@@ -14,6 +14,9 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSAMLError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
+use aws_sdk_sts::operation::get_federation_token::GetFederationTokenError;
+use aws_sdk_sts::operation::get_session_token::GetSessionTokenError;
+
 use super::error::is_key_fetch_failure;
 
 /// How many tries AWS gets that cannot reach the issuer's keys: it advises to repeat "a limited number of times".
@@ -51,7 +54,10 @@ impl ClassifyRetry for RetryRules {
         let answer: Option<&ErrorMetadata> = error.as_operation_error().and_then(|error| {
             let web_identity = error.downcast_ref::<AssumeRoleWithWebIdentityError>().map(ProvideErrorMetadata::meta);
             let saml = || error.downcast_ref::<AssumeRoleWithSAMLError>().map(ProvideErrorMetadata::meta);
-            web_identity.or_else(saml).or_else(|| error.downcast_ref::<AssumeRoleError>().map(ProvideErrorMetadata::meta))
+            let role = || error.downcast_ref::<AssumeRoleError>().map(ProvideErrorMetadata::meta);
+            let federation = || error.downcast_ref::<GetFederationTokenError>().map(ProvideErrorMetadata::meta);
+            let session = || error.downcast_ref::<GetSessionTokenError>().map(ProvideErrorMetadata::meta);
+            web_identity.or_else(saml).or_else(role).or_else(federation).or_else(session)
         });
         let Some(answer) = answer else { return RetryAction::NoActionIndicated };
         let code = answer.code().unwrap_or_default();

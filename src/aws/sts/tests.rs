@@ -1,8 +1,8 @@
 use super::*;
-use crate::access::{AssumeRequest, Operation, SessionPolicy, USUAL_SESSION};
+use crate::access::{AssumeRequest, IamUserSettings, Operation, SessionPolicy, USUAL_SESSION};
 use crate::aws::Mender;
 use crate::aws::scripted_http::{ScriptedHttp, Step};
-use crate::settings::Span;
+use crate::settings::{SecretRef, Span};
 use crate::trust::Proof;
 
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
@@ -59,7 +59,7 @@ async fn credentials_come_back_with_what_the_audit_trail_wants() {
     let (result, double) = ask_for(vec![success()], Span::seconds(30), Duration::from_hours(2)).await;
     let issued = result.unwrap();
     assert_eq!(issued.credentials.access_key_id, "ASIAEXAMPLE");
-    assert_eq!(issued.credentials.assumed_role, "arn:aws:sts::111122223333:assumed-role/Dev/ana@example.org");
+    assert_eq!(issued.credentials.assumed_role.as_deref(), Some("arn:aws:sts::111122223333:assumed-role/Dev/ana@example.org"));
     assert_eq!(issued.credentials.expires.to_rfc3339(), "2026-11-24T12:00:00+00:00");
     assert_eq!(issued.request_id.as_deref(), Some("req-ok"));
     assert_eq!(issued.packed_policy_percent, Some(81));
@@ -188,6 +188,91 @@ async fn ask_by_assume_role(
     (result, double, sts)
 }
 
+fn user_success(operation: &str) -> Step {
+    let Step::Answer(status, head, body) = success() else { unreachable!() };
+    let user = body.find("<AssumedRoleUser>").unwrap()..body.find("</AssumedRoleUser>").unwrap() + "</AssumedRoleUser>".len();
+    let told = "<FederatedUser><Arn>arn:aws:sts::111122223333:federated-user/ana</Arn><FederatedUserId>111122223333:ana</FederatedUserId></FederatedUser>";
+    let body = body.replace(&body[user], if operation == "GetFederationToken" { told } else { "" });
+    Step::Answer(status, head, body.replace("AssumeRoleWithWebIdentity", operation))
+}
+
+/// Asks with the keys of a user: by its code, or without one for a federated session.
+async fn ask_by_user(script: Vec<Step>, code: Option<&str>) -> (Result<Issued, StsError>, ScriptedHttp) {
+    let double = ScriptedHttp::start(script).await;
+    let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline: Span::seconds(30), ..AwsSettings::default() };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "user/secret").unwrap();
+    let user = IamUserSettings {
+        id: "ana".into(),
+        account: "111122223333".into(),
+        access_key_id: "AKIAANA".into(),
+        secret_access_key: SecretRef::File("secret".into()),
+        mfa_serial: None,
+    };
+    let sts = Sts::new(&settings).unwrap().with_users(&[user], folder.path(), "iam_user").unwrap();
+    assert!(!format!("{sts:?}").contains("user/secret"));
+    let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
+    request.set_iam_user_for_tests("ana", code);
+    let result = if code.is_some() { sts.session_token(&request).await } else { sts.federation_token(&request).await };
+    (result, double)
+}
+
+#[tokio::test]
+async fn a_federation_token_names_the_person_and_says_its_length() {
+    let (result, double) = ask_by_user(vec![user_success("GetFederationToken")], None).await;
+    let issued = result.unwrap();
+    assert_eq!(issued.credentials.assumed_role.as_deref(), Some("arn:aws:sts::111122223333:federated-user/ana"));
+    assert_eq!(issued.credentials.target.as_str(), "federated:aws:111122223333:billing-reader");
+    let request = &double.requests()[0];
+    assert!(request.head.to_ascii_lowercase().contains("credential=akiaana/"), "{}", request.head);
+    let expected = [
+        ("Action", "GetFederationToken"),
+        ("Version", "2011-06-15"),
+        ("Name", "ana@example.org"),
+        ("Tags.member.1.Key", "Team"),
+        ("Tags.member.1.Value", "blue"),
+        // AWS's own default would be twelve hours.
+        ("DurationSeconds", "3600"),
+    ];
+    assert_eq!(sent(request), expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[tokio::test]
+async fn a_session_token_takes_the_code_along_and_leaks_it_nowhere() {
+    let (result, double) = ask_by_user(vec![user_success("GetSessionToken")], Some("123456")).await;
+    assert_eq!(result.unwrap().credentials.assumed_role, None);
+    let sent = sent(&double.requests()[0]);
+    assert_eq!(sent.get("SerialNumber").map(String::as_str), Some("arn:aws:iam::111122223333:mfa/ana"));
+    assert_eq!(
+        (sent.get("TokenCode").map(String::as_str), sent.get("DurationSeconds").map(String::as_str)),
+        (Some("123456"), Some("3600"))
+    );
+    assert!(!sent.contains_key("Tags.member.1.Key") && !sent.contains_key("Policy"));
+
+    for (message, mender, words) in [
+        ("MultiFactorAuthentication failed with invalid MFA one time pass code. 123456", Mender::Person, "next code"),
+        ("MultiFactorAuthentication failed, unable to validate MFA code.", Mender::GatewayAdministrator, "mfa_serial"),
+        ("User: arn:aws:iam::1:user/ana is not authorized", Mender::AccountAdministrator, "GetFederationToken"),
+    ] {
+        let (result, double) = ask_by_user(vec![refusal(403, "AccessDenied", message)], Some("123456")).await;
+        let error = result.unwrap_err();
+        assert_eq!(double.requests().len(), 1, "a code is good once, so nothing is tried again");
+        let explanation = error.explain(Hop::Direct(Operation::SessionToken));
+        assert_eq!(explanation.mender, mender, "{message}");
+        assert!(explanation.advice.contains(words), "{}", explanation.advice);
+        assert!(!format!("{error:?}").contains("123456"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_not_held_ask_nobody() {
+    let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
+    request.set_iam_user_for_tests("nobody", None);
+    let error = Sts::new(&AwsSettings::default()).unwrap().federation_token(&request).await.unwrap_err();
+    assert!(matches!(error, StsError::NoIdentity(_)), "{error:?}");
+    assert!(error.explain(Hop::Direct(Operation::FederationToken)).happened.contains("IAM user"));
+}
+
 fn sent(request: &crate::aws::scripted_http::Seen) -> std::collections::BTreeMap<String, String> {
     url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect()
 }
@@ -223,8 +308,8 @@ async fn from_a_hub_it_is_signed_by_the_hubs_session_and_says_no_source_identity
         secret_access_key: "hub/secret".to_owned().into(),
         session_token: "hub+token".to_owned().into(),
         expires: Moment::default(),
-        role: "arn:aws:iam::111122223333:role/Hub".parse().unwrap(),
-        assumed_role: String::new(),
+        target: "arn:aws:iam::111122223333:role/Hub".parse().unwrap(),
+        assumed_role: None,
     };
     let (result, double, _) = ask_by_assume_role(vec![assume_role_success()], own_keys(None), Some(&hub), USUAL_SESSION).await;
     assert!(result.is_ok());

@@ -17,7 +17,7 @@ pub use device::{DeviceAsked, DeviceGrant, POLL_INTERVAL};
 pub use request::{CLIENT_ID, Challenge, LoopbackUri};
 
 use super::{Begun, Caller, Failure, Gateway, LocalPath, LogoutScope, Trouble};
-use crate::arn::RoleArn;
+use crate::access::Target;
 use crate::audit::{Event, Kind, Outcome};
 use crate::identity::{Demand, StepUp};
 use crate::settings::{Problem, Span};
@@ -118,9 +118,9 @@ impl Gateway {
 
     /// What a role wants of the sign-in, as far as this one lacks it; none if the role is not the person's, or no sign-in could give it.
     #[must_use]
-    pub fn wanted_for(&self, session: &Session, role: &RoleArn, caller: &Caller) -> Option<Demand> {
+    pub fn wanted_for(&self, session: &Session, target: &Target, caller: &Caller) -> Option<Demand> {
         let entitlements = self.entitlements(session, caller);
-        let granted = entitlements.roles().iter().find(|entitlement| entitlement.role == *role && entitlement.obstacle.is_none())?;
+        let granted = entitlements.roles().iter().find(|entitlement| entitlement.target == *target && entitlement.obstacle.is_none())?;
         Some(granted.step_up.as_ref().map(|step_up| step_up.wanted.clone()).unwrap_or_default())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::arn::RoleArn;
+use crate::access::Target;
 use crate::clock::Moment;
 use crate::gateway::{CLIENT_ID, Challenge, CodeRequest, LocalPath, LoopbackUri};
 use crate::identity::Demand;
@@ -53,7 +53,7 @@ pub(super) struct Application {
     /// What the sign-in must bring.
     pub(super) wanted: Demand,
     /// The role for which it must be good enough.
-    pub(super) role: Option<RoleArn>,
+    pub(super) role: Option<Target>,
     /// Whether the person must sign in anew, whatever session there is (`prompt=login`).
     anew: bool,
     /// Since when, once they were sent.
@@ -108,7 +108,7 @@ impl Application {
             return Err(told("interaction_required", "a person is always asked"));
         }
         let wanted = demand(parameters).ok_or_else(|| invalid("max_age or acr_values cannot be read"))?;
-        let role = parameters.resource.as_deref().filter(|text| !text.is_empty()).map(str::parse::<RoleArn>).transpose();
+        let role = parameters.resource.as_deref().filter(|text| !text.is_empty()).map(str::parse::<Target>).transpose();
         let role = role.map_err(|_| told("invalid_target", "resource must be the ARN of a role"))?;
         let request = CodeRequest { redirect: back.redirect.clone(), challenge, name: DeviceName::clean(&parameters.device_name) };
         let since = parameters.since.as_deref().and_then(|since| since.parse().ok());

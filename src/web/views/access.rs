@@ -30,7 +30,7 @@ pub struct Account<'a> {
 impl Account<'_> {
     /// The deep link to a role of this account.
     fn link<'s>(&'s self, role: &'s Role<'_>) -> impl fmt::Display + 's {
-        DeepLink { account: &self.id, role: &role.name }
+        DeepLink { account: &self.id, role: &role.link }
     }
 }
 
@@ -51,8 +51,14 @@ impl fmt::Display for DeepLink<'_> {
 pub struct Role<'a> {
     /// Its name, with its path if it has one.
     pub name: Text<'a>,
+    /// Its name in links: the same, or one that tells it from roles.
+    pub link: Text<'a>,
+    /// What it is, where it is no role.
+    pub kind: Option<Text<'a>>,
     /// Its ARN, which the forms post as `role`.
     pub arn: Text<'a>,
+    /// Whether the code of an MFA device must come along.
+    pub mfa_code: bool,
     /// Whether it may be taken into the console.
     pub console: bool,
     /// Whether its credentials may be taken.

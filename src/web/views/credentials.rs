@@ -16,6 +16,10 @@ pub struct Credentials<'a> {
     pub role: Text<'a>,
     /// The role's ARN, for the download form.
     pub role_arn: Text<'a>,
+    /// What it is, where it is no role.
+    pub kind: Option<Text<'a>>,
+    /// Whether more of them could be had with another code of the MFA device alone.
+    pub needs_mfa_code: bool,
     /// The account's twelve digits.
     pub account_id: Text<'a>,
     /// The account's name.

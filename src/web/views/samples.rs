@@ -33,6 +33,9 @@ fn hostile_shell() -> Shell<'static> {
 fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
     Role {
         name: name.to_owned().into(),
+        link: name.to_owned().into(),
+        kind: None,
+        mfa_code: false,
         arn: format!("arn:aws:iam::{account}:role/{name}").into(),
         console: true,
         credentials: true,
@@ -51,7 +54,15 @@ fn account(id: &'static str, name: &'static str, env: Option<&'static str>, role
 }
 
 fn hostile_account() -> Account<'static> {
-    let free = Role { name: HOSTILE.into(), arn: HOSTILE.into(), reason: Some(HOSTILE.into()), ..role("111122223333", "X", 1) };
+    let free = Role {
+        name: HOSTILE.into(),
+        link: HOSTILE.into(),
+        kind: Some(HOSTILE.into()),
+        mfa_code: true,
+        arn: HOSTILE.into(),
+        reason: Some(HOSTILE.into()),
+        ..role("111122223333", "X", 1)
+    };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
     let step_up = Some(StepUp { fresh: false, wanted: HOSTILE.into(), came: HOSTILE.into() });
     let elsewhere = Role { step_up, ..free.clone() };
@@ -358,6 +369,8 @@ impl Credentials<'static> {
             shell: shell(true),
             role: "PlatformAdmin".into(),
             role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
+            kind: None,
+            needs_mfa_code: false,
             account_id: "111122223333".into(),
             account_name: "Production".into(),
             env: Some("prod".into()),
@@ -375,6 +388,8 @@ impl Credentials<'static> {
             shell: hostile_shell(),
             role: HOSTILE.into(),
             role_arn: HOSTILE.into(),
+            kind: Some(HOSTILE.into()),
+            needs_mfa_code: true,
             account_id: HOSTILE.into(),
             account_name: HOSTILE.into(),
             env: Some(HOSTILE.into()),

@@ -192,6 +192,9 @@ fn a_role_offers_the_steps_up_to_its_limit_and_the_limit_itself() {
     let offers = |seconds| {
         let role = Role {
             name: "A".into(),
+            link: "A".into(),
+            kind: None,
+            mfa_code: false,
             arn: "a".into(),
             console: true,
             credentials: true,
