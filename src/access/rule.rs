@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::accounts::{AccountSelector, Accounts, Selected, malformed, roles_named};
+use super::accounts::{AccountSelector, Accounts, Selected, roles_named};
 use super::chain::Hub;
 use super::condition::{Condition, Refused};
 use super::groups::{self, Groups, Wanted};

@@ -38,7 +38,7 @@ fn each_load_is_a_key_of_its_own() {
     let keys = [(); 3].map(|()| load(&certificate, CERTIFICATE_DER));
     assert!(keys.iter().all(|key| !key.is_null()));
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
-    keys.map(destroy);
+    keys.into_iter().for_each(destroy);
     let again = load(&certificate, CERTIFICATE_DER);
     assert!(!again.is_null(), "what was remembered outlives what was handed out");
     destroy(again);
