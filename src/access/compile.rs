@@ -233,9 +233,9 @@ impl<'a> Job<'a> {
             let (at, accounts, groups) = (format!("rule[{number}]"), &policy.accounts, &policy.groups);
             let policies = sources.policies;
             let mut compiler = RuleCompiler { at, settings, accounts, groups, users, policies, shared: &mut shared, problems: Vec::new() };
-            let compiled = compiler.compile(providers);
+            let rule = compiler.compile(providers);
             problems.append(&mut compiler.problems);
-            compiled
+            rule
         });
         Made::Rules(Part { first, rules: rules.collect(), roles: shared.roles, problems })
     }

@@ -195,7 +195,7 @@ fn note(
 fn at_line(number: usize, stopped: Stopped) -> Stopped {
     match stopped {
         Stopped::Unusable(why) => Stopped::Unusable(format!("line {number}: {why}")),
-        other => other,
+        other @ Stopped::No(_) => other,
     }
 }
 

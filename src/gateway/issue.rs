@@ -96,7 +96,7 @@ impl Gateway {
         caller: &Caller,
     ) -> Result<(Issued, Event), Failure> {
         let event = self.wish_event(session, wish, entitlements, caller);
-        let (event, exchanged) = self.exchange(session, entitlements.choose(wish), event).await;
+        let (event, exchanged) = Box::pin(self.exchange(session, entitlements.choose(wish), event)).await;
         match exchanged {
             Ok((issued, request)) => {
                 let event = Event { sts_request_id: issued.request_id, ..event.issued(&issued.credentials) };
@@ -165,12 +165,13 @@ impl Gateway {
 
     async fn ask(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let event = event.asked(request);
-        let (event, answer) = self.ask_once(session, request, event).await;
+        // On the heap: the tries of a call would make every future around it large.
+        let (event, answer) = Box::pin(self.ask_once(session, request, event)).await;
         match answer {
             // It was on its way for minutes, or the clocks differ a little, or the gateway's own credentials have just ended: fresh ones may
             // still pass.
             Err(Ended::Sts(StsError::ExpiredToken(_), _)) if request.operation().carries_attributes() => {
-                self.ask_once(session, request, event).await
+                Box::pin(self.ask_once(session, request, event)).await
             }
             answer => (event, answer),
         }

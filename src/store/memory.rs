@@ -182,7 +182,9 @@ impl Store for MemoryStore {
             return Ok(Placed::Taken);
         }
         let deadline = now.saturating_add(millis(ttl));
-        budgets.iter().for_each(|(index, _)| indexes.add(index, key, deadline));
+        for (index, _) in budgets {
+            indexes.add(index, key, deadline);
+        }
         Ok(Placed::Stored)
     }
 

@@ -12,7 +12,7 @@ use crate::arn::AccountId;
 /// The denies whose reach is known beforehand, findable by whom and what they are about: organisations have thousands of both.
 pub(super) struct Denies<'a> {
     policy: &'a Policy,
-    denies: Vec<Deny<'a>>,
+    all: Vec<Deny<'a>>,
     /// By the group that they match, which is none for those about everyone, and by what they reach. Numbers are in the order of the rules.
     index: HashMap<(Option<&'a str>, Reach<'a>), Vec<usize>>,
 }
@@ -39,7 +39,7 @@ const FEW: usize = 16;
 
 impl<'a> Denies<'a> {
     pub(super) fn of(policy: &'a Policy) -> Self {
-        let mut all = Self { policy, denies: Vec::new(), index: HashMap::new() };
+        let mut denies = Self { policy, all: Vec::new(), index: HashMap::new() };
         for rule in &policy.rules {
             // One that asks for more groups than one, or for none of some, leaves somebody out.
             if !rule.wanted.all.is_empty() || !rule.wanted.none.is_empty() {
@@ -49,12 +49,12 @@ impl<'a> Denies<'a> {
             let everyone = rule.everyone.then_some(None);
             for group in rule.wanted.any.iter().map(|group| Some(&**group)).chain(everyone) {
                 for reach in deny.reaches() {
-                    all.index.entry((group, reach)).or_default().push(all.denies.len());
+                    denies.index.entry((group, reach)).or_default().push(denies.all.len());
                 }
             }
-            all.denies.push(deny);
+            denies.all.push(deny);
         }
-        all
+        denies
     }
 
     /// The rules that together take away all that an allow grants, whoever it grants it to; none if anything is left.
@@ -92,9 +92,8 @@ impl<'a> Denies<'a> {
     /// The first deny of a group that is found by one of these and fits.
     fn first(&self, group: Option<&str>, reaches: &[Reach<'_>], fits: impl Fn(&Deny<'a>) -> bool) -> Option<&Deny<'a>> {
         let numbers = reaches.iter().filter_map(|reach| self.index.get(&(group, *reach)));
-        let first =
-            numbers.filter_map(|numbers| numbers.iter().copied().find(|number| self.denies.get(*number).is_some_and(&fits))).min()?;
-        self.denies.get(first)
+        let first = numbers.filter_map(|numbers| numbers.iter().copied().find(|number| self.all.get(*number).is_some_and(&fits))).min()?;
+        self.all.get(first)
     }
 }
 

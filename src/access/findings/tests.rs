@@ -76,7 +76,7 @@ fn an_allow_that_denies_take_away_as_a_whole_is_found() {
     is_found(&format!("{}{}{other}", allow(""), deny("groups = ['dev']")), "rule[0]", "taken away by `d` and `e`");
     let [production, staging] = ["Production", "Staging"].map(|name| deny(&format!("everyone = true\naccounts = ['{name}']")));
     is_found(&format!("{}{production}{}", allow(""), staging.replace("'d'", "'e'")), "rule[0]", "taken away by `d` and `e`");
-    let many: String = (0..20).map(|number| format!("'Role{number}', ")).collect();
+    let many: String = (0..20).fold(String::new(), |many, number| many + &format!("'Role{number}', "));
     is_found(&format!("{}{}", allow(""), deny(&format!("everyone = true\nroles = [{many}'Developer']"))), "rule[0]", "`d`");
     is_quiet(&format!("{}{}", allow(""), deny(&format!("everyone = true\nroles = [{many}]"))));
     // The first of several that would do is named, however they are found.

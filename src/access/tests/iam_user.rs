@@ -189,8 +189,7 @@ fn users_that_aws_would_not_know_are_refused() {
 
 #[test]
 fn two_rules_that_ask_by_different_users_contradict_each_other() {
-    let users =
-        USERS.to_owned() + &USERS.replace("\"broker\"", "\"broker-2\"").split("[[iam_user]]\nid = \"ana\"").next().unwrap().to_owned();
+    let users = USERS.to_owned() + USERS.replace("\"broker\"", "\"broker-2\"").split("[[iam_user]]\nid = \"ana\"").next().unwrap();
     let rules = federated("") + &federated("").replace("id = \"f\"", "id = \"f2\"").replace("\"broker\"", "\"broker-2\"");
     let context = Context { now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(), ip: None };
     let policy = compile(&users, &rules).unwrap();

@@ -204,10 +204,10 @@ pub fn profile_name(account: &Account, target: &Target) -> String {
     }
     let name = name.trim_matches('-');
     if name.is_empty() {
-        format!("{}-{}", account.id, own)
+        format!("{}-{own}", account.id)
     } else if name == account.name {
-        format!("{name}-{}", own)
+        format!("{name}-{own}")
     } else {
-        format!("{name}-{}-{}", account.id, own)
+        format!("{name}-{}-{own}", account.id)
     }
 }

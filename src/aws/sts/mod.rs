@@ -135,9 +135,9 @@ impl Sts {
         if let Some(keys) = signed_with {
             for_this_call = for_this_call.credentials_provider(keys);
         }
-        let sent = send(self.client(partition).clone(), for_this_call);
+        let call = send(self.client(partition).clone(), for_this_call);
         // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
-        sent.with_subscriber(Dispatch::none()).await.map(Answered::from).map_err(|error| StsError::new(error, secrets))
+        call.with_subscriber(Dispatch::none()).await.map(Answered::from).map_err(|error| StsError::new(error, secrets))
     }
 
     /// The region whose STS is asked for roles of a partition: also the default region of credentials that are handed over.

@@ -63,7 +63,7 @@ impl OwnIdentity {
     /// Credentials that live for some minutes more.
     pub(super) async fn credentials(&self) -> Result<Credentials, StsError> {
         let kept = self.current();
-        if let Some(kept) = kept.filter(|kept| kept.expiry().is_none_or(|end| is_far(end))) {
+        if let Some(kept) = kept.filter(|kept| kept.expiry().is_none_or(is_far)) {
             return Ok(kept);
         }
         // Secrets stand in what the SDK logs.

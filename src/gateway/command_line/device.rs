@@ -162,7 +162,10 @@ impl Gateway {
 fn network(ip: Option<IpAddr>) -> String {
     match ip.map(|ip| ip.to_canonical()) {
         Some(IpAddr::V4(ip)) => ip.to_string(),
-        Some(IpAddr::V6(ip)) => ip.segments().iter().take(4).map(|segment| format!("{segment:x}:")).collect(),
+        Some(IpAddr::V6(ip)) => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}:")
+        }
         None => "nowhere".to_owned(),
     }
 }

@@ -161,11 +161,11 @@ impl Sts {
             )
         })?;
         let now = self.clock.now().timestamp() / SandboxMfa::STEP;
-        let mut used = self.used_codes.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|(_, step)| *step >= now - 1);
-        let step = (now - 1..=now + 1).find(|step| device.code_of(*step) == code && !used.contains(&(serial.to_owned(), *step)));
+        let mut spent = self.used_codes.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.retain(|(_, step)| *step >= now - 1);
+        let step = (now - 1..=now + 1).find(|step| device.code_of(*step) == code && !spent.contains(&(serial.to_owned(), *step)));
         let step = step.ok_or_else(|| StsError::denied("MultiFactorAuthentication failed with invalid MFA one time pass code. "))?;
-        used.insert((serial.to_owned(), step));
+        spent.insert((serial.to_owned(), step));
         Ok(())
     }
 

@@ -48,6 +48,7 @@ impl fmt::Display for DeepLink<'_> {
 
 /// A role that the person may have.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that the row shows or does not")]
 pub struct Role<'a> {
     /// Its name, with its path if it has one.
     pub name: Text<'a>,
@@ -157,6 +158,7 @@ pub struct NoRoles<'a> {
 
 /// Where a deep link leads.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way into a page")]
 pub enum Target<'a> {
     /// The link names a role that the person has.
     Role {
