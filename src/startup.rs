@@ -208,6 +208,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     Ok(Gateway {
         providers: parts.providers,
         policy: ArcSwap::from(parts.policy),
+        disclosure: config.file.portal.explain,
         reloads: ArcSwap::from_pointee(Reloads::none(clock.now())),
         vault,
         issuer: parts.issuer,

@@ -7,7 +7,7 @@ use super::patterns::Pattern;
 use super::rule::{Roles, RuleCompiler};
 use super::settings::Operation;
 use super::template::Template;
-use super::{Account, CHAINED_SESSION, Denied, Entitlements};
+use super::{Account, CHAINED_SESSION, Denied, Entitlement, Entitlements, OwnExplanation};
 use crate::arn::RoleArn;
 
 /// What `AssumeRole` takes as `ExternalId` (STS API reference).
@@ -136,11 +136,26 @@ impl Entitlements {
     /// The same, for a gateway whose own AWS identity is itself a role's session: what is had with it is chained, and lasts an hour at most.
     #[must_use]
     pub fn chained_by_own_identity(mut self) -> Self {
-        for entitlement in &mut self.roles {
-            if entitlement.operation == Operation::AssumeRole {
-                entitlement.chained = true;
-                entitlement.max_session = entitlement.max_session.min(CHAINED_SESSION);
-            }
+        self.roles.iter_mut().for_each(Entitlement::chain_by_own_identity);
+        self
+    }
+}
+
+impl Entitlement {
+    fn chain_by_own_identity(&mut self) {
+        if self.operation == Operation::AssumeRole {
+            self.chained = true;
+            self.max_session = self.max_session.min(CHAINED_SESSION);
+        }
+    }
+}
+
+impl OwnExplanation {
+    /// As [`Entitlements::chained_by_own_identity`].
+    #[must_use]
+    pub fn chained_by_own_identity(mut self) -> Self {
+        if let Self::Granted(grant) = &mut self {
+            grant.entitlement.chain_by_own_identity();
         }
         self
     }

@@ -1,5 +1,8 @@
 //! Why somebody has a role, or what is missing.
 
+mod oneself;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,10 +15,12 @@ use super::decide::Match;
 use super::deny::Scope;
 use super::roles::KnownRoles;
 use super::rule::{Body, Roles, Rule};
-use super::{Context, Entitlement, Evidence, Operation, Person, Purpose, Purposes, SessionPolicy, Target};
+use super::{Account, ConditionFailed, Context, Entitlement, Evidence, Operation, Person, Purpose, Purposes, SessionPolicy, Target};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::{Demand, StepUp};
+
+pub use oneself::{Disclosure, Lack, NotARole, OwnExplanation, OwnGrant, Refusal, Way};
 
 /// What the rules say of one person and one role.
 #[derive(Debug, Serialize)]
@@ -186,61 +191,25 @@ impl Policy {
         let granted = self.granted(who, context);
         let normal = self.groups.names.all(who.groups);
         let who = &who.with_groups(normal.as_deref());
-        let facts = Facts::of(who, context);
-        let account = self.accounts.of_target(role);
-        let place = account.map(|account| (role, account.as_ref()));
-        let matches = self.matches(who);
-        let denied_by = matches
-            .iter()
-            .filter(|matched| self.takes(matched, role) && !matched.rule.purposes(&facts, place).is_ok_and(Purposes::is_empty))
-            .map(|matched| matched.rule.id.to_string());
-        let mut denied_by: Vec<_> = denied_by.collect();
-        denied_by.sort();
-        denied_by.dedup();
-        let has_group = |rule: &Rule| matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched, role));
-        let unmet = |rule: &Rule| match rule.purposes(&facts, place) {
-            Ok(purposes) if !purposes.is_empty() => None,
-            other => rule
-                .condition
-                .as_ref()
-                .map(|condition| Missing::Condition { text: condition.text().to_string(), failed: other.err().map(|why| why.to_string()) }),
+        let case = Case::new(self, who, context, role);
+        let denied_by: BTreeSet<_> = case.denies().filter(|(_, takes)| !takes.is_empty()).map(|(rule, _)| rule.id.to_string()).collect();
+        let unmet = |rule: &Rule| {
+            let failed = case.unmet(rule)?;
+            let text = rule.condition.as_ref()?.text().to_string();
+            Some(Missing::Condition { text, failed: failed.map(|why| why.to_string()) })
         };
-        let over = |rule: &Rule| rule.until.filter(|until| context.now >= *until).map(|until| Missing::Time { until });
         let all = |rule: &Rule| {
-            let groups = if has_group(rule) { Vec::new() } else { self.missing(rule, who, role) };
-            groups.into_iter().chain(unmet(rule)).chain(over(rule)).collect::<Vec<_>>()
+            let groups = if case.has_group(rule) { Vec::new() } else { self.missing(rule, who, role) };
+            groups.into_iter().chain(unmet(rule)).chain(case.ended(rule).map(|until| Missing::Time { until })).collect::<Vec<_>>()
         };
-        let mut missed: Vec<_> = self
-            .rules
-            .iter()
-            .filter(|rule| could_give(&self.roles, rule, role))
-            .map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) })
-            .filter(|miss| !miss.missing.is_empty())
-            .collect();
+        let misses = case.candidates().map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) });
+        let mut missed: Vec<_> = misses.filter(|miss| !miss.missing.is_empty()).collect();
         missed.sort_by_key(|miss| miss.missing.len());
         Explanation {
             granted: granted.iter().find(|entitlement| entitlement.target == *role).map(|entitlement| self.grant_of(entitlement)),
             role: role.clone(),
-            denied_by,
+            denied_by: denied_by.into_iter().collect(),
             missed,
-        }
-    }
-
-    fn takes(&self, matched: &Match<'_>, role: &Target) -> bool {
-        match &matched.rule.body {
-            Body::Deny { accounts, roles } => Scope::of(self, matched, accounts.as_deref(), roles.as_deref()).covers(role),
-            Body::Allow { .. } => false,
-        }
-    }
-
-    fn gives(&self, matched: &Match<'_>, role: &Target) -> bool {
-        let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
-        match roles {
-            Roles::Fixed(fixed) => self.roles.is_among(role, fixed),
-            Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
-                let named = roles_named(&self.accounts, accounts, &name, captures);
-                named.into_iter().flatten().any(|(arn, _)| *role == arn)
-            }),
         }
     }
 
@@ -281,6 +250,75 @@ impl Policy {
         let (account, role) = text.split_once('/').ok_or_else(|| format!("`{text}` does not name an account and a role"))?;
         let account = self.accounts.find(account).ok_or_else(|| format!("there is no account `{account}`"))?;
         Target::in_account(account.partition, account.id, role).map_err(|error| format!("`{role}` is not a role's name: {error}"))
+    }
+}
+
+/// One person and one role, and what the rules say of the two.
+struct Case<'a> {
+    policy: &'a Policy,
+    facts: Facts<'a>,
+    matches: Vec<Match<'a>>,
+    role: &'a Target,
+    now: Moment,
+}
+
+impl<'a> Case<'a> {
+    /// The person's groups are in the form in which they are compared.
+    fn new(policy: &'a Policy, who: &'a Person<'a>, context: &'a Context, role: &'a Target) -> Self {
+        Self { policy, facts: Facts::of(who, context), matches: policy.matches(who), role, now: context.now }
+    }
+
+    fn place(&self) -> Option<(&Target, &Account)> {
+        self.policy.accounts.of_target(self.role).map(|account| (self.role, account.as_ref()))
+    }
+
+    /// The rules that could give the role to somebody.
+    fn candidates(&self) -> impl Iterator<Item = &'a Rule> {
+        let (known, role) = (&self.policy.roles, self.role);
+        self.policy.rules.iter().filter(move |rule| could_give(known, rule, role))
+    }
+
+    /// The denies that match the person and speak of the role, with what they take of it.
+    fn denies(&self) -> impl Iterator<Item = (&'a Rule, Purposes)> {
+        let covering = self.matches.iter().filter(|matched| self.takes(matched));
+        covering.map(|matched| (matched.rule, matched.rule.purposes(&self.facts, self.place()).unwrap_or(matched.rule.purposes)))
+    }
+
+    /// Whether the person's groups make the rule give the role.
+    fn has_group(&self, rule: &Rule) -> bool {
+        self.matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched))
+    }
+
+    /// Whether the rule's condition fails, with why it cannot even be evaluated, if that is so.
+    fn unmet(&self, rule: &Rule) -> Option<Option<ConditionFailed>> {
+        match rule.purposes(&self.facts, self.place()) {
+            Ok(purposes) if !purposes.is_empty() => None,
+            other => Some(other.err()),
+        }
+    }
+
+    /// When the rule has ended, if it has.
+    fn ended(&self, rule: &Rule) -> Option<Moment> {
+        rule.until.filter(|until| self.now >= *until)
+    }
+
+    fn takes(&self, matched: &Match<'_>) -> bool {
+        match &matched.rule.body {
+            Body::Deny { accounts, roles } => Scope::of(self.policy, matched, accounts.as_deref(), roles.as_deref()).covers(self.role),
+            Body::Allow { .. } => false,
+        }
+    }
+
+    fn gives(&self, matched: &Match<'_>) -> bool {
+        let (Body::Allow { roles, .. }, Some(captures)) = (&matched.rule.body, &matched.captures) else { return false };
+        let (policy, role) = (self.policy, self.role);
+        match roles {
+            Roles::Fixed(fixed) => policy.roles.is_among(role, fixed),
+            Roles::Captured { accounts, roles } => roles.iter().filter_map(|template| template.fill_captures(captures)).any(|name| {
+                let named = roles_named(&policy.accounts, accounts, &name, captures);
+                named.into_iter().flatten().any(|(arn, _)| *role == arn)
+            }),
+        }
     }
 }
 

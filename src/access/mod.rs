@@ -43,9 +43,9 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{ExternalId, Hub};
 pub use compile::{Policy, Sources};
-pub use condition::Failed as ConditionFailed;
+pub use condition::{Concern, Failed as ConditionFailed};
 pub use discovered::with_discovered;
-pub use explain::{Because, Called, Explanation, Grant, Miss, Missing};
+pub use explain::{Because, Called, Disclosure, Explanation, Grant, Lack, Miss, Missing, NotARole, OwnExplanation, OwnGrant, Refusal, Way};
 pub use findings::EDITABLE_CLAIMS;
 pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use iam_user::{IamUser, IamUserSettings, LONGEST_USER_SESSION, MfaCode};

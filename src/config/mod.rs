@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 pub use findings::{Finding, Findings, Severity};
 pub use schema::schema;
-pub use server::{HelpSettings, ServerSettings};
+pub use server::{HelpSettings, PortalSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
 
 use crate::access::{
@@ -87,6 +87,9 @@ pub struct ConfigFile {
     /// What people are told when they are stuck.
     #[serde(default)]
     pub help: HelpSettings,
+    /// What the pages offer.
+    #[serde(default)]
+    pub portal: PortalSettings,
     /// The identity providers that people sign in with by OpenID Connect; at least one of these or of `saml_provider`.
     #[serde(default)]
     pub provider: Vec<ProviderSettings>,

@@ -1,4 +1,4 @@
-//! What an administrator says about the HTTP server and the help that people get.
+//! What an administrator says about the HTTP server, and about what people are told.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::access::Disclosure;
 use crate::settings::{Problem, Span};
 
 /// The HTTP server.
@@ -108,6 +109,15 @@ impl ServerSettings {
 pub struct HelpSettings {
     /// Whom to ask for access, shown to people without roles: `Ask #cloud-access on chat`. Plain text.
     pub contact: Option<String>,
+}
+
+/// What the pages offer.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PortalSettings {
+    /// What people are told who ask why they do not have a role: "off" (there is no page for it), "reasons" (what about themselves is
+    /// missing) or "groups" (the groups that would give it too).
+    pub explain: Disclosure,
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The product in a few verbs: [`Gateway::begin`], [`Gateway::complete`], [`Gateway::session`], [`Gateway::entitlements`],
-//! [`Gateway::assume`], [`Gateway::log_out`].
+//! [`Gateway::explain`], [`Gateway::assume`], [`Gateway::log_out`].
 //!
 //! It knows no HTTP. Every decision is recorded before its outcome leaves, and every failure is a [`Failure`] that was logged once and
 //! carries the incident id that finds the line.
 
 mod command_line;
+mod explain;
 mod failure;
 mod issue;
 mod local_path;
@@ -25,6 +26,7 @@ pub use command_line::{
     CLIENT_ID, Challenge, CodeRequest, CommandLineSettings, DeviceAsked, DeviceGrant, GrantRefused, Granted, LoopbackUri, POLL_INTERVAL,
     Redemption,
 };
+pub use explain::Explained;
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
@@ -33,7 +35,7 @@ pub use replace::{Arrival, Question};
 pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 
-use crate::access::{Context, Entitlements, Policy};
+use crate::access::{Context, Disclosure, Entitlements, Policy};
 use crate::audit::{AuditLog, Kind, Outcome};
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
@@ -48,6 +50,8 @@ pub struct Gateway {
     pub providers: Vec<Provider>,
     /// Accounts and rules in force.
     pub policy: ArcSwap<Policy>,
+    /// What people are told who ask why they do not have a role.
+    pub disclosure: Disclosure,
     /// What became of the attempts to put other ones in force.
     pub reloads: ArcSwap<Reloads>,
     /// Sessions and hand-overs, and the seal on pending logins.

@@ -6,6 +6,7 @@
 //! | `login` | `/login`, `/login/initiate`, `/login/{provider}`, `/callback/{provider}` |
 //! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata`, `/switch` |
 //! | `portal` | `/`, `/go` |
+//! | `explain` | `/explain` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `step_up` | `/step-up` |
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
@@ -18,6 +19,7 @@
 mod connection;
 mod cookies;
 mod depart;
+mod explain;
 mod guard;
 mod issue;
 mod limit;
@@ -56,6 +58,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
     let pages = [
         page("/", read_only, get_or_head().to(portal::home)),
         page("/go", read_only, get_or_head().to(portal::go)),
+        page("/explain", read_only, get_or_head().to(explain::explain)),
         page("/login", "GET, HEAD, POST", get_or_head().to(login::choose)).route(web::post().to(login::by_email)),
         of_others("/login/initiate", "GET, POST", web::post().to(login::initiate_by_form)).route(web::get().to(login::initiate)),
         page("/login/{provider}", "GET", web::get().to(login::begin)),

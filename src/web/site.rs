@@ -140,6 +140,7 @@ impl Site {
             banner: self.settings.banner.as_deref().map(Text::from),
             contact: self.settings.contact.as_deref().map(Text::from),
             csrf: csrf.into(),
+            explains: self.gateway.explains(),
             who,
         }
     }

@@ -9,6 +9,7 @@ mod console_post;
 mod credentials;
 mod entry;
 mod error;
+mod explain;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};
+pub use explain::{Explain, Told};
 
 /// A text of a page: borrowed where it can be, for the portal is rendered often.
 pub type Text<'a> = Cow<'a, str>;
@@ -40,6 +42,8 @@ pub struct Shell<'a> {
     pub contact: Option<Text<'a>>,
     /// The token that every form of the page sends back as `csrf`.
     pub csrf: Text<'a>,
+    /// Whether there is a page that tells people why they do not have a role.
+    pub explains: bool,
     /// Who is signed in, if somebody is.
     pub who: Option<Who<'a>>,
 }

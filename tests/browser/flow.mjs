@@ -267,6 +267,45 @@ async function withoutJavaScript() {
   });
 }
 
+async function askingWhy() {
+  await walk.step('who asks why a role is missing is told, without JavaScript too', async () => {
+    const page = await walk.newPage({ javaScriptEnabled: false });
+    await signIn(page, 'ana');
+    await heading(page, PORTAL);
+    await page.getByRole('link', { name: 'A role is missing?' }).click();
+    await heading(page, /^Why don’t I see a role/);
+    await page.getByLabel('Role', { exact: true }).fill(`${expected.accountName}/${expected.neverShown[0]}`);
+    await page.getByRole('button', { name: 'Tell me' }).click();
+    await heading(page, 'You do not have this role');
+    await page.getByText(/None of your groups gives you this role/).first().waitFor();
+    await page.context().close();
+  });
+  await walk.step('who asks about a role that they have is told by what they have it, and copies the report', async () => {
+    const page = await walk.newPage();
+    await signIn(page, 'ana');
+    await page.goto(`${gateway}/explain`);
+    await heading(page, /^Why don’t I see a role/);
+    await walk.look(page, 'explain');
+    await page.getByLabel('Role', { exact: true }).fill('nonsense');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').waitFor();
+    await walk.look(page, 'explain-unreadable');
+    await page.goto(`${gateway}/explain?role=${expected.accountName}/${expected.neverShown[0]}`);
+    await heading(page, 'You do not have this role');
+    await page.getByText('Report for whoever helps you').click();
+    await walk.look(page, 'explain-refused');
+    await page.getByRole('button', { name: 'Copy the report' }).click();
+    await page.getByRole('status').filter({ hasText: /copied/ }).waitFor();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^Report: [A-Z2-7]{10}\n[^]*Answer: not granted/);
+    await page.goto(`${gateway}/explain?role=${expected.accountName}/${expected.role}`);
+    await heading(page, 'You have this role');
+    await walk.look(page, 'explain-granted');
+    await page.getByRole('link', { name: 'Go to the role' }).click();
+    await heading(page, new RegExp(`Enter ${expected.accountName} as ${expected.role}`));
+    await page.context().close();
+  });
+}
+
 async function others() {
   await walk.step('somebody without a role is told why', async () => {
     const page = await walk.newPage();
@@ -305,6 +344,7 @@ try {
   await deepLink();
   await keyboardOnly();
   await withoutJavaScript();
+  await askingWhy();
   await others();
   assert.deepEqual(walk.complaints, [], 'what must not have happened');
   console.log(JSON.stringify({ steps: walk.steps, secrets: [...walk.secrets] }));

@@ -7,6 +7,7 @@ mod catalogue;
 mod command_line;
 mod demands;
 mod devices;
+mod explain;
 mod forms;
 mod hygiene;
 mod log;

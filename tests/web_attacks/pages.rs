@@ -16,6 +16,7 @@ async fn every_kind(world: &World) -> Vec<(&'static str, Answer)> {
         ("portal", ana.get("/").await),
         ("no roles", Browser::signed_in(world, "nora").await.get("/").await),
         ("deep link", ana.get("/go?account=Production").await),
+        ("explained", ana.get("/explain?role=Production/ReadOnly").await),
         ("hand-over", handed),
         ("credentials", ana.get(&place).await),
         ("credentials gone", ana.get(&place).await),

@@ -27,6 +27,7 @@ async fn w02_a_method_that_an_address_does_not_answer_to_is_refused_and_reflects
     let (issued, events) = (world.issued(), world.audit().len());
     for (path, allowed) in [
         ("/", "GET, HEAD"),
+        ("/explain", "GET, HEAD"),
         ("/go", "GET, HEAD"),
         ("/login", "GET, HEAD, POST"),
         ("/login/sandbox", "GET"),

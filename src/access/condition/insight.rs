@@ -1,6 +1,7 @@
 //! What can be said of a condition before anybody signs in: that it can never hold, and which claims it goes by.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
@@ -15,7 +16,64 @@ pub(in crate::access) struct Known<'a> {
     pub(in crate::access) now: Moment,
 }
 
+/// What a condition looks at, in kinds that tell nothing of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// What the provider says about the person: claims, and the name that is made from one.
+    Claims,
+    /// The person's groups.
+    Groups,
+    /// The provider that vouches.
+    Provider,
+    /// How and when the person signed in.
+    SignIn,
+    /// The address of the request.
+    Address,
+    /// The moment.
+    Time,
+    /// What the role is taken for.
+    Purpose,
+    /// The role and its account, which are the same for everybody.
+    Role,
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Claims => "what your identity provider says about you",
+            Self::Groups => "your groups",
+            Self::Provider => "the provider that you sign in with",
+            Self::SignIn => "how and when you signed in",
+            Self::Address => "the address that you come from",
+            Self::Time => "the time",
+            Self::Purpose => "what you take the role for",
+            Self::Role => "the role and its account",
+        })
+    }
+}
+
 impl Condition {
+    /// What it looks at.
+    pub(in crate::access) fn concerns(&self) -> BTreeSet<Concern> {
+        let mut found = BTreeSet::new();
+        visit(self.program.expression(), &mut |expression| {
+            let Some(path) = path(expression) else { return };
+            let concern = match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                ["claims" | "username", ..] => Concern::Claims,
+                ["groups", ..] => Concern::Groups,
+                ["provider"] => Concern::Provider,
+                ["auth", ..] => Concern::SignIn,
+                ["request", "ip"] => Concern::Address,
+                ["request", "purpose"] => Concern::Purpose,
+                ["now"] => Concern::Time,
+                ["role" | "account", ..] => Concern::Role,
+                _ => return,
+            };
+            found.insert(concern);
+        });
+        found
+    }
+
     /// Whether the condition can hold for nobody, ever, as far as that can be seen.
     pub(in crate::access) fn can_never_hold(&self, known: &Known<'_>) -> bool {
         fold(self.program.expression(), known) == Some(false)
@@ -207,6 +265,19 @@ mod tests {
         ] {
             assert!(!never(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_condition_looks_at_is_told_in_kinds() {
+        let concerns = |text: &str| Condition::parse(text).unwrap().concerns().into_iter().collect::<Vec<_>>();
+        assert_eq!(concerns("claims['a'] == 'x' && request.ip.within('10.0.0.0/8')"), [Concern::Claims, Concern::Address]);
+        assert_eq!(concerns("username != 'x' || groups.exists(g, g == 'a')"), [Concern::Claims, Concern::Groups]);
+        assert_eq!(concerns("auth.mfa && auth.age < duration('1h')"), [Concern::SignIn]);
+        assert_eq!(
+            concerns("provider == 'a' && request.purpose == 'console' && now.getHours() < 18 && account.tags.env == 'dev'"),
+            [Concern::Provider, Concern::Time, Concern::Purpose, Concern::Role]
+        );
+        assert_eq!(concerns("true"), []);
     }
 
     #[test]

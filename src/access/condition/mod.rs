@@ -16,6 +16,7 @@ use cel::{Env, ExecutionError, Program, Value};
 
 pub(super) use facts::Facts;
 use functions::environment;
+pub use insight::Concern;
 pub(super) use insight::Known;
 use types::Needs;
 

@@ -21,13 +21,15 @@ fn shell(signed_in: bool) -> Shell<'static> {
         banner: None,
         contact: Some("#aws-access on chat, or cloud-team@example.org".into()),
         csrf: "q4Yx0vC2mB8sJ1nLr7Tz5Kd9Wf3HgPaEuViOyXcMbNk".into(),
+        explains: true,
         who: signed_in.then_some(who),
     }
 }
 
 fn hostile_shell() -> Shell<'static> {
     let who = Who { username: HOSTILE.into(), provider: HOSTILE.into(), provider_logout: true, ends: at(15_000) };
-    Shell { brand: HOSTILE.into(), banner: Some(HOSTILE.into()), contact: Some(HOSTILE.into()), csrf: HOSTILE.into(), who: Some(who) }
+    let contact = Some(HOSTILE.into());
+    Shell { brand: HOSTILE.into(), banner: Some(HOSTILE.into()), contact, csrf: HOSTILE.into(), explains: true, who: Some(who) }
 }
 
 fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
@@ -140,6 +142,52 @@ impl NoRoles<'static> {
                 Self { shell: Shell { contact: None, ..shell(true) }, provider: "Okta".into(), groups: vec![], total: 0 },
             ),
             ("no-roles-hostile", Self { shell: hostile_shell(), provider: HOSTILE.into(), groups: vec![HOSTILE.into()], total: 2 }),
+        ]
+    }
+}
+
+impl Explain<'static> {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let told =
+            |role: &'static str, link: Option<&'static str>, by: &[&'static str], limits: &[&'static str], missing: &[&'static str]| {
+                let texts = |list: &[&'static str]| list.iter().map(|text| (*text).into()).collect();
+                let report = "Report: ABCDEFGHIJ\nTime: 2026-03-02 14:30:00 UTC\nPerson: ana.duarte@example.org\nRole: ".to_owned() + role;
+                Told {
+                    role: role.into(),
+                    link: link.map(Into::into),
+                    by: texts(by),
+                    limits: texts(limits),
+                    missing: texts(missing),
+                    report: report.into(),
+                }
+            };
+        let page = |asked: &'static str, problem: Option<&'static str>, told: Option<Told<'static>>| Self {
+            shell: shell(true),
+            asked: asked.into(),
+            problem: problem.map(Into::into),
+            told,
+        };
+        let granted = told(
+            "arn:aws:iam::111122223333:role/ReadOnly",
+            Some("/go?account=111122223333&role=ReadOnly"),
+            &["Your group developers gives it."],
+            &["It is for the console and for credentials.", "A session lasts at most 4h."],
+            &[],
+        );
+        let refused = told(
+            "Production/PlatformAdmin",
+            None,
+            &[],
+            &[],
+            &["What is missing: a sign-in with Okta.", "What is missing: a condition that does not hold now; it looks at the time."],
+        );
+        let hostile = told(HOSTILE, Some(HOSTILE), &[HOSTILE], &[HOSTILE], &[HOSTILE]);
+        vec![
+            ("explain", page("", None, None)),
+            ("explain-granted", page("Production/ReadOnly", None, Some(granted))),
+            ("explain-refused", page("Production/PlatformAdmin", None, Some(refused))),
+            ("explain-unreadable", page("PlatformAdmin", Some("This is no role's name: write ACCOUNT/ROLE."), None)),
+            ("explain-hostile", Self { shell: hostile_shell(), asked: HOSTILE.into(), problem: Some(HOSTILE.into()), told: Some(hostile) }),
         ]
     }
 }

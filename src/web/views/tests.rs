@@ -22,6 +22,7 @@ fn pages() -> Vec<(&'static str, String)> {
         .chain(render(DeviceAnswered::samples()))
         .chain(render(Portal::samples()))
         .chain(render(NoRoles::samples()))
+        .chain(render(Explain::samples()))
         .chain(render(Go::samples()))
         .chain(render(Credentials::samples()))
         .chain(render(CredentialsGone::samples()))
