@@ -165,6 +165,72 @@ fn a_line_that_is_no_person_is_named() {
     assert!(text(&told.stderr).contains("line 3: not a JSON object of claims"), "{told:?}");
 }
 
+/// A sign-in as the gateway records it.
+fn signed_in(time: &str, subject: &str, more: &Value) -> String {
+    let mut event = json!({
+        "time": time, "incident": "i", "kind": "sign_in", "outcome": "ok", "policy": "p",
+        "person": { "provider": "sandbox", "subject": subject, "username": format!("{subject}@example.com") },
+    });
+    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event.to_string()
+}
+
+#[test]
+fn diff_takes_who_signed_in_of_late_from_the_audit_trail() {
+    let fresh = "[[rule]]\nid = \"fresh\"\ngroups = [\"developers\"]\naccounts = [\"Sandbox\"]\nroles = [\"Fresh\"]\n\
+        when = 'auth.mfa && auth.age < duration(\"10m\")'\n";
+    let claimed = "[[rule]]\nid = \"claimed\"\ngroups = [\"developers\"]\naccounts = [\"Sandbox\"]\nroles = [\"Claimed\"]\n\
+        when = 'claims.department == \"x\"'\n[[rule]]\nid = \"read-before\"\ngroups = [\"developers\"]\naccounts = [\"Sandbox\"]\n\
+        roles = [\"Read\"]\nwhen = '!has(claims.seat)'\n";
+    let demo = changed("expect = [\"Staging/Developer\", \"Sandbox/Developer\"]", "includes = [\"Sandbox/Developer\"]");
+    let new = format!("{demo}\n{fresh}\n{claimed}");
+    let strong = json!({ "time": "2026-01-13T11:55:00Z", "mfa": true, "amr": ["mfa"] });
+    let trail = [
+        // The later one counts, wherever it stands; who came too long ago does not.
+        signed_in(
+            "2026-01-13T12:00:00Z",
+            "ana",
+            &json!({ "groups": ["developers"], "claims": { "seat": null }, "authentication": strong }),
+        ),
+        signed_in("2026-01-10T12:00:00Z", "ana", &json!({ "groups": [] })),
+        signed_in("2025-12-01T12:00:00Z", "cory", &json!({ "groups": ["developers"], "authentication": strong })),
+        signed_in(
+            "2026-01-13T12:00:00Z",
+            "dora",
+            &json!({ "groups": ["developers"], "claims": { "seat": "4b" }, "authentication": { "mfa": false } }),
+        ),
+        signed_in("2026-01-13T12:00:00Z", "early", &json!({})),
+        "{\"time\": \"2026-01-1".to_owned(),
+    ];
+    let folder = folder_with(&[("old.toml", DEMO), ("new.toml", &new), ("audit.jsonl", &trail.join("\n"))]);
+    let run = |more: &[&str]| {
+        let at = ["diff", "old.toml", "new.toml", "--audit", "audit.jsonl", "--at", "2026-01-14T12:00:00Z"];
+        rolegate(folder.path(), &[&at, more].concat(), "")
+    };
+    let told = run(&["--json"]);
+    assert!(told.status.success(), "{told:?}");
+    let report: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let gains = |role: &str| report["roles"][format!("arn:aws:iam::777788889999:role/{role}")]["gains"].clone();
+    assert_eq!(gains("Fresh"), json!(["ana@example.com"]), "as fresh as the sign-in was then");
+    assert_eq!(gains("Read"), json!(["ana@example.com"]), "a claim that is known not to have come");
+    assert_eq!(gains("Claimed"), Value::Null);
+    assert_eq!(report["unjudged"], json!({ "old": {}, "new": { "claimed": 2 } }));
+    assert_eq!((&report["people"], &report["audit"]["events"]), (&json!(2), &json!(3)));
+    assert_eq!((&report["audit"]["without_groups"], &report["audit"]["unreadable_lines"]), (&json!(1), &json!(1)));
+
+    let words = run(&[]);
+    let words = text(&words.stdout);
+    assert!(words.contains("the rule claimed of the new configuration could not be judged for 2 people"), "{words}");
+    assert!(words.contains("3 sign-in(s) of 2 people were read, and 1 that an earlier version wrote without groups"), "{words}");
+    let more: Value = serde_json::from_slice(&run(&["--days", "60", "--json"]).stdout).unwrap();
+    assert_eq!(more["people"], 3);
+    let none = run(&["--since", "2026-01-14T00:00:00Z"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("no sign-in since 2026-01-14"), "{none:?}");
+    let both = run(&["--people", "-"]);
+    assert_eq!(both.status.code(), Some(2), "people come from one place: {both:?}");
+}
+
 /// What two rules of a small file give to somebody.
 const LIMITED: &str = r#"
 public_url = "http://127.0.0.1:8700"

@@ -38,6 +38,8 @@ pub struct Policy {
     pub(super) everyone: Vec<u32>,
     pub(super) session_name: Template,
     pub(super) source_identity: Template,
+    /// The claims that the rules look at, by their first name.
+    pub(super) reads: BTreeSet<String>,
 }
 
 /// What a policy is compiled from.
@@ -96,6 +98,7 @@ impl Policy {
             everyone: Vec::new(),
             session_name: naming_template(&naming.session_name, "naming.session_name", &mut problems),
             source_identity: naming_template(&naming.source_identity, "naming.source_identity", &mut problems),
+            reads: BTreeSet::new(),
         };
         let users = IamUsers::compile(sources.iam_users, &policy.accounts, &mut problems);
         problems.extend(repeated_ids(rules));
@@ -180,6 +183,7 @@ impl Policy {
         if rule.everyone {
             self.everyone.push(number);
         }
+        self.reads.extend(rule.claims_read());
         self.rules.push(rule);
     }
 }

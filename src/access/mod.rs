@@ -22,6 +22,7 @@ mod naming;
 mod patterns;
 mod person;
 mod purposes;
+mod reads;
 mod reason;
 mod roles;
 mod rule;

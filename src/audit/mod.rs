@@ -4,20 +4,23 @@
 //! key id, the proof's id) and with the gateway's log (incident). It never holds a secret.
 
 mod log;
+mod past;
 mod settings;
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use log::{AuditLog, AuditUnavailable};
+pub use past::{Past, SignIn, sign_ins};
 pub use settings::AuditSettings;
 
-use crate::access::{AssumeRequest, Purpose, SessionTag};
+use crate::access::{AssumeRequest, Policy, Purpose, SessionTag};
 use crate::arn::AccountId;
 use crate::aws::Credentials;
 use crate::clock::Moment;
-use crate::identity::{Identity, ProviderId};
+use crate::identity::{Authentication, Identity, ProviderId};
 use crate::trust::Proof;
 
 /// What was decided.
@@ -55,7 +58,7 @@ pub enum Outcome {
 }
 
 /// Who it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The provider that vouches.
     pub provider: ProviderId,
@@ -63,6 +66,29 @@ pub struct Person {
     pub subject: String,
     /// The name that people recognise.
     pub username: String,
+}
+
+/// How and when somebody signed in, without the provider's own session id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HowSignedIn {
+    /// When the person last proved themselves to the provider, if it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Moment>,
+    /// Whether a second factor was used.
+    pub mfa: bool,
+    /// The authentication context class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// The methods used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+}
+
+impl From<&Authentication> for HowSignedIn {
+    fn from(came: &Authentication) -> Self {
+        Self { time: came.time, mfa: came.mfa, acr: came.acr.clone(), amr: came.amr.clone() }
+    }
 }
 
 /// One decision. Begun with [`Event::new`], filled as the request goes on, recorded however it ends.
@@ -85,6 +111,15 @@ pub struct Event {
     /// Who it is about, once that is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
+    /// The groups that a sign-in brought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// Of the claims that a sign-in brought those that the rules in force look at, null for those that it did not bring.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub claims: Map<String, Value>,
+    /// How and when the person of a sign-in proved themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<HowSignedIn>,
     /// The provider whose answer was refused, when nobody is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderId>,
@@ -191,6 +226,9 @@ impl Event {
             reason: None,
             unasked: false,
             person: None,
+            groups: None,
+            claims: Map::new(),
+            authentication: None,
             provider: None,
             ip: None,
             user_agent: None,
@@ -247,6 +285,15 @@ impl Event {
     #[must_use]
     pub fn by_command_line(mut self, name: &str) -> Self {
         self.command_line = Some(cut(name));
+        self
+    }
+
+    /// What the rules go by of a sign-in: groups, how it was done, and the claims that they look at, and no others.
+    #[must_use]
+    pub fn judged_by(mut self, policy: &Policy, identity: &Identity) -> Self {
+        self.groups = Some(identity.groups().to_vec());
+        self.claims = policy.claims_looked_at(identity.claims());
+        self.authentication = Some(identity.authentication().into());
         self
     }
 

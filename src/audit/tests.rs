@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,6 +9,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::access::{AccountSettings, NamingSettings, RuleSettings};
 
 fn event(incident: &str) -> Event {
     Event::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), incident, Kind::Issue, Outcome::Ok)
@@ -214,6 +216,38 @@ fn an_issuance_tells_what_joins_it_with_cloudtrail_and_no_secret() {
             "expires": "2027-01-15T09:00:00Z", "duration_seconds": 3600
         })
     );
+}
+
+#[test]
+fn a_sign_in_tells_what_the_rules_go_by_and_no_other_claim() {
+    let rules = |text: &str| toml::from_str::<BTreeMap<String, Vec<RuleSettings>>>(text).unwrap().remove("rule").unwrap();
+    let rules = rules(
+        "[[rule]]\nid = 'a'\neveryone = true\nroles = ['arn:aws:iam::111122223333:role/A']\ntags = { Seat = '${claims./seat/row}' }\n\
+         when = 'claims.department == \"x\" || has(claims.cost_center)'\n[[rule]]\nid = 'b'\neffect = 'deny'\neveryone = true\n\
+         when = 'claims.exists(c, c == \"hush-all\") || claims.large == \"\"'\n",
+    );
+    let account = AccountSettings { id: "111122223333".into(), name: "Production".into(), ..AccountSettings::default() };
+    let policy = Policy::compile(&[account], &rules, &NamingSettings::default(), &[]).unwrap();
+    let identity: Identity = serde_json::from_value(json!({
+        "provider": "okta", "subject": "ana", "username": "ana@example.org", "groups": ["b", "a"],
+        "claims": { "department": "x", "birthdate": "hush", "seat": { "row": 4 }, "large": "x".repeat(5000) },
+        "upstream": { "id_token": "hush-upstream" },
+        "authentication": { "time": "2027-01-15T07:59:00Z", "mfa": true, "acr": "gold", "amr": ["mfa"], "sid": "hush-sid" }
+    }))
+    .unwrap();
+    let line = serde_json::to_value(event("i").judged_by(&policy, &identity)).unwrap();
+    assert_eq!(line["groups"], json!(["b", "a"]));
+    assert_eq!(line["claims"], json!({ "department": "x", "cost_center": null, "seat": { "row": 4 } }));
+    assert_eq!(line["authentication"], json!({ "time": "2027-01-15T07:59:00Z", "mfa": true, "acr": "gold", "amr": ["mfa"] }));
+    assert!(!line.to_string().contains("hush"), "{line}");
+    // What is written is what is read.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let signed_in = Event { kind: Kind::SignIn, ..event("i") }.about(&identity).judged_by(&policy, &identity);
+    std::fs::write(&path, format!("{}\n", serde_json::to_string(&signed_in).unwrap())).unwrap();
+    let [read] = &sign_ins(&path, Moment::default()).unwrap().latest[..] else { panic!("one sign-in") };
+    assert_eq!((&read.groups, &read.claims), (signed_in.groups.as_ref().unwrap(), &signed_in.claims));
+    assert_eq!((Some(&read.authentication), Some(&read.person)), (signed_in.authentication.as_ref(), signed_in.person.as_ref()));
 }
 
 #[test]

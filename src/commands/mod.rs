@@ -65,8 +65,13 @@ impl Circumstances {
     pub(crate) fn person_at(&self, id: &ProviderId, reading: &Reading, claims: Map<String, Value>) -> Result<Supposed, Stopped> {
         let person = Supposed::new(id.clone(), reading, claims);
         let person = person.map_err(|rejected| Stopped::Unusable(format!("the sign-in itself would be refused: {rejected}")))?;
+        Ok(self.change(person))
+    }
+
+    /// The person with what the circumstances say of their sign-in.
+    pub(crate) fn change(&self, person: Supposed) -> Supposed {
         let since = self.auth_age.and_then(|age| self.context().now.checked_sub_signed(TimeDelta::from_std(age).ok()?));
-        Ok(person.under(self.mfa, since))
+        person.under(self.mfa, since)
     }
 }
 

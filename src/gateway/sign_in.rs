@@ -192,7 +192,8 @@ impl Gateway {
     /// Opens a session for somebody who is proven, in place of the one that their browser had before.
     pub(super) async fn welcome(&self, arrived: Arrived, before: Option<&SessionId>, caller: &Caller) -> Result<SignedIn, Failure> {
         let event = self.event(Kind::SignIn, Outcome::Ok, caller).begun_by_provider(arrived.unasked);
-        self.record(&event.about(&arrived.identity)).await?;
+        let event = event.about(&arrived.identity).judged_by(&self.policy.load(), &arrived.identity);
+        self.record(&event).await?;
         self.end_previous(before).await;
         self.open(arrived, caller).await
     }

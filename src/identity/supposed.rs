@@ -22,6 +22,11 @@ impl Reading {
     pub fn groups(&self) -> &str {
         &self.groups
     }
+
+    /// Whether a second factor was used, by the methods and the class of a sign-in.
+    fn proves_factor(&self, amr: &[String], acr: Option<&String>) -> bool {
+        amr.iter().any(|method| self.methods.contains(method)) || acr.is_some_and(|acr| self.classes.contains(acr))
+    }
 }
 
 impl From<&ProviderSettings> for Reading {
@@ -72,12 +77,25 @@ impl Supposed {
         let username = username.unwrap_or(&subject).to_owned();
         let acr = claims.text("acr").map(str::to_owned);
         let amr = claims.strings("amr").unwrap_or_default();
-        let strong = |list: &[String], value: &String| list.contains(value);
-        let mfa =
-            amr.iter().any(|method| strong(&reading.methods, method)) || acr.as_ref().is_some_and(|acr| strong(&reading.classes, acr));
+        let mfa = reading.proves_factor(&amr, acr.as_ref());
         let time = claims.find("auth_time").and_then(Value::as_i64).and_then(|time| Moment::from_timestamp(time, 0));
         let authentication = Authentication { time, mfa, acr, amr, sid: None };
         Ok(Self { provider, subject, username, groups, claims, authentication })
+    }
+
+    /// Somebody as an earlier sign-in brought them. Whether a second factor was used follows from the methods and the class that came then, by
+    /// the provider's settings now.
+    #[must_use]
+    pub fn recorded(
+        (provider, reading): (ProviderId, &Reading),
+        (subject, username): (String, String),
+        groups: Vec<String>,
+        claims: Map<String, Value>,
+        authentication: Authentication,
+    ) -> Self {
+        let mfa = reading.proves_factor(&authentication.amr, authentication.acr.as_ref());
+        let authentication = Authentication { mfa, ..authentication };
+        Self { provider, subject, username, groups, claims: Claims::new(claims), authentication }
     }
 
     /// The same person, who signed in with or without a second factor, and at that time; none for what the claims say.

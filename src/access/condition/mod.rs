@@ -87,6 +87,11 @@ impl Condition {
         &self.text
     }
 
+    /// The claims that it looks at, by their first name, and whether it looks at them all.
+    pub(super) fn claims_read(&self) -> (&[String], bool) {
+        (&self.needs.claims, self.needs.all_claims)
+    }
+
     /// Whether it holds for a purpose and, where it is [`about_role`](Self::about_role), a role.
     ///
     /// # Errors

@@ -114,7 +114,8 @@ fn policy() -> Policy {
     ]);
     let groups = GroupSettings { names: crate::access::GroupNames::Exact, aliases: Some(&aliases) };
     let (naming, policies) = (&NamingSettings::default(), &PolicyFiles::default());
-    let sources = Sources { accounts: &file.account, accounts_may_grow: false, iam_users: &[], rules: &file.rule, naming, groups, policies };
+    let sources =
+        Sources { accounts: &file.account, accounts_may_grow: false, iam_users: &[], rules: &file.rule, naming, groups, policies };
     Policy::of(&sources, &["okta".parse().unwrap(), "entra".parse().unwrap()]).unwrap()
 }
 

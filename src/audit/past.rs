@@ -1,0 +1,201 @@
+//! Who signed in before, read from the trail: people to try a change of the rules with.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::{HowSignedIn, Person};
+use crate::clock::Moment;
+
+/// The longest line that is read, in bytes: five thousand groups, with every character escaped.
+const LONGEST_LINE: u64 = 16 * 1024 * 1024;
+
+/// Somebody's sign-in, as the trail has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// When it was.
+    pub time: Moment,
+    /// Who it was.
+    pub person: Person,
+    /// The groups that it brought.
+    pub groups: Vec<String>,
+    /// The claims that the rules of that time looked at; null for those that it did not bring.
+    pub claims: Map<String, Value>,
+    /// How and when they proved themselves.
+    pub authentication: HowSignedIn,
+}
+
+/// What a trail tells of sign-ins.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The latest sign-in of each person, ordered by provider and subject.
+    pub latest: Vec<SignIn>,
+    /// How many sign-ins were read.
+    pub events: usize,
+    /// How many more there were without groups: an earlier version wrote them.
+    pub without_groups: usize,
+    /// How many lines are no events: a crash may leave half a one.
+    pub unreadable: usize,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+}
+
+/// What is read of an event. What it does not have to be a sign-in is looked at last.
+#[derive(Deserialize)]
+struct Line {
+    time: Moment,
+    kind: String,
+    outcome: String,
+    person: Option<Person>,
+    /// A command line's session is by a sign-in that has a line of its own.
+    command_line: Option<IgnoredAny>,
+    groups: Option<Vec<String>>,
+    #[serde(default)]
+    claims: Map<String, Value>,
+    #[serde(default)]
+    authentication: HowSignedIn,
+}
+
+/// Reads the sign-ins that went well, from a moment on: of one file, or of every file of a folder with `.jsonl` in its name, rotated and
+/// compressed (`.gz`) ones too.
+///
+/// # Errors
+/// A file cannot be read or is no regular one, or the folder has no such file.
+pub fn sign_ins(path: &Path, since: Moment) -> io::Result<Past> {
+    let files = if path.is_dir() { trails_in(path)? } else { vec![path.to_owned()] };
+    let (mut past, mut latest) = (Past::default(), BTreeMap::new());
+    for file in files {
+        read_file(&file, since, &mut past, &mut latest)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
+        past.files.push(file);
+    }
+    past.latest = latest.into_values().collect();
+    Ok(past)
+}
+
+fn trails_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() && path.file_name().is_some_and(|name| name.to_string_lossy().contains(".jsonl")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err(io::Error::new(io::ErrorKind::NotFound, "no file in it has .jsonl in its name")) } else { Ok(files) }
+}
+
+type Latest = BTreeMap<(String, String), SignIn>;
+
+fn read_file(path: &Path, since: Moment, past: &mut Past, latest: &mut Latest) -> io::Result<()> {
+    // Asked before it is opened: opening a pipe would wait for its other end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let file = File::open(path)?;
+    let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
+    let content: Box<dyn Read> = if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let (mut reader, mut line) = (BufReader::new(content), Vec::new());
+    loop {
+        line.clear();
+        if reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
+            // The rest of it must not pass for a line of its own.
+            reader.skip_until(b'\n')?;
+            past.unreadable += 1;
+        } else if !line.trim_ascii().is_empty() {
+            note(&line, since, past, latest);
+        }
+    }
+}
+
+fn note(line: &[u8], since: Moment, past: &mut Past, latest: &mut Latest) {
+    let Ok(event) = serde_json::from_slice::<Line>(line) else {
+        past.unreadable += 1;
+        return;
+    };
+    if event.kind != "sign_in" || event.outcome != "ok" || event.time < since || event.command_line.is_some() {
+        return;
+    }
+    let (Some(person), Some(groups)) = (event.person, event.groups) else {
+        past.without_groups += 1;
+        return;
+    };
+    past.events += 1;
+    let key = (person.provider.to_string(), person.subject.clone());
+    let sign_in = SignIn { time: event.time, person, groups, claims: event.claims, authentication: event.authentication };
+    let known = latest.entry(key).or_insert_with(|| sign_in.clone());
+    if known.time < sign_in.time {
+        *known = sign_in;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(time: &str, subject: &str, groups: &[&str]) -> String {
+        let person = json!({ "provider": "okta", "subject": subject, "username": format!("{subject}@example.org") });
+        json!({ "time": time, "incident": "i", "kind": "sign_in", "outcome": "ok", "person": person, "groups": groups }).to_string()
+    }
+
+    fn groups(past: &Past) -> Vec<String> {
+        past.latest.iter().map(|sign_in| format!("{}: {}", sign_in.person.subject, sign_in.groups.join(" "))).collect()
+    }
+
+    #[test]
+    fn the_latest_sign_in_of_each_person_is_found_over_all_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let since = "2026-01-10T00:00:00Z".parse().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let old = [event("2026-01-09T00:00:00Z", "cory", &["gone"]), event("2026-01-11T00:00:00Z", "ana", &["a"])].join("\n");
+        write(
+            "audit.jsonl",
+            &format!("{}\n{}\n", event("2026-01-12T00:00:00Z", "ana", &["a", "b"]), event("2026-01-11T00:00:00Z", "ben", &[])),
+        );
+        write("audit.jsonl.1", &old);
+        let mut compressed = GzEncoder::new(Vec::new(), Compression::default());
+        compressed.write_all(event("2026-01-10T00:00:00Z", "dora", &["d"]).as_bytes()).unwrap();
+        std::fs::write(folder.path().join("audit.jsonl.2.gz"), compressed.finish().unwrap()).unwrap();
+        write("notes.txt", "not a trail");
+        let past = sign_ins(folder.path(), since).unwrap();
+        assert_eq!(groups(&past), ["ana: a b", "ben: ", "dora: d"]);
+        assert_eq!((past.events, past.without_groups, past.unreadable, past.files.len()), (4, 0, 0, 3));
+        let one = sign_ins(&folder.path().join("audit.jsonl.1"), since).unwrap();
+        assert_eq!(groups(&one), ["ana: a"]);
+    }
+
+    #[test]
+    fn what_is_no_sign_in_with_groups_is_counted_and_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let earlier = r#"{"time":"2026-01-11T00:00:00Z","incident":"i","kind":"sign_in","outcome":"ok","person":{"provider":"okta","subject":"a","username":"a"}}"#;
+        let refused = r#"{"time":"2026-01-11T00:00:00Z","incident":"i","kind":"sign_in","outcome":"refused","provider":"okta"}"#;
+        let issued = event("2026-01-11T00:00:00Z", "ana", &["a"]).replace("sign_in", "issue");
+        let command_line = event("2026-01-12T00:00:00Z", "ana", &["z"]).replace("\"incident\"", "\"command_line\":\"laptop\",\"incident\"");
+        let good = event("2026-01-11T00:00:00Z", "ana", &["a"]);
+        let endless = "x".repeat(usize::try_from(LONGEST_LINE).unwrap() + 10);
+        std::fs::write(&path, [earlier, refused, "{\"inci", "", &issued, &command_line, &endless, &good].join("\n")).unwrap();
+        let past = sign_ins(&path, Moment::default()).unwrap();
+        assert_eq!(groups(&past), ["ana: a"]);
+        assert_eq!((past.events, past.without_groups, past.unreadable), (1, 1, 2));
+        let empty = tempfile::tempdir().unwrap();
+        assert!(sign_ins(empty.path(), Moment::default()).unwrap_err().to_string().contains("no file in it has .jsonl"));
+        assert!(sign_ins(&empty.path().join("none.jsonl"), Moment::default()).is_err());
+        assert!(sign_ins(Path::new("/dev/null"), Moment::default()).unwrap_err().to_string().contains("no regular file"));
+    }
+}

@@ -1,0 +1,125 @@
+//! What a comparison found, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use rolegate::access::Account;
+use serde::Serialize;
+
+use super::people::Trail;
+
+/// How many people the table names for each role; JSON names all.
+const NAMED: usize = 5;
+
+/// What changes for one role.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Change {
+    pub(super) account: String,
+    pub(super) gains: Vec<String>,
+    pub(super) loses: Vec<String>,
+    pub(super) protected: bool,
+}
+
+/// Rules, by id, that could not be judged for some people, and for how many.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Unjudged {
+    pub(super) old: BTreeMap<String, usize>,
+    pub(super) new: BTreeMap<String, usize>,
+}
+
+impl Change {
+    pub(super) fn in_account(account: &Account) -> Self {
+        Self { account: account.name.clone(), ..Self::default() }
+    }
+}
+
+impl Unjudged {
+    /// Counts one person.
+    pub(super) fn add(&mut self, old: Vec<String>, new: Vec<String>) {
+        for (whole, rules) in [(&mut self.old, old), (&mut self.new, new)] {
+            for rule in rules {
+                *whole.entry(rule).or_default() += 1;
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    pub(super) people: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) audit: Option<Trail>,
+    pub(super) roles: BTreeMap<String, Change>,
+    pub(super) unjudged: Unjudged,
+}
+
+impl Report {
+    /// Adds what another share of the people brought.
+    pub(super) fn add(&mut self, part: Self) {
+        for (role, change) in part.roles {
+            let whole = self.roles.entry(role).or_default();
+            whole.account = change.account;
+            whole.gains.extend(change.gains);
+            whole.loses.extend(change.loses);
+        }
+        for (whole, part) in [(&mut self.unjudged.old, part.unjudged.old), (&mut self.unjudged.new, part.unjudged.new)] {
+            for (rule, people) in part {
+                *whole.entry(rule).or_default() += people;
+            }
+        }
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        for (role, change) in &self.roles {
+            let mark = if change.protected { "  (protected)" } else { "" };
+            let _ = writeln!(text, "{role}  in {}{mark}", change.account);
+            if !change.gains.is_empty() {
+                let _ = writeln!(text, "  + {:>6}  {}", change.gains.len(), people(&change.gains));
+            }
+            if !change.loses.is_empty() {
+                let _ = writeln!(text, "  - {:>6}  {}", change.loses.len(), people(&change.loses));
+            }
+        }
+        self.unjudged_in_words(&mut text);
+        let gains: usize = self.roles.values().map(|change| change.gains.len()).sum();
+        let losses: usize = self.roles.values().map(|change| change.loses.len()).sum();
+        if let Some(trail) = &self.audit {
+            let _ = writeln!(text, "{}", trail.in_words());
+        }
+        let _ = writeln!(text, "{} people: {gains} role(s) gained, {losses} lost, in {} role(s)", self.people, self.roles.len());
+        text
+    }
+
+    fn unjudged_in_words(&self, text: &mut String) {
+        for (which, rules) in [("old", &self.unjudged.old), ("new", &self.unjudged.new)] {
+            for (rule, people) in rules {
+                let _ = writeln!(
+                    text,
+                    "the rule {rule} of the {which} configuration could not be judged for {people} people: it looks at claims that the audit trail \
+                     does not have of them"
+                );
+            }
+        }
+    }
+}
+
+impl Trail {
+    fn in_words(&self) -> String {
+        let mut text = format!("{} sign-in(s) of {} people were read", self.events, self.people);
+        if self.without_groups > 0 {
+            let _ = write!(text, ", and {} that an earlier version wrote without groups were left out", self.without_groups);
+        }
+        if self.unreadable_lines > 0 {
+            let _ = write!(text, ", and {} line(s) are no events", self.unreadable_lines);
+        }
+        text
+    }
+}
+
+fn people(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let named = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
