@@ -165,6 +165,76 @@ fn a_line_that_is_no_person_is_named() {
     assert!(text(&told.stderr).contains("line 3: not a JSON object of claims"), "{told:?}");
 }
 
+#[test]
+fn diff_sees_what_people_keep_and_have_more_of() {
+    let old = LIMITED.replace("2026-06-01", "2126-06-01");
+    let new = old.replace("purposes = [\"console\"]\n", "max_session = \"8h\"\n").replace("max_auth_age = \"15m\"\n", "");
+    let people = "{ \"sub\": \"ana\", \"groups\": [\"00g1\"] }\n{ \"sub\": \"ben\", \"groups\": [\"00g1\"] }\n{ \"sub\": \"cory\", \"groups\": [] }\n";
+    let folder = folder_with(&[("old.toml", &old), ("new.toml", &new), ("people.jsonl", people)]);
+    let run = |from: &str, to: &str, more: &[&str]| {
+        rolegate(folder.path(), &[&["diff", from, to, "--people", "people.jsonl"], more].concat(), "")
+    };
+    let told = run("old.toml", "new.toml", &[]);
+    assert!(told.status.success(), "{told:?}");
+    for words in [
+        "  ~      2  widened: for credentials too: ana, ben",
+        "  ~      2  widened: sessions of 8h instead of 1h: ana, ben",
+        "  ~      2  widened: with a sign-in of any age instead of 15m: ana, ben",
+        "3 people: 0 role(s) gained, 0 lost, in 1 role(s); 6 widening(s) of what people keep",
+    ] {
+        assert!(text(&told.stdout).contains(words), "no `{words}` in\n{}", text(&told.stdout));
+    }
+    let guarded = run("old.toml", "new.toml", &["--protect", ":role/Admin$", "--json"]);
+    assert_eq!(guarded.status.code(), Some(1));
+    assert!(text(&guarded.stderr).contains("a protected role is widened: arn:aws:iam::111122223333:role/Admin"), "{guarded:?}");
+    let report: Value = serde_json::from_slice(&guarded.stdout).unwrap();
+    let change = &report["roles"]["arn:aws:iam::111122223333:role/Admin"];
+    assert_eq!(change["widened"][1], json!({ "what": "max_session", "from": 3600, "to": 28_800, "people": ["ana", "ben"] }));
+    assert_eq!((&change["protected"], &change["gains"]), (&json!(true), &json!([])));
+    // The other way round it is narrowed, which is no gain; and a role that is not protected may widen.
+    assert!(run("new.toml", "old.toml", &["--protect", ":role/Admin$"]).status.success());
+    assert!(run("old.toml", "new.toml", &["--protect", ":role/Other$"]).status.success());
+}
+
+#[test]
+fn diff_sees_that_more_counts_as_a_second_factor() {
+    let old = LIMITED.replace("2026-06-01", "2126-06-01").replace("max_auth_age = \"15m\"", "require_mfa = true");
+    let new = old.replace("client_auth = \"none\"", "client_auth = \"none\"\nmfa = { amr = [\"mfa\", \"pwd\"] }");
+    let came = json!({ "groups": ["00g1"], "authentication": { "mfa": false, "amr": ["pwd"] } });
+    let trail = signed_in("2026-01-14T11:00:00Z", "ana", &came).replace("sandbox", "okta");
+    let folder = folder_with(&[("old.toml", &old), ("new.toml", &new), ("audit.jsonl", &trail)]);
+    let arguments = ["diff", "old.toml", "new.toml", "--audit", "audit.jsonl", "--at", "2026-01-14T12:00:00Z"];
+    let told = rolegate(folder.path(), &arguments, "");
+    let words = text(&told.stdout);
+    assert!(words.contains("  ~      1  widened: with a sign-in that did not do before: ana@example.com"), "{told:?}");
+}
+
+#[test]
+fn diff_guards_what_it_cannot_judge() {
+    let night = "[[rule]]\nid = \"night\"\ngroups = [\"developers\"]\naccounts = [\"Production\"]\nroles = [\"PlatformAdmin\"]\n\
+        when = 'now.getHours() < 5 && auth.mfa'\n";
+    let new = format!("{DEMO}\n{night}");
+    let claimed = new.replace("now.getHours() < 5 && auth.mfa", "claims.seat == \"4b\"");
+    let trail = signed_in("2026-01-14T11:00:00Z", "ana", &json!({ "groups": ["developers"] }));
+    let files = [("old.toml", DEMO), ("new.toml", &new), ("claimed.toml", &claimed), ("audit.jsonl", &trail)];
+    let folder = folder_with(&files);
+    let run = |new: &str, protect: &str| {
+        let arguments = ["diff", "old.toml", new, "--audit", "audit.jsonl", "--at", "2026-01-14T12:00:00Z", "--protect", protect];
+        rolegate(folder.path(), &arguments, "")
+    };
+    let told = run("new.toml", "PlatformAdmin");
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let words = "the rule night is new, and its condition looks at the sign-in and the time: judge it by hand  (protected)";
+    assert!(text(&told.stdout).contains(words) && text(&told.stdout).contains("0 role(s) gained"), "{told:?}");
+    assert!(text(&told.stderr).contains("must be judged by hand: night"), "{told:?}");
+    assert!(run("new.toml", "ReadOnly").status.success(), "another role is protected");
+    let hidden = run("claimed.toml", "PlatformAdmin");
+    assert_eq!(hidden.status.code(), Some(1));
+    assert!(text(&hidden.stderr).contains("a rule about a protected role could not be judged: night"), "{hidden:?}");
+    assert!(run("claimed.toml", "ReadOnly").status.success());
+    assert!(run("old.toml", "PlatformAdmin").status.success());
+}
+
 /// A sign-in as the gateway records it.
 fn signed_in(time: &str, subject: &str, more: &Value) -> String {
     let mut event = json!({

@@ -58,15 +58,6 @@ impl Policy {
         self.decide(who, context).0
     }
 
-    /// The same roles alone, with their accounts, in the order of the roles: for comparisons of many people, at a fraction of the cost.
-    #[must_use]
-    pub fn roles_of(&self, who: &Person<'_>, context: &Context) -> Vec<(Target, Arc<Account>)> {
-        let mut roles = Vec::new();
-        self.each_role(who, context, |_, first, _, _| roles.push((Target::clone(&first.target), Arc::clone(first.account))));
-        roles.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        roles
-    }
-
     fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Vec<Fault>) {
         let mut roles = Vec::new();
         let faults = self.each_role(who, context, |who, first, grants, left| {

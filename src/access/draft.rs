@@ -32,6 +32,7 @@ impl Draft {
                 account: Arc::clone(account),
                 purposes,
                 max_session: USUAL_SESSION,
+                until: None,
                 session_policy: None,
                 demand: Demand::default(),
                 step_up: None,
@@ -63,6 +64,10 @@ impl Draft {
         if self.entitlement.evidence.contains(&evidence) {
             return;
         }
+        // The end of a role is the last one of the rules that give it.
+        let is_first = self.entitlement.evidence.is_empty();
+        self.entitlement.until =
+            if is_first { matched.rule.until } else { self.entitlement.until.zip(matched.rule.until).map(|(one, other)| one.max(other)) };
         self.entitlement.evidence.push(evidence);
         self.max_session = narrower(self.max_session, terms.max_session);
         self.carry_tags = narrower(self.carry_tags, terms.carry_tags);

@@ -1,7 +1,7 @@
 //! Names of groups: how they are compared, and what people call the ids that nobody can read.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -194,6 +194,13 @@ impl Wanted {
             return Some("what `groups_all` asks for, `groups_none` forbids");
         }
         barred(&self.any).then_some("every group of `groups` is forbidden by `groups_none`")
+    }
+
+    /// Whether the same is asked for, in whatever order.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let set = |groups: &[Arc<str>]| groups.iter().cloned().collect::<BTreeSet<_>>();
+        let all = |wanted: &Self| wanted.all.iter().map(|choice| set(choice)).collect::<BTreeSet<_>>();
+        set(&self.any) == set(&other.any) && all(self) == all(other) && set(&self.none) == set(&other.none)
     }
 
     /// Whether a person's groups fulfil `groups_all` and `groups_none`.

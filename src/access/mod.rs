@@ -7,6 +7,7 @@
 mod accounts;
 mod chain;
 mod choose;
+mod compare;
 mod compile;
 mod condition;
 mod decide;
@@ -43,6 +44,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ExternalId, Hub};
+pub use compare::{Became, ByHand, Difference, Widening};
 pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
 pub use discovered::with_discovered;
@@ -156,6 +158,8 @@ pub struct Entitlement {
     pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
+    /// From when on no rule of today gives it any more; none where one gives it without an end.
+    pub until: Option<Moment>,
     /// What limits the session below what the role may do.
     pub session_policy: Option<Arc<SessionPolicy>>,
     /// What is wanted of the sign-in.

@@ -49,6 +49,12 @@ impl Reason {
         (pattern(self), &self.hint, &self.tag) == (pattern(other), &other.hint, &other.tag)
     }
 
+    /// Whether who gives this reason has given the other one too, as far as its pattern goes.
+    pub(super) fn asks_for_all_of(&self, other: &Self) -> bool {
+        let pattern = |reason: &Self| reason.pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+        other.pattern.is_none() || pattern(self) == pattern(other)
+    }
+
     fn takes(&self, text: &str) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text)) && (self.tag.is_none() || is_tag_text(text, 1, LONGEST))
     }

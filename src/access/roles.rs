@@ -26,6 +26,11 @@ impl KnownRoles {
         self.0.get(usize::try_from(number).ok()?)
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter()
+    }
+
     /// The roles of these numbers.
     pub(super) fn of<'a>(&'a self, numbers: &'a [RoleNumber]) -> impl Iterator<Item = &'a Place> {
         numbers.iter().filter_map(|number| self.get(*number))

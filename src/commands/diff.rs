@@ -3,6 +3,7 @@
 mod people;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,14 +11,14 @@ use chrono::TimeDelta;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use regex::Regex;
-use rolegate::access::{Account, Context, Policy, Target};
+use rolegate::access::{ByHand, Context, Difference, Entitlement, Person, Policy, Target};
 use rolegate::clock::Moment;
 use rolegate::config::Config;
 use rolegate::identity::{ProviderId, Reading, Supposed};
 use rolegate::{cores, startup};
 
 use self::people::{People, Somebody, Trail};
-use self::report::{Change, Report};
+use self::report::{Change, Judge, Report};
 use super::{Circumstances, Stopped, choose, is_watched, load, print, print_json};
 
 /// How far back the audit trail is read by itself, in days.
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
     /// From when on the audit trail is read, as 2026-01-14T00:00:00Z
     #[arg(long, requires = "audit", conflicts_with = "days")]
     since: Option<Moment>,
-    /// Exit with 1 if anybody gains a role whose ARN matches this pattern
+    /// Exit with 1 if anybody gains a role whose ARN matches this pattern, or more of it than before, or if that cannot be told
     #[arg(long, value_name = "PATTERN")]
     protect: Option<Regex>,
     /// Print JSON
@@ -50,9 +51,6 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     circumstances: Circumstances,
 }
-
-/// A role, and where it lives.
-type Role = (Target, Arc<Account>);
 
 /// One of the two configurations.
 struct Side {
@@ -81,19 +79,43 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     let (old, new) = (Side::of(load(&arguments.old)?), Side::of(load(&arguments.new)?));
     let (people, audit) = arguments.people()?;
-    let mut report = compare(&old, &new, &people, &arguments.circumstances)?;
+    let sides = Sides { old: &old, new: &new, difference: new.policy.difference_from(&old.policy) };
+    let mut report = compare(&sides, &people, &arguments.circumstances)?;
     report.audit = audit;
     let protects = |role: &str| arguments.protect.as_ref().is_some_and(|pattern| pattern.is_match(role));
     for (role, change) in &mut report.roles {
-        change.protected = !change.gains.is_empty() && protects(role);
+        change.protected = change.gives() && protects(role);
     }
+    let judge = |rule: ByHand| Judge { protected: rule.may_touch(protects), rule };
+    report.judge_by_hand = sides.difference.to_judge_by_hand().into_iter().map(judge).collect();
+    let hiding: Vec<_> = report.unjudged.new.keys().filter(|rule| sides.difference.may_hide_a_gain(rule, protects)).cloned().collect();
     if arguments.json {
         print_json(&report)?;
     } else {
         print(&report.in_words())?;
     }
-    let alarming: Vec<_> = report.roles.iter().filter(|(_, change)| change.protected).map(|(role, _)| role.as_str()).collect();
-    if alarming.is_empty() { Ok(()) } else { Err(Stopped::No(format!("somebody gains a protected role: {}", alarming.join(", ")))) }
+    if arguments.protect.is_some() { guard(&report, &hiding) } else { Ok(()) }
+}
+
+/// Whether a protected role stays with those who have it, as they have it. What nobody can tell is no.
+fn guard(report: &Report, hiding: &[String]) -> Result<(), Stopped> {
+    let of = |is_so: fn(&Change) -> bool| {
+        let roles = report.roles.iter().filter(|(_, change)| change.protected && is_so(change));
+        roles.map(|(role, _)| role.as_str()).collect::<Vec<_>>()
+    };
+    let by_hand = report.judge_by_hand.iter().filter(|judge| judge.protected).map(|judge| judge.rule.rule.as_str());
+    let mut alarms = Vec::new();
+    for (words, what) in [
+        ("somebody gains a protected role", of(|change| !change.gains.is_empty())),
+        ("a protected role is widened", of(|change| !change.widened.is_empty())),
+        ("a rule about a protected role must be judged by hand", by_hand.collect()),
+        ("a rule about a protected role could not be judged", hiding.iter().map(String::as_str).collect()),
+    ] {
+        if !what.is_empty() {
+            alarms.push(format!("{words}: {}", what.join(", ")));
+        }
+    }
+    if alarms.is_empty() { Ok(()) } else { Err(Stopped::No(alarms.join("\n"))) }
 }
 
 impl Side {
@@ -111,13 +133,13 @@ impl Side {
 }
 
 /// Asks both policies about everybody, on all cores.
-fn compare(old: &Side, new: &Side, people: &People, circumstances: &Circumstances) -> Result<Report, Stopped> {
+fn compare(sides: &Sides<'_>, people: &People, circumstances: &Circumstances) -> Result<Report, Stopped> {
     let (context, entries) = (circumstances.context(), people.entries());
     let bar = progress(entries.len());
     let parts = cores::map(&entries.chunks(AT_A_TIME).collect::<Vec<_>>(), |entries| {
         let mut part = Report::default();
         for entry in *entries {
-            note(old, new, &entry.read()?, (circumstances, &context), &mut part)?;
+            note(sides, &entry.read()?, (circumstances, &context), &mut part)?;
         }
         bar.inc(entries.len() as u64);
         Ok::<_, Stopped>(part)
@@ -138,35 +160,56 @@ fn progress(length: usize) -> ProgressBar {
     ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// The two of them, and in what their rules differ.
+struct Sides<'a> {
+    old: &'a Side,
+    new: &'a Side,
+    difference: Difference<'a>,
+}
+
 /// Notes what changes for one person. Where the provider is gone, or not there yet, they have no role.
 fn note(
-    old: &Side,
-    new: &Side,
+    sides: &Sides<'_>,
     somebody: &Somebody<'_>,
     (circumstances, context): (&Circumstances, &Context),
     report: &mut Report,
 ) -> Result<(), Stopped> {
+    let (old, new, difference) = (sides.old, sides.new, &sides.difference);
     let (old_reading, new_reading) = (old.reading(somebody, circumstances)?, new.reading(somebody, circumstances)?);
     let person = |reading: Option<&(ProviderId, Reading)>| reading.map(|reading| somebody.person(reading, circumstances)).transpose();
     let before = person(old_reading)?;
     // Providers seldom change: then the person is the same.
-    let after = if new_reading == old_reading { None } else { person(new_reading)? };
-    let after = if new_reading == old_reading { before.as_ref() } else { after.as_ref() };
+    let is_same = new_reading == old_reading;
+    let after = if is_same { None } else { person(new_reading)? };
+    let (before, after) = (before.as_ref(), if is_same { before.as_ref() } else { after.as_ref() });
     let unjudged = |side: &Side, person: Option<&Supposed>| person.map(|who| somebody.unjudged(&side.policy, who)).unwrap_or_default();
-    report.unjudged.add(unjudged(old, before.as_ref()), unjudged(new, after));
-    let roles = |side: &Side, person: Option<&Supposed>| person.map(|who| side.policy.roles_of(&who.into(), context)).unwrap_or_default();
-    let (had, has) = (roles(old, before.as_ref()), roles(new, after));
-    let name = || before.as_ref().or(after).map_or_else(|| somebody.name(), |person| person.username().to_owned());
-    for (role, account) in only_in(&had, &has) {
-        report.roles.entry(role.to_string()).or_insert_with(|| Change::in_account(account)).loses.push(name());
+    report.unjudged.add(unjudged(old, before), unjudged(new, after));
+    if is_same && before.is_none_or(|who| !difference.touches(&Person::from(who))) {
+        return Ok(());
     }
-    for (role, account) in only_in(&has, &had) {
-        report.roles.entry(role.to_string()).or_insert_with(|| Change::in_account(account)).gains.push(name());
+    let (had, has) = (granted(old, before, context), granted(new, after, context));
+    let name = || before.or(after).map_or_else(|| somebody.name(), |person| person.username().to_owned());
+    let mut change = |entitlement: &Entitlement, note: &dyn Fn(&mut Change)| {
+        let change = report.roles.entry(entitlement.target.to_string()).or_insert_with(|| Change::in_account(&entitlement.account));
+        note(change);
+    };
+    for (_, entitlement) in had.iter().filter(|(role, _)| !has.contains_key(*role)) {
+        change(entitlement, &|change| change.loses.push(name()));
+    }
+    for (role, entitlement) in &has {
+        let Some(was) = had.get(role) else {
+            change(entitlement, &|change| change.gains.push(name()));
+            continue;
+        };
+        for what in entitlement.wider_than(was) {
+            change(entitlement, &|change| change.widen(what.clone(), vec![name()]));
+        }
     }
     Ok(())
 }
 
-/// What of one list is not in the other; both are in the order of the roles.
-fn only_in<'a>(one: &'a [Role], other: &'a [Role]) -> impl Iterator<Item = &'a Role> {
-    one.iter().filter(|(role, _)| other.binary_search_by(|(known, _)| known.cmp(role)).is_err())
+/// The roles that one configuration gives to somebody, with their limits.
+fn granted(side: &Side, person: Option<&Supposed>, context: &Context) -> BTreeMap<Target, Entitlement> {
+    let granted = person.map(|who| side.policy.granted(&who.into(), context)).unwrap_or_default();
+    granted.into_iter().map(|entitlement| (entitlement.target.clone(), entitlement)).collect()
 }

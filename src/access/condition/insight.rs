@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators as op};
+use serde::Serialize;
 
 use super::Condition;
 use crate::clock::Moment;
@@ -17,7 +18,8 @@ pub(in crate::access) struct Known<'a> {
 }
 
 /// What a condition looks at, in kinds that tell nothing of its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Concern {
     /// What the provider says about the person: claims, and the name that is made from one.
     Claims,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use rolegate::access::Account;
+use rolegate::access::{Account, Became, ByHand, Concern, Effect, Widening};
 use serde::Serialize;
 
 use super::people::Trail;
@@ -17,6 +17,37 @@ pub(super) struct Change {
     pub(super) account: String,
     pub(super) gains: Vec<String>,
     pub(super) loses: Vec<String>,
+    pub(super) widened: Vec<Widened>,
+    pub(super) protected: bool,
+}
+
+/// In what a role that people keep is wider, and for whom.
+#[derive(Debug, Serialize)]
+pub(super) struct Widened {
+    #[serde(flatten)]
+    what: Widening,
+    people: Vec<String>,
+}
+
+impl Change {
+    pub(super) fn widen(&mut self, what: Widening, people: Vec<String>) {
+        match self.widened.iter_mut().find(|known| known.what == what) {
+            Some(known) => known.people.extend(people),
+            None => self.widened.push(Widened { what, people }),
+        }
+    }
+
+    /// Whether somebody may more than before.
+    pub(super) const fn gives(&self) -> bool {
+        !self.gains.is_empty() || !self.widened.is_empty()
+    }
+}
+
+/// A rule that people must judge, and whether it may be about a protected role.
+#[derive(Debug, Serialize)]
+pub(super) struct Judge {
+    #[serde(flatten)]
+    pub(super) rule: ByHand,
     pub(super) protected: bool,
 }
 
@@ -50,6 +81,7 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audit: Option<Trail>,
     pub(super) roles: BTreeMap<String, Change>,
+    pub(super) judge_by_hand: Vec<Judge>,
     pub(super) unjudged: Unjudged,
 }
 
@@ -61,6 +93,9 @@ impl Report {
             whole.account = change.account;
             whole.gains.extend(change.gains);
             whole.loses.extend(change.loses);
+            for Widened { what, people } in change.widened {
+                whole.widen(what, people);
+            }
         }
         for (whole, part) in [(&mut self.unjudged.old, part.unjudged.old), (&mut self.unjudged.new, part.unjudged.new)] {
             for (rule, people) in part {
@@ -81,15 +116,36 @@ impl Report {
             if !change.loses.is_empty() {
                 let _ = writeln!(text, "  - {:>6}  {}", change.loses.len(), people(&change.loses));
             }
+            for Widened { what, people: who } in &change.widened {
+                let _ = writeln!(text, "  ~ {:>6}  widened: {what}: {}", who.len(), people(who));
+            }
         }
+        self.by_hand_in_words(&mut text);
         self.unjudged_in_words(&mut text);
         let gains: usize = self.roles.values().map(|change| change.gains.len()).sum();
         let losses: usize = self.roles.values().map(|change| change.loses.len()).sum();
         if let Some(trail) = &self.audit {
             let _ = writeln!(text, "{}", trail.in_words());
         }
-        let _ = writeln!(text, "{} people: {gains} role(s) gained, {losses} lost, in {} role(s)", self.people, self.roles.len());
+        let widened: usize = self.roles.values().flat_map(|change| &change.widened).map(|widened| widened.people.len()).sum();
+        let widened = if widened > 0 { format!("; {widened} widening(s) of what people keep") } else { String::new() };
+        let roles = self.roles.len();
+        let _ = writeln!(text, "{} people: {gains} role(s) gained, {losses} lost, in {roles} role(s){widened}", self.people);
         text
+    }
+
+    fn by_hand_in_words(&self, text: &mut String) {
+        for Judge { rule, protected } in &self.judge_by_hand {
+            let became = match rule.became {
+                Became::Added => "is new",
+                Became::Changed => "is changed",
+                Became::Removed => "is gone",
+            };
+            let effect = if rule.effect == Effect::Deny { "deny" } else { "rule" };
+            let looks_at = rule.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
+            let mark = if *protected { "  (protected)" } else { "" };
+            let _ = writeln!(text, "the {effect} {} {became}, and its condition looks at {looks_at}: judge it by hand{mark}", rule.rule);
+        }
     }
 
     fn unjudged_in_words(&self, text: &mut String) {
@@ -115,6 +171,15 @@ impl Trail {
             let _ = write!(text, ", and {} line(s) are no events", self.unreadable_lines);
         }
         text
+    }
+}
+
+const fn circumstance(concern: Concern) -> &'static str {
+    match concern {
+        Concern::SignIn => "the sign-in",
+        Concern::Address => "the address",
+        Concern::Time => "the time",
+        _ => "other things",
     }
 }
 
