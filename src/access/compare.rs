@@ -227,31 +227,31 @@ impl Policy {
                 // A condition may look at the account.
                 let looks = rule.condition.is_some();
                 let gives = match (roles, old_roles) {
-                    (Roles::Fixed(these), Roles::Fixed(those)) => {
+                    (Roles::Fixed(here), Roles::Fixed(there)) => {
                         let place = |Place { target, account, .. }: &Place| (target.clone(), looks.then(|| Arc::clone(account)));
                         let of = |policy: &Self, numbers: &[RoleNumber]| {
                             let mut places: Vec<_> = policy.roles.of(numbers).map(place).collect();
                             places.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
                             places
                         };
-                        these.len() == those.len() && of(self, these) == of(other, those)
+                        here.len() == there.len() && of(self, here) == of(other, there)
                     }
-                    (Roles::Captured { accounts: these, roles }, Roles::Captured { accounts: those, roles: old_roles }) => {
-                        accounts && roles == old_roles && same_accounts(these, those)
+                    (Roles::Captured { accounts: here, roles }, Roles::Captured { accounts: there, roles: old_roles }) => {
+                        accounts && roles == old_roles && same_accounts(here, there)
                     }
                     _ => false,
                 };
                 // Of the terms everything counts, and all of it is written.
                 gives && format!("{terms:?}") == format!("{old_terms:?}")
             }
-            (Body::Deny { accounts: these, roles }, Body::Deny { accounts: those, roles: old_roles }) => {
-                let in_the_same = match (these, those) {
+            (Body::Deny { accounts: here, roles }, Body::Deny { accounts: there, roles: old_roles }) => {
+                let in_the_same = match (here, there) {
                     (None, None) => true,
-                    (Some(these), Some(those)) => same_accounts(these, those),
+                    (Some(here), Some(there)) => same_accounts(here, there),
                     _ => false,
                 };
                 // Captures may name any account.
-                let names = these.iter().flatten().any(|selector| matches!(selector, AccountSelector::Captured(_)));
+                let names = here.iter().flatten().any(|selector| matches!(selector, AccountSelector::Captured(_)));
                 (accounts || !names) && roles == old_roles && in_the_same
             }
             _ => false,
@@ -310,13 +310,13 @@ impl Rule {
 }
 
 /// Whether selectors stand for the same accounts.
-fn same_accounts(these: &[AccountSelector], those: &[AccountSelector]) -> bool {
+fn same_accounts(here: &[AccountSelector], there: &[AccountSelector]) -> bool {
     let is_same = |(one, other): (&AccountSelector, &AccountSelector)| match (one, other) {
-        (AccountSelector::These(these), AccountSelector::These(those)) => these == those,
+        (AccountSelector::These(here), AccountSelector::These(there)) => here == there,
         (AccountSelector::Captured(one), AccountSelector::Captured(other)) => one == other,
         _ => false,
     };
-    these.len() == those.len() && these.iter().zip(those).all(is_same)
+    here.len() == there.len() && here.iter().zip(there).all(is_same)
 }
 
 impl Difference<'_> {

@@ -196,20 +196,20 @@ impl Policy {
         let unmet = |rule: &Rule| {
             let failed = case.unmet(rule)?;
             let text = rule.condition.as_ref()?.text().to_string();
-            Some(Missing::Condition { text, failed: failed.map(|why| why.to_string()) })
+            Some(Missing::Condition { text, failed: failed.error().map(ToString::to_string) })
         };
         let all = |rule: &Rule| {
             let groups = if case.has_group(rule) { Vec::new() } else { self.missing(rule, who, role) };
             groups.into_iter().chain(unmet(rule)).chain(case.ended(rule).map(|until| Missing::Time { until })).collect::<Vec<_>>()
         };
         let misses = case.candidates().map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) });
-        let mut missed: Vec<_> = misses.filter(|miss| !miss.missing.is_empty()).collect();
-        missed.sort_by_key(|miss| miss.missing.len());
+        let mut nearest: Vec<_> = misses.filter(|miss| !miss.missing.is_empty()).collect();
+        nearest.sort_by_key(|miss| miss.missing.len());
         Explanation {
             granted: granted.iter().find(|entitlement| entitlement.target == *role).map(|entitlement| self.grant_of(entitlement)),
             role: role.clone(),
             denied_by: denied_by.into_iter().collect(),
-            missed,
+            missed: nearest,
         }
     }
 
@@ -289,11 +289,12 @@ impl<'a> Case<'a> {
         self.matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched))
     }
 
-    /// Whether the rule's condition fails, with why it cannot even be evaluated, if that is so.
-    fn unmet(&self, rule: &Rule) -> Option<Option<ConditionFailed>> {
+    /// How the rule's condition fails, if it does.
+    fn unmet(&self, rule: &Rule) -> Option<Unmet> {
         match rule.purposes(&self.facts, self.place()) {
-            Ok(purposes) if !purposes.is_empty() => None,
-            other => Some(other.err()),
+            Ok(purposes) if purposes.is_empty() => Some(Unmet::False),
+            Ok(_) => None,
+            Err(why) => Some(Unmet::Failed(why)),
         }
     }
 
@@ -318,6 +319,23 @@ impl<'a> Case<'a> {
                 let named = roles_named(&policy.accounts, accounts, &name, captures);
                 named.into_iter().flatten().any(|(arn, _)| *role == arn)
             }),
+        }
+    }
+}
+
+/// How a condition does not hold.
+enum Unmet {
+    /// It says no.
+    False,
+    /// It cannot be evaluated.
+    Failed(ConditionFailed),
+}
+
+impl Unmet {
+    fn error(&self) -> Option<&ConditionFailed> {
+        match self {
+            Self::False => None,
+            Self::Failed(why) => Some(why),
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Past {
 
 /// What is read of an event. What it does not have to be a sign-in is looked at last.
 #[derive(Deserialize)]
-struct Line {
+struct Event {
     time: Moment,
     kind: String,
     outcome: String,
@@ -118,7 +118,7 @@ fn read_file(path: &Path, since: Moment, past: &mut Past, latest: &mut Latest) -
 }
 
 fn note(line: &[u8], since: Moment, past: &mut Past, latest: &mut Latest) {
-    let Ok(event) = serde_json::from_slice::<Line>(line) else {
+    let Ok(event) = serde_json::from_slice::<Event>(line) else {
         past.unreadable += 1;
         return;
     };

@@ -227,7 +227,7 @@ impl Lacks<'_> {
             if about.is_empty() || !names_groups && about.contains(&Concern::Groups) {
                 return None;
             }
-            lacks.push(Lack::Condition { about, unknown: failed.is_some() });
+            lacks.push(Lack::Condition { about, unknown: failed.error().is_some() });
         }
         lacks.extend(self.case.ended(self.rule).map(Lack::Ended));
         Some(lacks)
@@ -242,7 +242,8 @@ impl Lacks<'_> {
             lacks.push(Lack::Provider(rule.providers.to_vec()));
         }
         let opens = rule.everyone || wanted.any.iter().any(|group| has(group));
-        if !opens && !(wanted.any.is_empty() && rule.pattern.is_none()) {
+        let asks_for_one = !wanted.any.is_empty() || rule.pattern.is_some();
+        if asks_for_one && !opens {
             lacks.push(self.any_of_its_groups());
         }
         let missing = wanted.all.iter().filter(|choice| !choice.iter().any(|group| has(group)));
