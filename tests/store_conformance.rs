@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use redis_server::{Redis, free_port};
-use rolegate::store::{GrantId, Key, MemoryStore, Placed, Purpose, SessionId, State, Store, UserCode};
+use rolegate::store::{GrantId, Kept, Key, MemoryStore, Placed, Purpose, SessionId, State, Store, UserCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -33,6 +33,7 @@ const CASES: &[(&str, Case)] = cases![
     a_second_put_replaces_value_and_life,
     a_value_expires,
     reading_does_not_prolong,
+    several_values_are_read_in_one_with_what_they_have_left,
     touching_prolongs,
     touching_does_not_bring_back_what_is_gone,
     take_is_exclusive,
@@ -121,6 +122,24 @@ async fn reading_does_not_prolong(store: Arc<dyn Store>) {
     }
     sleep(millis(120)).await;
     assert_eq!(store.get(&key("read")).await.unwrap(), None);
+}
+
+async fn several_values_are_read_in_one_with_what_they_have_left(store: Arc<dyn Store>) {
+    store.put(&key("several 1"), b"one".into(), millis(60_000)).await.unwrap();
+    store.put(&key("several 2"), b"two".into(), millis(100)).await.unwrap();
+    store.put(&key("several 3"), Vec::new(), HOUR).await.unwrap();
+    let keys = ["several 3", "never there", "several 1", "several 2"].map(key);
+    let names = |kept: &[Kept]| kept.iter().map(|one| (one.key.clone(), one.value.clone())).collect::<Vec<_>>();
+    let first = store.get_all(&keys).await.unwrap();
+    assert_eq!(names(&first), [(key("several 3"), Vec::new()), (key("several 1"), b"one".into()), (key("several 2"), b"two".into())]);
+    assert!(first[1].left > millis(50_000) && first[1].left <= millis(60_000), "{:?}", first[1].left);
+    sleep(millis(200)).await;
+    let second = store.get_all(&keys).await.unwrap();
+    assert_eq!(names(&second), [(key("several 3"), Vec::new()), (key("several 1"), b"one".into())]);
+    assert!(second[1].left < first[1].left, "looking prolongs nothing");
+    store.get_and_touch(&key("several 1"), HOUR).await.unwrap();
+    assert!(store.get_all(&keys).await.unwrap()[1].left > millis(3_500_000));
+    assert_eq!(store.get_all(&[]).await.unwrap(), []);
 }
 
 async fn touching_prolongs(store: Arc<dyn Store>) {

@@ -1,9 +1,11 @@
 //! What rules grant: mostly a role, and two things that are none.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::arn::{AccountId, Partition, RoleArn};
@@ -139,6 +141,29 @@ impl Target {
     }
 }
 
+impl JsonSchema for Target {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Target".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let partitions = Partition::ALL.map(Partition::as_str).join("|");
+        let role = format!("arn:({partitions}):iam::[0-9]{{12}}:role/([!-.0-9;-~]+/)*[A-Za-z0-9_+=,.@-]{{1,64}}");
+        let named = format!("({FEDERATED}|{IAM_USER}):({partitions}):[0-9]{{12}}:[A-Za-z0-9._-]{{1,32}}");
+        json_schema!({
+            "type": "string",
+            "pattern": format!("^({role}|{named})$"),
+            "maxLength": 2048,
+            "description": "The ARN of an IAM role; or federated:PARTITION:ACCOUNT:NAME or iam-user:PARTITION:ACCOUNT:NAME, for what is no role.",
+            "examples": ["arn:aws:iam::111122223333:role/ReadOnly"]
+        })
+    }
+}
+
 impl From<RoleArn> for Target {
     fn from(role: RoleArn) -> Self {
         Self::Role(role)
@@ -212,6 +237,30 @@ mod tests {
             assert_eq!(target.role().is_some(), text.starts_with("arn:"));
             let again: Target = serde_json::from_str(&serde_json::to_string(&target).unwrap()).unwrap();
             assert_eq!(again, target);
+        }
+    }
+
+    #[test]
+    fn the_schema_takes_what_the_parser_takes() {
+        let schema = SchemaGenerator::default().into_root_schema_for::<Target>();
+        let pattern = regex::Regex::new(schema.get("pattern").unwrap().as_str().unwrap()).unwrap();
+        for text in [
+            "arn:aws:iam::111122223333:role/x",
+            "arn:aws-cn:iam::012345678901:role/team/a!b/Deploy@x",
+            "federated:aws:111122223333:billing-reader",
+            "iam-user:aws-eusc:111122223333:ana.legacy",
+        ] {
+            assert!(pattern.is_match(text) && text.parse::<Target>().is_ok(), "{text}");
+        }
+        for text in [
+            "arn:aws-mars:iam::111122223333:role/x",
+            "arn:aws:iam::111122223333:role//x",
+            "arn:aws:iam::111122223333:role/a:b/x",
+            "arn:aws-eusc:iam::1",
+            "federated:aws:111122223333:a b",
+            "other:aws:111122223333:a",
+        ] {
+            assert!(!pattern.is_match(text) && text.parse::<Target>().is_err(), "{text}");
         }
     }
 

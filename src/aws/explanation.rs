@@ -35,11 +35,18 @@ pub struct Explanation {
     pub mender: Mender,
     /// What they do about it.
     pub advice: &'static str,
+    /// Whether it may pass by itself, so that a program may try again by and by.
+    pub may_pass: bool,
 }
 
 impl Explanation {
     pub(crate) const fn new(happened: &'static str, mender: Mender, advice: &'static str) -> Self {
-        Self { happened, mender, advice }
+        Self { happened, mender, advice, may_pass: matches!(mender, Mender::Aws) }
+    }
+
+    /// It may pass by itself, although it is somebody's to mend if it stays.
+    pub(crate) const fn passing(self) -> Self {
+        Self { may_pass: true, ..self }
     }
 }
 

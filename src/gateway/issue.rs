@@ -30,6 +30,8 @@ pub enum ConsoleEntry {
     Redirect(ConsoleUrl),
     /// A SAML response that the browser posts to AWS's sign-in page.
     Post(Box<ConsolePost>),
+    /// By such a response, and whoever asked is no page that could have it posted. Nothing was issued.
+    ByBrowser,
 }
 
 /// What the browser posts to AWS's sign-in page.
@@ -50,6 +52,8 @@ pub struct Entrance<'a> {
     pub destination: Option<&'a str>,
     /// Which of AWS's sign-in pages: 0 for the preferred one, 1 for the next. It counts only where the browser posts.
     pub attempt: usize,
+    /// Whether whoever asks is a program, which can open an address and post nothing.
+    pub by_program: bool,
 }
 
 /// Credentials on their short way from the click to the page.
@@ -244,6 +248,9 @@ impl Gateway {
         // What the rules refuse goes on to be refused, and recorded, as any other wish.
         let posted = entitlements.choose(wish).ok().filter(|request| request.console() == ConsoleWay::Post);
         if let Some(request) = posted {
+            if entrance.by_program {
+                return Ok(ConsoleEntry::ByBrowser);
+            }
             let event = self.wish_event(session, wish, &entitlements, caller);
             return self.post_into_console(session, request, entrance.attempt, destination, event).await;
         }

@@ -13,6 +13,7 @@ mod logout;
 mod policy;
 mod replace;
 mod saml;
+mod sessions;
 mod sign_in;
 
 use std::net::IpAddr;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::{Key, Placed, Store, StoreUnavailable, millis};
+use super::{Kept, Key, Placed, Store, StoreUnavailable, millis};
 
 /// What an entry costs beside its value: key, bookkeeping, timer.
 const OVERHEAD: u32 = 256;
@@ -128,6 +128,14 @@ impl Store for MemoryStore {
 
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         Ok(self.live(key).map(|entry| entry.value.to_vec()))
+    }
+
+    async fn get_all(&self, keys: &[Key]) -> Result<Vec<Kept>, StoreUnavailable> {
+        let now = Instant::now();
+        let kept = |key: &Key| {
+            self.live(key).map(|entry| Kept { key: key.clone(), left: self.epoch.left(&entry, now), value: entry.value.to_vec() })
+        };
+        Ok(keys.iter().filter_map(kept).collect())
     }
 
     async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable> {

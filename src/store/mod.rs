@@ -29,7 +29,7 @@ pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
 pub use settings::{SessionSettings, StoreSettings};
 pub use ticket::LoginTicket;
-pub use vault::{HANDOVER_LIFE, Session, SessionRef, Vault};
+pub use vault::{HANDOVER_LIFE, LiveSession, Session, SessionHandle, SessionRef, Vault};
 
 /// What a record is for. Part of its key and of what its seal is bound to, so that none can stand in for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,6 +138,17 @@ pub enum Placed {
     Full(usize),
 }
 
+/// A value that is there, with how long it would stay if nothing were done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its key.
+    pub key: Key,
+    /// The value.
+    pub value: Vec<u8>,
+    /// How long it has left.
+    pub left: Duration,
+}
+
 /// A store of bytes that expire.
 ///
 /// Every operation is one round trip, and each of its commands concerns one key, so that a cluster can spread the keys. A span shorter than
@@ -149,6 +160,9 @@ pub trait Store: Send + Sync {
 
     /// Reads a value.
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+
+    /// Reads those of several values that are there, in the order of their keys, and touches none. Not atomic.
+    async fn get_all(&self, keys: &[Key]) -> Result<Vec<Kept>, StoreUnavailable>;
 
     /// Reads a value and lets it live for `ttl` from now, atomically: what was deleted meanwhile does not come back.
     async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable>;

@@ -13,7 +13,7 @@ use redis::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Key, Placed, Purpose, Store, StoreUnavailable, millis};
+use super::{Kept, Key, Placed, Purpose, Store, StoreUnavailable, millis};
 
 /// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -220,6 +220,24 @@ impl Store for RedisStore {
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         let (value,) = self.run(&pipe("GET", key), Twice::Same).await?;
         Ok(value)
+    }
+
+    async fn get_all(&self, keys: &[Key]) -> Result<Vec<Kept>, StoreUnavailable> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Commands of one key each: they lie in different slots of a cluster.
+        let mut commands = redis::pipe();
+        for key in keys {
+            commands.cmd("PTTL").arg(key.as_str()).cmd("GET").arg(key.as_str());
+        }
+        let answers: Vec<(i64, Option<Vec<u8>>)> = self.run(&commands, Twice::Same).await?;
+        // A key that is gone has -2 left; between the two commands it may go.
+        let kept = |(key, (left, value)): (&Key, (i64, Option<Vec<u8>>))| {
+            let left = Duration::from_millis(u64::try_from(left).ok()?);
+            Some(Kept { key: key.clone(), value: value?, left })
+        };
+        Ok(keys.iter().zip(answers).filter_map(kept).collect())
     }
 
     async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use chrono::TimeDelta;
+use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -12,7 +14,7 @@ use super::ids::{HandoverId, SessionId, State};
 use super::kind::SessionKind;
 use super::seal::{SealKeys, Unsealed};
 use super::ticket::LoginTicket;
-use super::{AuthorizationCode, Key, Purpose, Store, StoreUnavailable};
+use super::{AuthorizationCode, Kept, Key, Purpose, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
@@ -38,6 +40,49 @@ pub struct Session {
 /// Leads to a session without being its id: who has one can tell whether the session lives, and cannot use it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SessionRef(String);
+
+/// Names a session to the person whose it is: no secret, and of no use to anybody else. 22 characters of base64url.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionHandle(String);
+
+impl SessionHandle {
+    /// Bytes of the digest that are kept: two of a person's sessions never meet.
+    const BYTES: usize = 16;
+
+    /// A handle as somebody writes it; it names a session only if one has it.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The handle as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// From the key, which is a hash of the id already, and the person, so that a handle which got into wrong hands finds nothing there.
+    fn of(person: &str, key: &Key) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in ["rolegate session handle", person, key.as_str()] {
+            context.update(part.as_bytes());
+            context.update(b"\0");
+        }
+        let digest = context.finish();
+        Self(BASE64URL_NOPAD.encode(digest.as_ref().get(..Self::BYTES).unwrap_or_default()))
+    }
+}
+
+/// One of a person's sessions, as lists of them show it.
+#[derive(Debug, Clone)]
+pub struct LiveSession {
+    /// What it is called.
+    pub handle: SessionHandle,
+    /// The session.
+    pub session: Session,
+    /// When it was last used, to the second or so: by what the store would still keep it.
+    pub last_used: Moment,
+}
 
 /// The store with its keys. Cheap to clone.
 #[derive(Clone)]
@@ -141,6 +186,45 @@ impl Vault {
         let key = id.key();
         self.store.delete(std::slice::from_ref(&key)).await?;
         self.store.index_remove(&person_key(person), &key).await
+    }
+
+    /// What a session is called in its person's list.
+    #[must_use]
+    pub fn handle(&self, id: &SessionId, person: &str) -> SessionHandle {
+        SessionHandle::of(person, &id.key())
+    }
+
+    /// Every living session of a person, the newest first. Being listed is no use: none is prolonged. Two round trips.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    pub async fn sessions(&self, person: &str, now: Moment, idle: Duration) -> Result<Vec<LiveSession>, StoreUnavailable> {
+        let keys = self.store.index_members(&person_key(person)).await?;
+        let mut sessions = Vec::new();
+        for Kept { key, value, left } in self.store.get_all(&keys).await? {
+            let Some(session) = self.reveal::<Session>(&key, value) else { continue };
+            if session.expires <= now {
+                continue;
+            }
+            // Each use gives it the whole idle time again. One that was opened with less than that, and not used since, was used when it began.
+            let unused = TimeDelta::from_std(idle.saturating_sub(left)).unwrap_or_default();
+            let last_used = (now - unused).max(session.created);
+            sessions.push(LiveSession { handle: SessionHandle::of(person, &key), session, last_used });
+        }
+        sessions.sort_by(|a, b| b.session.created.cmp(&a.session.created).then_with(|| a.handle.0.cmp(&b.handle.0)));
+        Ok(sessions)
+    }
+
+    /// Ends the session of a person's that is called so; says whether there was one. A handle of anybody else's finds nothing.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: the session may still be alive.
+    pub async fn close_called(&self, handle: &SessionHandle, person: &str) -> Result<bool, StoreUnavailable> {
+        let members = self.store.index_members(&person_key(person)).await?;
+        let Some(key) = members.into_iter().find(|key| SessionHandle::of(person, key) == *handle) else { return Ok(false) };
+        let ended = self.store.delete(std::slice::from_ref(&key)).await?;
+        self.store.index_remove(&person_key(person), &key).await?;
+        Ok(ended > 0)
     }
 
     /// Ends every session of a person; says how many were alive.

@@ -136,6 +136,53 @@ async fn sign_out_ends_one_session_and_sign_out_everywhere_all_of_one_person() {
 }
 
 #[tokio::test]
+async fn a_persons_sessions_are_listed_without_being_used_and_ended_by_their_handles() {
+    let (store, vault) = vault();
+    let mut older = session("ana");
+    older.created -= TimeDelta::minutes(10);
+    let old = vault.open_session(&older, IDLE).await.unwrap();
+    let new = vault.open_session(&session("ana"), IDLE).await.unwrap();
+    let ben = vault.open_session(&session("ben"), IDLE).await.unwrap();
+    let list = async || vault.sessions("okta+ana", now(), IDLE).await.unwrap();
+    let names = |sessions: &[LiveSession]| sessions.iter().map(|live| live.handle.clone()).collect::<Vec<_>>();
+    let (first, second) = (vault.handle(&new, "okta+ana"), vault.handle(&old, "okta+ana"));
+    assert_eq!(names(&list().await), [first.clone(), second.clone()]);
+    assert_eq!(first.as_str().len(), 22);
+    assert!(
+        !new.expose().contains(first.as_str()) && !new.key().as_str().contains(first.as_str()),
+        "nothing of the id or of its key shows"
+    );
+
+    // What the store would still keep tells when it was last used.
+    store.get_and_touch(&old.key(), IDLE - Duration::from_mins(7)).await.unwrap();
+    let unused = now() - list().await[1].last_used;
+    assert!((unused - TimeDelta::minutes(7)).abs() < TimeDelta::seconds(5), "{unused}");
+    let left = store.get_all(&[old.key()]).await.unwrap()[0].left;
+    assert!(left < IDLE - Duration::from_mins(6), "being listed is no use");
+
+    // Somebody else's handle, and one's own in somebody else's name, find nothing.
+    assert_eq!(vault.close_called(&vault.handle(&ben, "okta+ben"), "okta+ana").await, Ok(false));
+    assert_eq!(vault.close_called(&vault.handle(&ben, "okta+ana"), "okta+ana").await, Ok(false));
+    assert_eq!(vault.close_called(&SessionHandle::named(""), "okta+ana").await, Ok(false));
+    assert_eq!(vault.close_called(&second, "okta+ana").await, Ok(true));
+    assert_eq!(vault.close_called(&second, "okta+ana").await, Ok(false));
+    assert_eq!(names(&list().await), [first]);
+    assert!(vault.session(&old, now(), IDLE).await.unwrap().is_none());
+    assert!(vault.session(&ben, now(), IDLE).await.unwrap().is_some());
+    assert!(vault.sessions("okta+ana", now() + TimeDelta::hours(9), IDLE).await.unwrap().is_empty(), "one that is over is not listed");
+}
+
+#[tokio::test]
+async fn a_short_session_that_was_not_used_was_used_when_it_began() {
+    let (_, vault) = vault();
+    let mut short = session("ana");
+    short.expires = short.created + TimeDelta::minutes(5);
+    vault.open_session(&short, IDLE).await.unwrap();
+    let live = vault.sessions("okta+ana", now(), IDLE).await.unwrap();
+    assert_eq!(live[0].last_used, short.created);
+}
+
+#[tokio::test]
 async fn a_handover_is_for_one_session_and_one_taking() {
     let (_, vault) = vault();
     let (session, other) = (SessionId::random(), SessionId::random());

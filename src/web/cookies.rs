@@ -123,7 +123,8 @@ impl Cookies {
         }
     }
 
-    fn name(self, kind: Kind) -> String {
+    /// A cookie's name.
+    pub(super) fn name(self, kind: Kind) -> String {
         let prefix = if self.is_https { "__Host-" } else { "" };
         match kind {
             Kind::Session => format!("{prefix}rolegate-session"),

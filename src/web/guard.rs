@@ -8,6 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use askama::Template;
 
+use super::api;
 use super::connection::Connection;
 use super::site::Site;
 use super::trouble::{PageError, page};
@@ -34,7 +35,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
         let (request, _) = request.into_parts();
         ServiceResponse::from_err(PageError::Forged, request)
     };
-    let mut response = with_page(&site, answered);
+    let mut response = if api::is_api(answered.request().path()) { api::with_problem(answered) } else { with_page(&site, answered) };
     set_headers(&site, &mut response);
     match response.request().conn_data::<Connection>() {
         Some(connection) => connection.answered(response.status().is_client_error()),
@@ -88,7 +89,8 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     if *request.method() != Method::POST {
         return true;
     }
-    if is_for_others(request.path()) {
+    // The API looks by itself, at whether a cookie is what opens it: a bearer token is sent by nobody's browser of itself.
+    if is_for_others(request.path()) || api::is_api(request.path()) {
         return true;
     }
     if is_for_programs(request.path()) {

@@ -18,7 +18,7 @@ use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
 
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
-async fn to_the_end(work: impl Future<Output = Result<HttpResponse, PageError>> + 'static) -> Result<HttpResponse, PageError> {
+pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, PageError>> + 'static) -> Result<T, PageError> {
     actix_web::rt::spawn(work).await.unwrap_or_else(|error| Err(PageError::broken(&error)))
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         let gateway = &me.visitor.site.gateway;
         let wish = wish(form.role, form.duration, form.reason, None, Purpose::Console);
         let destination = form.destination.as_deref().filter(|text| !text.is_empty());
-        let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default() };
+        let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default(), by_program: false };
         let entry = gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
         match entry {
             Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, destination, failure),
@@ -52,6 +52,7 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
                 Ok(response.insert_header(("Location", url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
             }
             Ok(ConsoleEntry::Post(entry)) => post_to_aws(&me, &entry, destination),
+            Ok(ConsoleEntry::ByBrowser) => Err(PageError::broken(&"a page was taken for a program")),
         }
     })
     .await

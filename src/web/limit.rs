@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -15,7 +13,8 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
-use super::trouble::html;
+use super::site::Site;
+use super::trouble::{PageError, html};
 use super::views::{ErrorPage, Link, Mender};
 use super::visitor::{SignedInVisitor, Visitor};
 
@@ -87,17 +86,12 @@ pub(super) fn refusal(visitor: &Visitor) -> Option<HttpResponse> {
 
 /// The same for a request with a message to be verified, of so many bytes.
 pub(super) fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
-    let wait = visitor.site.sign_in_limit.check(visitor.caller.ip, bytes).err()?;
-    let page = ErrorPage {
-        shell: visitor.site.shell(String::new(), None),
-        title: "Too many sign-ins at once".into(),
-        happened: "Very many sign-ins were begun or finished from your network within a short time. This one was not.".into(),
-        mender: Mender::You,
-        next: "Wait a few seconds, then start again. If it stays, tell your administrator.".into(),
-        incident: None,
-        action: Some(Link { label: "Sign in".into(), href: "/login".into() }),
-    };
-    Some(too_many(&page, wait))
+    check(&visitor.site, visitor.caller.ip, bytes).err().map(HttpResponse::from_error)
+}
+
+/// The same where it is no page that asks.
+pub(super) fn check(site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), PageError> {
+    site.sign_in_limit.check(ip, bytes).map_err(|wait| PageError::TooMany(in_seconds(wait)))
 }
 
 fn too_many(page: &ErrorPage<'_>, wait: Duration) -> HttpResponse {

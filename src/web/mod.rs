@@ -11,11 +11,13 @@
 //! | `step_up` | `/step-up` |
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
+//! | `api` | `/api/v1/…`: the same for programs, in JSON |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
 //! handler is in `unfit`; `connection` ends a connection whose next request does not come.
 
+mod api;
 mod connection;
 mod cookies;
 mod depart;
@@ -83,7 +85,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];
-    for page in pages.into_iter().chain(command_line(site)) {
+    for page in pages.into_iter().chain(command_line(site)).chain(api::resources(site)) {
         config.service(page.wrap(from_fn(guard::limit)));
     }
     config.default_service(web::to(plain::not_found));

@@ -30,6 +30,14 @@ pub(super) enum PageError {
     NotFound,
     /// The request cannot be read: a field is missing, there twice, or not what it should be.
     Unreadable,
+    /// A program's request cannot be read, and why.
+    UnreadableBody(String),
+    /// A program showed no session, or one that has ended: it is told so, and not sent to a page.
+    NotSignedIn { had_session: bool },
+    /// The gateway wants another sign-in first, which begins at this address.
+    SignInElsewhere { failure: Failure, url: String },
+    /// Too many requests of one kind; how many seconds to wait.
+    TooMany(u64),
     /// The address takes no such request.
     Unfit(Unfit),
     /// The request took longer than the configuration allows, to arrive or to be answered.
@@ -59,7 +67,10 @@ impl fmt::Display for PageError {
             Self::SignInFirst { .. } => "nobody is signed in",
             Self::Forged => "forged form",
             Self::NotFound => "not found",
-            Self::Unreadable => "unreadable request",
+            Self::Unreadable | Self::UnreadableBody(_) => "unreadable request",
+            Self::NotSignedIn { .. } => "no session",
+            Self::SignInElsewhere { .. } => "another sign-in is wanted",
+            Self::TooMany(_) => "too many requests",
             Self::Unfit(_) => "unfit request",
             Self::TooSlow => "too slow",
         })
@@ -72,10 +83,12 @@ impl ResponseError for PageError {
             Self::SignInFirst { .. } => StatusCode::SEE_OTHER,
             Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Unreadable | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::NotSignedIn { .. } => StatusCode::UNAUTHORIZED,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unfit(unfit) => unfit.status(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Failure(failure) => match &failure.trouble {
+            Self::Failure(failure) | Self::SignInElsewhere { failure, .. } => match &failure.trouble {
                 Trouble::UnknownProvider => StatusCode::NOT_FOUND,
                 Trouble::BadDestination
                 | Trouble::SignOutRefused(_)
@@ -105,6 +118,9 @@ impl ResponseError for PageError {
             }
             Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Audit) => {
                 response.insert_header((RETRY_AFTER, "5"));
+            }
+            Self::TooMany(seconds) => {
+                response.insert_header((RETRY_AFTER, *seconds));
             }
             _ => {}
         }
@@ -151,7 +167,7 @@ const LOGIN: (&str, &str) = ("Sign in", "/login");
 pub(super) fn page<'a>(site: &'a Site, error: &PageError) -> ErrorPage<'a> {
     let words = words(error);
     let incident = match error {
-        PageError::Failure(failure) => Some(failure.incident.clone().into()),
+        PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } => Some(failure.incident.clone().into()),
         _ => None,
     };
     let (label, href) = words.action;
@@ -166,10 +182,10 @@ pub(super) fn page<'a>(site: &'a Site, error: &PageError) -> ErrorPage<'a> {
     }
 }
 
-fn words(error: &PageError) -> Words {
+pub(super) fn words(error: &PageError) -> Words {
     match error {
-        PageError::Failure(failure) => trouble(&failure.trouble),
-        PageError::SignInFirst { .. } => Words {
+        PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } => trouble(&failure.trouble),
+        PageError::SignInFirst { .. } | PageError::NotSignedIn { .. } => Words {
             title: "Sign in first",
             happened: "Nobody is signed in here.".into(),
             mender: Mender::You,
@@ -190,7 +206,7 @@ fn words(error: &PageError) -> Words {
             next: "Check the address, or start from your roles.",
             action: HOME,
         },
-        PageError::Unreadable => Words {
+        PageError::Unreadable | PageError::UnreadableBody(_) => Words {
             title: "The request cannot be read",
             happened: "Something that the page needs is missing from the request, stands there twice, or makes no sense. Nothing was done."
                 .into(),
@@ -199,6 +215,13 @@ fn words(error: &PageError) -> Words {
             action: HOME,
         },
         PageError::Unfit(unfit) => unfit.words(),
+        PageError::TooMany(_) => Words {
+            title: "Too many sign-ins at once",
+            happened: "Very many sign-ins were begun or finished from your network within a short time. This one was not.".into(),
+            mender: Mender::You,
+            next: "Wait a few seconds, then start again. If it stays, tell your administrator.",
+            action: LOGIN,
+        },
         PageError::TooSlow => Words {
             title: "That took too long",
             happened: "The request did not arrive, or was not answered, within the time that the gateway allows. Nothing was handed over."

@@ -182,12 +182,14 @@ const KEYS_UNREACHABLE: Explanation = Explanation::new(
     "AWS could not fetch this gateway's keys to check the token, also after more tries.",
     Mender::GatewayAdministrator,
     "the issuer's /.well-known/openid-configuration and its key set must answer quickly on the public internet; then try again.",
-);
+)
+.passing();
 const PROVIDER_KEYS_UNREACHABLE: Explanation = Explanation::new(
     "AWS could not fetch your identity provider's keys to check the token, also after more tries.",
     Mender::GatewayAdministrator,
     "try again in a minute; if it stays so, the identity provider's discovery document or key set does not answer on the public internet.",
-);
+)
+.passing();
 const ACCESS_DENIED: Explanation = Explanation::new(
     "The role's trust policy does not accept this gateway, or the role does not exist.",
     Mender::AccountAdministrator,
@@ -228,7 +230,8 @@ const UNREACHABLE: Explanation = Explanation::new(
     "AWS's token service did not answer in time.",
     Mender::GatewayAdministrator,
     "try again; if it stays so, check the gateway's way to the STS endpoint (DNS, proxy, firewall, VPC endpoint).",
-);
+)
+.passing();
 const UNKNOWN: Explanation = Explanation::new(
     "AWS answered in a way that this gateway does not know.",
     Mender::GatewayAdministrator,

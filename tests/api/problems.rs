@@ -1,0 +1,183 @@
+//! What goes wrong, as problem documents.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::client::{Program, problem};
+use crate::world::{ADMIN, Browser, FORWARDED, READER, World};
+
+#[actix_web::test]
+async fn nobody_gets_nothing() {
+    let world = World::new().await;
+    let mut nobody = Program::nobody(&world);
+    for (method, path) in [
+        (Method::GET, "/api/v1/me"),
+        (Method::GET, "/api/v1/roles"),
+        (Method::GET, "/api/v1/explain?role=arn:aws:iam::111122223333:role/x"),
+        (Method::POST, "/api/v1/credentials"),
+        (Method::POST, "/api/v1/console"),
+        (Method::GET, "/api/v1/sessions"),
+        (Method::DELETE, "/api/v1/sessions"),
+        (Method::DELETE, "/api/v1/sessions/x"),
+    ] {
+        let body = (method == Method::POST).then(|| json!({ "role": ADMIN }));
+        let answer = nobody.send(method.clone(), path, body.as_ref()).await;
+        problem(&answer, 401, "not_signed_in");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"rolegate\"", "{path}");
+        let mut ended = Program::nobody(&world);
+        ended.token = format!("rgs_{}", "A".repeat(43));
+        problem(&ended.send(method, path, body.as_ref()).await, 401, "session_ended");
+    }
+    assert_eq!(world.issued(), 0);
+}
+
+#[actix_web::test]
+async fn w02_w09_odd_requests_to_the_api_are_refused_as_problems_and_reflect_nothing() {
+    let world = World::new().await;
+    let mut ana = Program::of(&world, "ana").await;
+    for path in ["/api", "/api/", "/api/v1", "/api/v1/nowhere", "/api/v2/me", "/api/v1/me/", "/api/v1/sessions/a/b"] {
+        problem(&ana.get(path).await, 404, "not_found");
+    }
+    for (path, allowed) in [("/api/v1/me", "GET"), ("/api/v1/credentials", "POST"), ("/api/v1/sessions", "GET, DELETE")] {
+        for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
+            let answer = ana.send(method.parse().unwrap(), path, None).await;
+            problem(&answer, 405, "method_not_allowed");
+            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+        }
+    }
+    problem(&ana.post("/api/v1/credentials", &json!({ "role": ADMIN, "reason": "x".repeat(70_000) })).await, 413, "request_too_large");
+    let browser = Browser::new(&world);
+    for (content_type, body, status, code, words) in [
+        ("application/x-www-form-urlencoded", "role=x", 415, "unsupported_media_type", "application/json"),
+        ("", "{}", 415, "unsupported_media_type", "application/json"),
+        ("application/json", "", 400, "invalid_request", "no JSON"),
+        ("application/json", "{", 400, "invalid_request", "no JSON"),
+        ("application/json", "[]", 400, "invalid_request", ""),
+        ("application/json", "{}", 400, "invalid_request", "missing field `role`"),
+        ("application/json", r#"{"role":1}"#, 400, "invalid_request", "not of its type"),
+        ("application/json", r#"{"role":"canary-text"}"#, 400, "invalid_request", "not of its type"),
+        ("application/json", r#"{"role":"a","role":"b"}"#, 400, "invalid_request", ""),
+        (
+            "application/json",
+            r#"{"role":"arn:aws:iam::111122223333:role/x","role":"arn:aws:iam::111122223333:role/x"}"#,
+            400,
+            "invalid_request",
+            "duplicate field",
+        ),
+        ("application/json", r#"{"duration":900}"#, 400, "invalid_request", "unknown field `duration`"),
+        (
+            "application/json",
+            r#"{"role":"arn:aws:iam::111122223333:role/x","duration_seconds":-1}"#,
+            400,
+            "invalid_request",
+            "not of its type",
+        ),
+        ("application/json", "\u{feff}{}", 400, "invalid_request", "no JSON"),
+    ] {
+        let mut request = browser.request(Method::POST, "/api/v1/credentials").header("authorization", format!("Bearer {}", ana.token));
+        if !content_type.is_empty() {
+            request = request.header("content-type", content_type);
+        }
+        let answer = browser.clone().send(request.body(body)).await;
+        let problem = problem(&answer, status, code);
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{body}: {problem}");
+        assert!(!answer.body.contains("canary"), "no value is repeated: {problem}");
+    }
+    assert_eq!(world.issued(), 0);
+}
+
+#[actix_web::test]
+async fn a05_what_the_rules_refuse_is_refused_by_its_reason_and_recorded() {
+    let reason = "reason = { pattern = 'OPS-[0-9]+', hint = \"the ticket\" }";
+    let rule = |id: &str, key: &str| format!("id = \"{id}\"\n{key}\n");
+    let world = World::with(|config| {
+        config
+            .replace("id = \"admins\"\n", &rule("admins", reason))
+            .replace("id = \"readers\"\n", &rule("readers", "max_auth_age = \"5m\"\npurposes = [\"credentials\"]"))
+    })
+    .await;
+    let mut ana = Program::of(&world, "ana").await;
+    let ask = |role: &str| json!({ "role": role });
+    for (path, body, status, code, words) in [
+        ("credentials", json!({ "role": ADMIN }), 422, "reason_needed", "the ticket"),
+        ("credentials", json!({ "role": ADMIN, "reason": "because" }), 422, "reason_needed", "the ticket"),
+        (
+            "credentials",
+            json!({ "role": ADMIN, "reason": "OPS-1", "duration_seconds": 899 }),
+            422,
+            "duration_not_allowed",
+            "15 minutes to 2h",
+        ),
+        (
+            "credentials",
+            json!({ "role": ADMIN, "reason": "OPS-1", "duration_seconds": 7201 }),
+            422,
+            "duration_not_allowed",
+            "15 minutes to 2h",
+        ),
+        ("credentials", ask("arn:aws:iam::111122223333:role/Other"), 403, "not_granted", "No rule gives you"),
+        ("credentials", ask("arn:aws:iam::999999999999:role/PlatformAdmin"), 403, "not_granted", "No rule gives you"),
+        ("console", ask(READER), 403, "not_granted", "not enter the console"),
+    ] {
+        let events = world.audit().len();
+        let problem = problem(&ana.post(&format!("/api/v1/{path}"), &body).await, status, code);
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+        assert!(problem.get("sign_in_url").is_none());
+        let event = world.audit().last().unwrap().clone();
+        assert_eq!((world.audit().len(), &event["outcome"], &event["incident"]), (events + 1, &json!("refused"), &problem["incident"]));
+    }
+    assert_eq!(ana.post("/api/v1/credentials", &ask(READER)).await.status, 200);
+    world.advance(600);
+    let stale = problem(&ana.post("/api/v1/credentials", &ask(READER)).await, 403, "fresh_sign_in_needed");
+    assert_eq!(stale["sign_in_url"], format!("{}/go?account=111122223333&role=ReadOnly", world.base));
+    assert_eq!(world.issued(), 1);
+}
+
+#[actix_web::test]
+async fn a_token_too_old_to_be_passed_on_leads_to_the_provider() {
+    let world = World::new().await;
+    let mut ana = Program::of(&world, "ana").await;
+    assert_eq!(ana.post("/api/v1/credentials", &json!({ "role": FORWARDED })).await.status, 200);
+    world.advance(3000);
+    ana.get("/api/v1/me").await;
+    world.advance(3000);
+    let stale = problem(&ana.post("/api/v1/credentials", &json!({ "role": FORWARDED })).await, 403, "fresh_sign_in_needed");
+    let url = format!("{}/login/sandbox?next=%2Fgo%3Faccount%3D111122223333%26role%3DForwarded", world.base);
+    assert_eq!(stale["sign_in_url"], url);
+}
+
+#[actix_web::test]
+async fn what_aws_refuses_is_told_in_its_sentence_and_what_may_pass_says_when() {
+    let unknown = "[[rule]]\nid = \"unknown\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"NotThere\"]\n";
+    let world = World::with(|config| config + unknown).await;
+    let mut dev = Program::of(&world, "dev").await;
+    let refused = dev.post("/api/v1/credentials", &json!({ "role": "arn:aws:iam::111122223333:role/NotThere" })).await;
+    let refused = problem(&refused, 502, "aws_refused");
+    assert!(refused["detail"].as_str().unwrap().contains("trust policy"), "{refused}");
+
+    let config = |config: String| {
+        let at = config.find("sts_endpoint = \"").unwrap() + "sts_endpoint = \"".len();
+        let end = config[at..].find('"').unwrap() + at;
+        format!("{}http://127.0.0.1:9{}", &config[..at], &config[end..])
+    };
+    let world = World::with(config).await;
+    let mut dev = Program::of(&world, "dev").await;
+    let answer = dev.post("/api/v1/credentials", &json!({ "role": READER })).await;
+    problem(&answer, 503, "aws_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+#[actix_web::test]
+async fn without_a_store_nobody_is_anybody() {
+    let seal = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(seal.path(), "5".repeat(64)).unwrap();
+    // Nobody listens at this port, so whatever touches the store fails.
+    let store = format!("[store]\nurl = \"redis://127.0.0.1:9\"\nseal_keys = [{{ file = \"{}\" }}]\n[audit]", seal.path().display());
+    let world = World::with(|config| config.replace("[audit]", &store)).await;
+    let mut program = Program::nobody(&world);
+    program.token = format!("rgs_{}", "A".repeat(43));
+    let answer = program.get("/api/v1/me").await;
+    let problem = problem(&answer, 503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+    assert!(problem["incident"].as_str().is_some_and(|incident| incident.len() == 10), "{problem}");
+}
