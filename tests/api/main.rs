@@ -6,9 +6,13 @@
 #[path = "../web_attacks/world.rs"]
 mod world;
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod answers;
 mod client;
 mod cookies;
 mod document;
+mod foreign;
 mod problems;
 mod sessions;
