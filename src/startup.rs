@@ -25,7 +25,7 @@ use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{self, Config, Discovered, Findings};
 use crate::gateway::{Gateway, Reloads};
-use crate::identity::{self, Provider, ProviderId, Reading, oidc};
+use crate::identity::{self, Provider, ProviderId, Reading, oidc, workload};
 use crate::saml;
 use crate::settings::Problem;
 use crate::trust::keys::KeyRing;
@@ -36,6 +36,7 @@ use crate::web::{ServerOptions, Site, SiteSettings, serve};
 struct Parts {
     public_url: Url,
     providers: Vec<Provider>,
+    workload_providers: Vec<workload::Provider>,
     policy: Arc<Policy>,
     issuer: Issuer,
     sts: Sts,
@@ -99,6 +100,11 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let issuer = keys.map(|keys| Issuer::new(config.issuer(), &file.trust.audience, keys).with_saml(saml));
     let sts = keep(Sts::new(&file.aws).and_then(|sts| sts.with_users(&file.iam_user, &config.base, "iam_user")), &mut problems);
     let mut providers = Vec::new();
+    let mut workload_providers = Vec::new();
+    for (index, settings) in file.workload_provider.iter().enumerate() {
+        let provider = workload::Provider::new(settings, &format!("workload_provider[{index}]"), &config.base);
+        workload_providers.extend(keep(provider, &mut problems));
+    }
     let mut console = None;
     if let Some(public_url) = &public_url {
         for (index, settings) in file.provider.iter().enumerate() {
@@ -115,7 +121,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     }
     match (public_url, policy, issuer, sts, console) {
         (Some(public_url), Some(policy), Some(issuer), Some(sts), Some(console)) if problems.is_empty() => {
-            Ok(Parts { public_url, providers, policy, issuer, sts, console })
+            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console })
         }
         _ => Err(problems),
     }
@@ -163,7 +169,8 @@ fn compile(config: &Config) -> Result<Policy, Vec<Problem>> {
 pub fn readings(config: &Config) -> Vec<(ProviderId, Reading)> {
     let oidc = config.file.provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
     let saml = config.file.saml_provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
-    oidc.chain(saml).filter_map(|(id, reading)| Some((id.parse().ok()?, reading))).collect()
+    let workload = config.file.workload_provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
+    oidc.chain(saml).chain(workload).filter_map(|(id, reading)| Some((id.parse().ok()?, reading))).collect()
 }
 
 fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
@@ -207,6 +214,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     })?;
     Ok(Gateway {
         providers: parts.providers,
+        workload_providers: parts.workload_providers,
         policy: ArcSwap::from(parts.policy),
         disclosure: config.file.portal.explain,
         reloads: ArcSwap::from_pointee(Reloads::none(clock.now())),
@@ -235,6 +243,8 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         request_timeout: server.request_timeout.0,
         sign_in_rate: server.sign_in_rate,
         sign_in_burst: server.sign_in_burst,
+        workload_rate: server.workload_rate,
+        workload_burst: server.workload_burst,
     };
     Site::new(gateway, settings)
 }

@@ -503,8 +503,9 @@ fn the_reference_tells_the_true_defaults() {
     let rows = rows_of_reference();
     let told = |section: &str, key: &str| rows.iter().find(|row| row.0 == section && row.1 == key).map(|row| row.2.clone()).expect(key);
     let least = "[[saml_provider]]\nid = \"corp\"\nname = \"Corp\"\nmetadata = { url = \"https://idp.example\" }\n";
-    let file = parse(&format!("{LEAST}{least}")).unwrap().file;
-    let (provider, saml) = (&file.provider[0], &file.saml_provider[0]);
+    let workload = "[[workload_provider]]\nid = \"ci\"\nissuer = \"https://ci.example\"\naudience = \"https://roles.example.org\"\n";
+    let file = parse(&format!("{LEAST}{least}{workload}")).unwrap().file;
+    let (provider, saml, workload) = (&file.provider[0], &file.saml_provider[0], &file.workload_provider[0]);
     for (section, key, value) in [
         ("[server]", "listen", file.server.listen.to_string()),
         ("[server]", "request_timeout", file.server.request_timeout.to_string()),
@@ -512,6 +513,8 @@ fn the_reference_tells_the_true_defaults() {
         ("[server]", "shutdown_grace", file.server.shutdown_grace.to_string()),
         ("[server]", "sign_in_rate", file.server.sign_in_rate.to_string()),
         ("[server]", "sign_in_burst", file.server.sign_in_burst.to_string()),
+        ("[server]", "workload_rate", file.server.workload_rate.to_string()),
+        ("[server]", "workload_burst", file.server.workload_burst.to_string()),
         ("[store]", "url", file.store.url.clone()),
         ("[audit]", "file", file.audit.file.display().to_string()),
         ("[session]", "idle", file.session.idle.to_string()),
@@ -540,6 +543,12 @@ fn the_reference_tells_the_true_defaults() {
         ("[[saml_provider]]", "authn_context", format!("{:?}", saml.authn_context)),
         ("[[saml_provider]]", "email_domains", format!("{:?}", saml.email_domains)),
         ("[[saml_provider]]", "private_network", saml.private_network.to_string()),
+        ("[[workload_provider]]", "algorithms", format!("{:?}", workload.algorithms)),
+        ("[[workload_provider]]", "groups_claim", workload.groups_claim.clone()),
+        ("[[workload_provider]]", "username_claim", workload.username_claim.clone()),
+        ("[[workload_provider]]", "uses", workload.uses.to_string()),
+        ("[[workload_provider]]", "max_age", format!("{}h", workload.max_age.as_secs() / 3600)),
+        ("[[workload_provider]]", "private_network", workload.private_network.to_string()),
     ] {
         assert_eq!(told(section, key), value, "{section} {key}");
     }
@@ -550,6 +559,7 @@ fn the_reference_tells_the_true_defaults() {
             "[[provider]]" => &["client_id", "id", "issuer", "name"],
             "[[saml_provider]]" => &["id", "metadata", "name"],
             "[[saml_provider.encryption_keys]]" => &["key"],
+            "[[workload_provider]]" => &["audience", "id", "issuer"],
             "[[account]]" => &["id", "name"],
             "[[iam_user]]" => &["access_key_id", "account", "id", "secret_access_key"],
             "[[rule]]" => &["id"],

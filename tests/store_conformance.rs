@@ -39,6 +39,7 @@ const CASES: &[(&str, Case)] = cases![
     take_is_exclusive,
     claim_is_exclusive,
     a_claim_expires,
+    a_count_counts_everybody_and_ends_as_it_began,
     delete_tells_how_many_there_were,
     an_index_keeps_its_members_apart,
     a_record_is_stored_and_listed_in_one,
@@ -218,6 +219,28 @@ async fn a_claim_expires(store: Arc<dyn Store>) {
     sleep(millis(600)).await;
     assert!(!store.is_claimed(&name).await.unwrap());
     assert!(store.claim(&name, HOUR).await.unwrap());
+}
+
+async fn a_count_counts_everybody_and_ends_as_it_began(store: Arc<dyn Store>) {
+    let name = Key::of(Purpose::Uses, b"counted");
+    let counters: Vec<_> = (0..200)
+        .map(|_| {
+            let (store, name) = (store.clone(), name.clone());
+            tokio::spawn(async move { store.count(&name, HOUR).await.unwrap() })
+        })
+        .collect();
+    let mut counts = Vec::new();
+    for counter in counters {
+        counts.push(counter.await.unwrap());
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=200).collect::<Vec<_>>(), "each use has its own number");
+    let brief = Key::of(Purpose::Uses, b"counted for a while");
+    assert_eq!(store.count(&brief, millis(600)).await.unwrap(), 1);
+    sleep(millis(300)).await;
+    assert_eq!(store.count(&brief, HOUR).await.unwrap(), 2);
+    sleep(millis(500)).await;
+    assert_eq!(store.count(&brief, HOUR).await.unwrap(), 1, "a second use prolongs nothing");
 }
 
 async fn delete_tells_how_many_there_were(store: Arc<dyn Store>) {

@@ -179,6 +179,12 @@ impl Draft {
         entitlement.carry_source_identity = self.carry_source_identity.unwrap_or_default();
         entitlement.reasons.sort_by(|a, b| a.hint.cmp(&b.hint));
         entitlement.evidence.sort_by(|a, b| (&a.rule, &a.group).cmp(&(&b.rule, &b.group)));
+        // A workload has no token that could be passed on, and no device that shows a code.
+        let operation = self.entitlement.operation;
+        let wants_a_person = matches!(operation, Operation::ForwardedWebIdentity | Operation::ForwardedSaml | Operation::SessionToken);
+        if who.workload && wants_a_person {
+            self.contradiction("workload and operation");
+        }
         self.find_the_way_into_the_console();
         self.check_tags();
         // A tag that travels only where it may is left out when its claim is missing; one that is switched off does not matter.
@@ -192,7 +198,8 @@ impl Draft {
         // AWS's sign-in page takes no session policy: what has one goes by STS, or not at all.
         let limited = self.entitlement.session_policy.clone();
         // What a browser posts there buys credentials too: who may have the console alone never gets it into their hands.
-        let console_alone = !self.entitlement.purposes.has(Purpose::Credentials);
+        let purposes = self.entitlement.purposes;
+        let console_alone = purposes.has(Purpose::Console) && !purposes.has(Purpose::Credentials);
         let posts = self.entitlement.operation == Operation::Saml && limited.is_none() && !console_alone;
         let way = self.console.unwrap_or(if posts { ConsoleWay::Post } else { ConsoleWay::Federation });
         self.entitlement.console = way;

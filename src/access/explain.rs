@@ -135,6 +135,11 @@ pub enum Missing {
         /// Why it could not even be evaluated, if that is so.
         failed: Option<String>,
     },
+    /// The rule gives its roles for other purposes than such as these have.
+    Purpose {
+        /// What it would have to list.
+        wanted: Vec<Purpose>,
+    },
     /// The rule has run out.
     Time {
         /// When.
@@ -146,6 +151,10 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Provider { wanted } => write!(f, "a sign-in with {}", wanted.join(" or ")),
+            Self::Purpose { wanted } => {
+                let words: Vec<_> = wanted.iter().map(|purpose| purpose.as_str()).collect();
+                write!(f, "{} among the rule's purposes", words.join(" or "))
+            }
             Self::AnyGroup { of } if of.len() == 1 => write!(f, "the group {}", of.concat()),
             Self::AnyGroup { of } => write!(f, "one of the groups {}", of.join(", ")),
             Self::Without { barred } => write!(f, "not being in the group {}", barred.join(", nor in ")),
@@ -200,7 +209,8 @@ impl Policy {
         };
         let all = |rule: &Rule| {
             let groups = if case.has_group(rule) { Vec::new() } else { self.missing(rule, who, role) };
-            groups.into_iter().chain(unmet(rule)).chain(case.ended(rule).map(|until| Missing::Time { until })).collect::<Vec<_>>()
+            let other_purpose = (!case.is_for_such(rule)).then(|| Missing::Purpose { wanted: who.purposes().list() });
+            groups.into_iter().chain(other_purpose).chain(unmet(rule)).chain(case.ended(rule).map(|until| Missing::Time { until })).collect::<Vec<_>>()
         };
         let misses = case.candidates().map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) });
         let mut nearest: Vec<_> = misses.filter(|miss| !miss.missing.is_empty()).collect();
@@ -289,8 +299,16 @@ impl<'a> Case<'a> {
         self.matches.iter().any(|matched| matched.rule.id == rule.id && self.gives(matched))
     }
 
-    /// How the rule's condition fails, if it does.
+    /// Whether the rule gives people roles, or workloads, as the one at hand is.
+    fn is_for_such(&self, rule: &Rule) -> bool {
+        !rule.purposes.and(self.facts.purposes()).is_empty()
+    }
+
+    /// How the rule's condition fails, if it does. That of a rule for others is not asked.
     fn unmet(&self, rule: &Rule) -> Option<Unmet> {
+        if !self.is_for_such(rule) {
+            return None;
+        }
         match rule.purposes(&self.facts, self.place()) {
             Ok(purposes) if purposes.is_empty() => Some(Unmet::False),
             Ok(_) => None,

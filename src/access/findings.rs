@@ -12,7 +12,7 @@ use super::roles::{KnownRoles, Place};
 use super::rule::{Body, Roles, Rule, is_tag_text};
 use super::settings::{Effect, RuleSettings};
 use super::template::{Placeholder, Template};
-use super::{Policy, Purpose, Purposes};
+use super::{Policy, Purposes};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::ProviderId;
@@ -230,8 +230,7 @@ impl Rule {
 }
 
 fn purposes(purposes: Purposes) -> Vec<String> {
-    let all = [(Purpose::Console, "console"), (Purpose::Credentials, "credentials")];
-    all.iter().filter(|(purpose, _)| purposes.has(*purpose)).map(|(_, name)| (*name).to_owned()).collect()
+    purposes.list().into_iter().map(|purpose| purpose.as_str().to_owned()).collect()
 }
 
 /// The claims in a tag's value, by their first name.

@@ -142,9 +142,9 @@ fn check_keys(user: &IamUserSettings, problem: &mut impl FnMut(&str, String, &st
 impl RuleCompiler<'_, '_> {
     /// What the rule may be taken for: what a user's own session may not do is not in it.
     pub(super) fn listed_purposes(&self) -> Purposes {
-        let listed = Purposes::listed(&self.settings.purposes);
+        let listed = Purposes::listed(&self.settings.purposes, self.settings.effect);
         let enters = self.settings.operation.is_none_or(Operation::enters_console);
-        if enters { listed } else { listed.without(Purposes::of(|purpose| purpose == Purpose::Console)) }
+        if enters { listed } else { listed.without(Purposes::CONSOLE) }
     }
 
     /// The user whose keys ask AWS, for an operation that needs one.

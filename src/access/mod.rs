@@ -103,8 +103,25 @@ pub struct Account {
 pub enum Purpose {
     /// To enter the console in a browser.
     Console,
-    /// To take credentials from a page.
+    /// To take credentials, from a page or with the command line.
     Credentials,
+    /// To run as: a workload's credentials, for its platform's token.
+    Workload,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 3] = [Self::Console, Self::Credentials, Self::Workload];
+
+    /// The word for it in rules.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Credentials => "credentials",
+            Self::Workload => "workload",
+        }
+    }
 }
 
 /// What a decision may depend on beside the person.

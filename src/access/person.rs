@@ -1,5 +1,6 @@
 //! What rules may look at about somebody, whether a provider vouches for them or they are only supposed to exist.
 
+use super::Purposes;
 use crate::identity::{Authentication, Claims, Identity, ProviderId, Supposed};
 
 /// Somebody as the rules see them. It proves nothing: what is handed out needs an [`Identity`].
@@ -11,12 +12,19 @@ pub struct Person<'a> {
     pub(super) groups: &'a [String],
     pub(super) claims: &'a Claims,
     pub(super) authentication: &'a Authentication,
+    /// Whether it is a workload, which takes roles for purposes of its own.
+    pub(super) workload: bool,
 }
 
 impl<'a> Person<'a> {
     /// The same person with these groups instead, if there are any.
     pub(super) fn with_groups(&self, groups: Option<&'a [String]>) -> Self {
         Self { groups: groups.unwrap_or(self.groups), ..*self }
+    }
+
+    /// What such as these may take roles for at all.
+    pub(super) const fn purposes(&self) -> Purposes {
+        if self.workload { Purposes::OF_WORKLOADS } else { Purposes::OF_PEOPLE }
     }
 
     /// The stable key of the person: provider and subject.
@@ -34,6 +42,7 @@ impl<'a> From<&'a Identity> for Person<'a> {
             groups: who.groups(),
             claims: who.claims(),
             authentication: who.authentication(),
+            workload: who.is_workload(),
         }
     }
 }
@@ -47,6 +56,7 @@ impl<'a> From<&'a Supposed> for Person<'a> {
             groups: &who.groups,
             claims: &who.claims,
             authentication: &who.authentication,
+            workload: who.workload,
         }
     }
 }

@@ -190,7 +190,8 @@ pub struct RuleSettings {
     /// allow not hold, and a deny hold.
     #[serde(default)]
     pub when: Option<String>,
-    /// What the roles may be taken for (`"console"`, `"credentials"`); both without it. A deny takes them for these alone.
+    /// What the roles may be taken for: by people `"console"` and `"credentials"`, which is what an allow without it means; by workloads
+    /// `"workload"`, which must be said. A deny takes them for these alone, and for every purpose without it.
     #[serde(default)]
     pub purposes: Vec<Purpose>,
     /// From when on the rule gives nothing any more, as `2026-12-31T00:00:00Z`.

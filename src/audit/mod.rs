@@ -192,6 +192,9 @@ pub struct Event {
     /// The digest of the policy that was in force before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_policy: Option<String>,
+    /// What a workload's own token is called: its `jti`, or the digest of what was signed. Never the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<String>,
     /// The `jti` of the minted token, or the digest of the forwarded one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof_id: Option<String>,
@@ -253,6 +256,7 @@ impl Event {
             rules: Vec::new(),
             policy: None,
             previous_policy: None,
+            token_id: None,
             proof_id: None,
             access_key_id: None,
             assumed_role: None,

@@ -75,6 +75,7 @@ fn limits(grant: &Grant) -> Vec<String> {
     match grant.purposes.as_slice() {
         [Purpose::Console] => lines.push("for the console only".to_owned()),
         [Purpose::Credentials] => lines.push("for credentials only".to_owned()),
+        [Purpose::Workload] => lines.push("as a workload".to_owned()),
         _ => {}
     }
     match &grant.via {

@@ -8,7 +8,7 @@ use std::path::Path;
 use url::Url;
 
 use super::places::Places;
-use super::{ConfigFile, urls};
+use super::{ConfigFile, urls, workloads};
 use crate::access::Operation;
 use crate::aws::organization::{self, OrganizationSettings};
 use crate::settings::{Problem, SecretRef};
@@ -32,13 +32,15 @@ pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problem
         ));
     }
     let saml_ids = at("saml_provider", file.saml_provider.iter().map(|provider| provider.id.as_str()));
-    let ids = at("provider", file.provider.iter().map(|provider| provider.id.as_str())).chain(saml_ids);
+    let workload_ids = at("workload_provider", file.workload_provider.iter().map(|provider| provider.id.as_str()));
+    let ids = at("provider", file.provider.iter().map(|provider| provider.id.as_str())).chain(saml_ids).chain(workload_ids);
     check_unique(("provider", "id"), ids, places, problems);
     check_unique(("account", "id"), at("account", file.account.iter().map(|account| account.id.as_str())), places, problems);
     check_unique(("account", "name"), at("account", file.account.iter().map(|account| account.name.as_str())), places, problems);
     check_unique(("iam_user", "id"), at("iam_user", file.iam_user.iter().map(|user| user.id.as_str())), places, problems);
     check_unique(("rule", "id"), at("rule", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
+    workloads::check(file, places, problems);
     check_saml_rules(file, problems);
     check_saml_audiences(file, places, problems);
 }
@@ -117,6 +119,7 @@ pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
         .then(warning)
         .into_iter()
         .chain(nameless_proxy(file))
+        .chain(workloads::second_looks(file))
         .chain(secrets(file).into_iter().filter_map(|(path, secret)| open_to_others(path, secret, base)))
         .collect()
 }
@@ -228,12 +231,12 @@ fn is_variable_name(name: &str) -> bool {
 }
 
 /// Values of a list's sections, each with its list and its place in it.
-fn at<'a>(list: &'static str, values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'static str, usize, &'a str)> {
+pub(super) fn at<'a>(list: &'static str, values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'static str, usize, &'a str)> {
     values.enumerate().map(move |(index, value)| (list, index, value))
 }
 
 /// Refuses a value that stands under the key more than once. `what` names the values: the list's word, and the key.
-fn check_unique<'a>(
+pub(super) fn check_unique<'a>(
     what: (&str, &str),
     values: impl Iterator<Item = (&'static str, usize, &'a str)>,
     places: &Places,

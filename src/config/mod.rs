@@ -14,6 +14,7 @@ mod server;
 mod stamp;
 mod urls;
 mod wording;
+mod workloads;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::aws::organization::{self, OrganizationSettings};
 use crate::gateway::CommandLineSettings;
-use crate::identity::{ProviderSettings, SamlProviderSettings};
+use crate::identity::{ProviderSettings, SamlProviderSettings, WorkloadProviderSettings};
 use crate::settings::{Problem, read_file, text};
 use crate::store::{SessionSettings, StoreSettings};
 use crate::trust::TrustSettings;
@@ -96,6 +97,9 @@ pub struct ConfigFile {
     /// The identity providers that people sign in with by SAML 2.0.
     #[serde(default)]
     pub saml_provider: Vec<SamlProviderSettings>,
+    /// The platforms whose workloads get credentials for an ID token of theirs.
+    #[serde(default)]
+    pub workload_provider: Vec<WorkloadProviderSettings>,
     /// The AWS accounts that rules may grant roles in.
     #[serde(default)]
     pub account: Vec<AccountSettings>,
@@ -305,7 +309,7 @@ fn check(
     let warnings = locate(second_looks, Severity::Warning, &name, &places).into_iter().collect();
     let (file, base, policy) = (Arc::new(file), base.to_path_buf(), OnceLock::new());
     let config = Config { file, base, warnings, origin: None, discovered, name, places, policy };
-    if ["account", "provider"].iter().all(|path| config.places.is_whole(path)) {
+    if ["account", "provider", "workload_provider"].iter().all(|path| config.places.is_whole(path)) {
         let news = more(&config);
         let told: HashSet<_> = problems.iter().flat_map(|problem| ways_to(&problem.path)).collect();
         let news: Vec<_> = news.into_iter().filter(|new| !told.contains(new.path.as_str())).collect();

@@ -29,6 +29,10 @@ pub struct ServerSettings {
     pub sign_in_rate: u32,
     /// How many of them at once, after a pause, 1 to 100000. Raise both if many people come from one address, as behind a common NAT.
     pub sign_in_burst: u32,
+    /// How many credentials one workload (an issuer with a subject) may ask for in a second, over time, 1 to 10000.
+    pub workload_rate: u32,
+    /// How many of them at once, after a pause, 1 to 100000.
+    pub workload_burst: u32,
     /// Whether accounts, rules, naming and tests are read anew when the file changes; on SIGHUP they always are.
     pub reload_on_change: bool,
     /// The number of worker threads, 1 to 512. Without it, one for each processor core.
@@ -45,6 +49,8 @@ impl Default for ServerSettings {
             shutdown_grace: Span::seconds(10),
             sign_in_rate: 20,
             sign_in_burst: 200,
+            workload_rate: 2,
+            workload_burst: 100,
             reload_on_change: true,
             workers: None,
         }
@@ -84,7 +90,12 @@ impl ServerSettings {
                 "choose 10 minutes or less",
             ));
         }
-        for (key, value, most) in [("sign_in_rate", self.sign_in_rate, 10_000), ("sign_in_burst", self.sign_in_burst, 100_000)] {
+        for (key, value, most) in [
+            ("sign_in_rate", self.sign_in_rate, 10_000),
+            ("sign_in_burst", self.sign_in_burst, 100_000),
+            ("workload_rate", self.workload_rate, 10_000),
+            ("workload_burst", self.workload_burst, 100_000),
+        ] {
             if !(1..=most).contains(&value) {
                 problems.push(Problem::new(
                     format!("{path}.{key}"),

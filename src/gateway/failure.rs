@@ -17,6 +17,8 @@ pub enum Trouble {
     ProviderUnavailable(String),
     /// The provider's answer was refused; its name, and why.
     SignInRefused(String, Rejected),
+    /// A workload's token is not believed, or was used up; why.
+    TokenRefused(Rejected),
     /// A sign-out message of a provider is not believed; its name.
     SignOutRefused(String),
     /// The login waited too long, was finished already, or was begun elsewhere.
@@ -65,6 +67,7 @@ impl Failure {
             Trouble::UnknownProvider => "unknown-provider",
             Trouble::ProviderUnavailable(_) => "provider-unavailable",
             Trouble::SignInRefused(..) => "sign-in-refused",
+            Trouble::TokenRefused(_) => "token-refused",
             Trouble::SignOutRefused(_) => "sign-out-refused",
             Trouble::SignInExpired => "sign-in-expired",
             Trouble::Denied(_) => "denied",

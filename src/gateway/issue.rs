@@ -11,6 +11,7 @@ use crate::audit::{Event, Kind, Outcome};
 use crate::aws::console::{ConsoleUrl, Destination};
 use crate::aws::sts::{self, Hop, StsError};
 use crate::aws::{Credentials, SealableCredentials};
+use crate::identity::Identity;
 use crate::store::{HandoverId, Session, SessionId};
 use crate::trust::{SignInPost, SigningFailed};
 
@@ -88,19 +89,29 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::Denied`], [`Trouble::SignInAgain`], [`Trouble::Signing`], [`Trouble::Aws`], [`Trouble::Audit`].
     pub async fn assume(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
-        self.issue(session, wish, &self.entitlements(session, caller), caller).await.map(|(issued, _)| issued)
+        self.issue_in(session, wish, &self.entitlements(session, caller), caller).await.map(|(issued, _)| issued)
     }
 
     /// [`Self::assume`], with the event that was recorded of it.
-    async fn issue(
+    async fn issue_in(
         &self,
         session: &Session,
         wish: &Wish,
         entitlements: &Entitlements,
         caller: &Caller,
     ) -> Result<(Issued, Event), Failure> {
-        let event = self.wish_event(session, wish, entitlements, caller);
-        let (event, exchanged) = Box::pin(self.exchange(session, entitlements.choose(wish), event)).await;
+        self.issue(&session.identity, wish, entitlements, self.wish_event(session, wish, entitlements, caller)).await
+    }
+
+    /// Decides, proves, exchanges and records, whoever it is for. `event` says what is known of it beforehand.
+    pub(super) async fn issue(
+        &self,
+        who: &Identity,
+        wish: &Wish,
+        entitlements: &Entitlements,
+        event: Event,
+    ) -> Result<(Issued, Event), Failure> {
+        let (event, exchanged) = Box::pin(self.exchange(who, entitlements.choose(wish), event)).await;
         match exchanged {
             Ok((issued, request)) => {
                 let event = Event { sts_request_id: issued.request_id, ..event.issued(&issued.credentials) };
@@ -118,8 +129,7 @@ impl Gateway {
 
     /// What is known of an issuance before it is decided.
     fn wish_event(&self, session: &Session, wish: &Wish, entitlements: &Entitlements, caller: &Caller) -> Event {
-        let event = of_session(self.event(Kind::Issue, Outcome::Ok, caller), session).wished(&wish.role);
-        Event { purpose: Some(wish.purpose), policy: Some(entitlements.policy().to_owned()), ..event }
+        wished(of_session(self.event(Kind::Issue, Outcome::Ok, caller), session), wish, entitlements)
     }
 
     /// Records that what was issued did not reach the person, under the incident of the issuance: who looks for the page's id finds both.
@@ -132,7 +142,7 @@ impl Gateway {
     /// Proves what was decided and asks STS; the event comes back with all that became known on the way, however it ended.
     async fn exchange(
         &self,
-        session: &Session,
+        who: &Identity,
         decided: Result<AssumeRequest, Denied>,
         event: Event,
     ) -> (Event, Result<(sts::Issued, AssumeRequest), Ended>) {
@@ -143,13 +153,13 @@ impl Gateway {
         if let Err(ended) = self.know_own_identity(&mut request).await {
             return (event.asked(&request), Err(ended));
         }
-        let (mut event, mut answer) = self.ask(session, &request, event).await;
+        let (mut event, mut answer) = self.ask(who, &request, event).await;
         // The role's trust policy may lack sts:TagSession or sts:SetSourceIdentity: where the rules say so, it goes without.
         if let Err(Ended::Sts(StsError::AccessDenied(_), _)) = &answer
             && let Some(lesser) = request.without_optional_attributes()
         {
             request = lesser;
-            (event, answer) = self.ask(session, &request, event).await;
+            (event, answer) = self.ask(who, &request, event).await;
         }
         (event, answer.map(|issued| (issued, request)))
     }
@@ -167,30 +177,30 @@ impl Gateway {
         Ok(())
     }
 
-    async fn ask(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
+    async fn ask(&self, who: &Identity, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let event = event.asked(request);
         // On the heap: the tries of a call would make every future around it large.
-        let (event, answer) = Box::pin(self.ask_once(session, request, event)).await;
+        let (event, answer) = Box::pin(self.ask_once(who, request, event)).await;
         match answer {
             // It was on its way for minutes, or the clocks differ a little, or the gateway's own credentials have just ended: fresh ones may
             // still pass.
             Err(Ended::Sts(StsError::ExpiredToken(_), _)) if request.operation().carries_attributes() => {
-                Box::pin(self.ask_once(session, request, event)).await
+                Box::pin(self.ask_once(who, request, event)).await
             }
             answer => (event, answer),
         }
     }
 
     /// One walk to the role: by way of another one, if the rules say so.
-    async fn ask_once(&self, session: &Session, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
+    async fn ask_once(&self, who: &Identity, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let Some(first) = request.first_hop() else {
-            return self.step(session, request, Hop::of(request), None, event).await;
+            return self.step(who, request, Hop::of(request), None, event).await;
         };
-        let (event, reached) = self.step(session, &first, Hop::ToHub(first.operation()), None, event).await;
+        let (event, reached) = self.step(who, &first, Hop::ToHub(first.operation()), None, event).await;
         match reached {
             Ok(hub) => {
                 let event = event.reached(&hub.credentials);
-                self.step(session, request, Hop::FromHub, Some(&hub.credentials), event).await
+                self.step(who, request, Hop::FromHub, Some(&hub.credentials), event).await
             }
             Err(ended) => (event, Err(ended)),
         }
@@ -199,7 +209,7 @@ impl Gateway {
     /// One call to STS, with the proof that it needs.
     async fn step(
         &self,
-        session: &Session,
+        who: &Identity,
         request: &AssumeRequest,
         hop: Hop,
         hub: Option<&Credentials>,
@@ -213,7 +223,7 @@ impl Gateway {
             };
             return (event, answer.map_err(|error| Ended::Sts(error, hop)));
         }
-        let proof = match self.issuer.prove(request, &session.identity, self.now()) {
+        let proof = match self.issuer.prove(request, who, self.now()) {
             Ok(proof) => proof,
             Err(failed) => return (event, Err(Ended::Signing(failed))),
         };
@@ -254,7 +264,7 @@ impl Gateway {
             let event = self.wish_event(session, wish, &entitlements, caller);
             return self.post_into_console(session, request, entrance.attempt, destination, event).await;
         }
-        let (issued, event) = self.issue(session, wish, &entitlements, caller).await?;
+        let (issued, event) = self.issue_in(session, wish, &entitlements, caller).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
         match self.console.sign_in_url(&issued.credentials, &destination, None).await {
             Ok(url) => Ok(ConsoleEntry::Redirect(url)),
@@ -294,7 +304,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::assume`], and [`Trouble::Store`].
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
-        let (issued, event) = self.issue(session, wish, &self.entitlements(session, caller), caller).await?;
+        let (issued, event) = self.issue_in(session, wish, &self.entitlements(session, caller), caller).await?;
         let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
         let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
         match self.vault.hand_over(id, &sealable).await {
@@ -314,6 +324,11 @@ impl Gateway {
             taken.map(|taken| LaidDown { credentials: taken.credentials.into(), duration: taken.duration, reason: taken.reason });
         Ok(laid_down.filter(|laid_down| laid_down.credentials.expires > self.now()))
     }
+}
+
+/// An event about somebody, with what they wish for.
+pub(super) fn wished(event: Event, wish: &Wish, entitlements: &Entitlements) -> Event {
+    Event { purpose: Some(wish.purpose), policy: Some(entitlements.policy().to_owned()), ..event.wished(&wish.role) }
 }
 
 impl Display for Ended {

@@ -15,6 +15,7 @@ mod replace;
 mod saml;
 mod sessions;
 mod sign_in;
+mod workload;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ use crate::audit::{AuditLog, Kind, Outcome};
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment};
-use crate::identity::{Provider, ProviderId};
+use crate::identity::workload as workload_identity;
+use crate::identity::{Identity, Provider, ProviderId};
 use crate::store::{Session, SessionId, SessionSettings, Vault};
 use crate::trust::Issuer;
 
@@ -49,6 +51,8 @@ use crate::trust::Issuer;
 pub struct Gateway {
     /// The identity providers, in the order of the configuration.
     pub providers: Vec<Provider>,
+    /// The platforms whose workloads are served.
+    pub workload_providers: Vec<workload_identity::Provider>,
     /// Accounts and rules in force.
     pub policy: ArcSwap<Policy>,
     /// What people are told who ask why they do not have a role.
@@ -165,7 +169,11 @@ impl Gateway {
     /// may be another policy's.
     #[must_use]
     pub fn entitlements(&self, session: &Session, caller: &Caller) -> Entitlements {
-        let entitlements = self.policy.load().entitlements(&session.identity, &Context { now: self.now(), ip: caller.ip });
+        self.entitlements_of(&session.identity, caller)
+    }
+
+    fn entitlements_of(&self, who: &Identity, caller: &Caller) -> Entitlements {
+        let entitlements = self.policy.load().entitlements(who, &Context { now: self.now(), ip: caller.ip });
         for fault in entitlements.faults() {
             // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
             tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");

@@ -1,5 +1,6 @@
 //! A person's own sessions: what lives, and how one of them is ended from another.
 
+use super::command_line::of_session;
 use super::{Caller, Failure, Gateway, Trouble};
 use crate::audit::{Event, Kind, Outcome};
 use crate::store::{LiveSession, Session, SessionHandle};
@@ -19,7 +20,7 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::Store`] and [`Trouble::Audit`]: the person is told that the session may still live.
     pub async fn end_session(&self, session: &Session, handle: &SessionHandle, caller: &Caller) -> Result<bool, Failure> {
-        let event = self.event(Kind::SignOut, Outcome::Ok, caller).about(&session.identity);
+        let event = of_session(self.event(Kind::SignOut, Outcome::Ok, caller), session);
         match self.vault.close_called(handle, &session.identity.person()).await {
             Ok(false) => Ok(false),
             Ok(true) => {

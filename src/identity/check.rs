@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use jsonwebtoken::Algorithm;
+
 use super::ProviderId;
+use super::jwt::{ASYMMETRIC, asymmetric};
 use crate::settings::{LARGEST_FILE, Problem, read_file};
 
 /// More groups than this, or longer ones, are not from a sound provider: a token of that size would hardly reach us.
@@ -50,6 +53,32 @@ pub(super) fn id(text: &str, findings: &mut Findings<'_>) -> Option<ProviderId> 
         findings.add("id", format!("`{text}` is taken by an address of Rolegate's own"), "choose another id");
     }
     text.parse().map_err(|error| findings.add("id", format!("{error}"), "for example \"okta\" or \"entra-id\"")).ok()
+}
+
+/// The signature algorithms that a provider's tokens may have.
+pub(super) fn algorithms(names: &[String], findings: &mut Findings<'_>) -> Vec<Algorithm> {
+    let known = ASYMMETRIC.map(|(name, _)| name).join(", ");
+    if names.is_empty() {
+        findings.add("algorithms", "no algorithm is listed, so no token could be accepted", format!("choose from {known}"));
+    }
+    let mut list = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        if let Some(algorithm) = asymmetric(name) {
+            list.push(algorithm);
+        } else {
+            let why = if name == "none" || name.starts_with("HS") { "proves nothing about who signed" } else { "is not known" };
+            findings.add(&format!("algorithms[{index}]"), format!("`{name}` {why}"), format!("choose from {known}"));
+        }
+    }
+    list
+}
+
+/// The name of a claim, or a JSON pointer to one.
+pub(super) fn claim_name(key: &str, claim: &str, findings: &mut Findings<'_>) {
+    let escapes_are_whole = claim.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if claim.is_empty() || claim.chars().any(char::is_control) || (claim.starts_with('/') && (claim == "/" || !escapes_are_whole)) {
+        findings.add(key, "it is neither a name nor a JSON pointer", "for example \"groups\" or \"/realm_access/roles\"");
+    }
 }
 
 /// The certificate authority to trust instead of the system's.

@@ -20,6 +20,7 @@ mod settings;
 mod supposed;
 mod upstream;
 mod words;
+pub mod workload;
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,6 +39,7 @@ pub use saml::SamlProviderSettings;
 pub use settings::{ClientAuth, MfaSettings, ProviderSettings};
 pub use supposed::{Reading, Supposed};
 pub use upstream::{SamlName, Upstream, UpstreamToken, saml_handle, sid_handle};
+pub use workload::WorkloadProviderSettings;
 
 use crate::clock::Moment;
 
@@ -163,7 +165,7 @@ impl Identity {
     pub const fn token(&self) -> Option<&UpstreamToken> {
         match &self.upstream {
             Upstream::IdToken(token) => Some(token),
-            Upstream::Saml(_) => None,
+            Upstream::Saml(_) | Upstream::Workload => None,
         }
     }
 
@@ -173,8 +175,15 @@ impl Identity {
         let sid = self.authentication.sid.as_deref();
         match &self.upstream {
             Upstream::Saml(name) => vec![saml_handle(&self.provider, &name.value)],
+            Upstream::Workload => Vec::new(),
             Upstream::IdToken(_) => sid.map(|sid| sid_handle(&self.provider, sid)).into_iter().collect(),
         }
+    }
+
+    /// Whether it is a workload and no person.
+    #[must_use]
+    pub const fn is_workload(&self) -> bool {
+        matches!(self.upstream, Upstream::Workload)
     }
 
     /// The stable key of the person over all sessions: provider and subject. A provider's id has no `+`, so the two never blur.

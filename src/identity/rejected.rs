@@ -9,6 +9,12 @@ pub enum Rejected {
     /// The provider answered with an OAuth error (RFC 6749 section 4.1.2.1), for example because the person cancelled.
     #[error("the provider answered with the error `{0}`")]
     ProviderError(String),
+    /// A workload's token was used as often as it may be.
+    #[error("the token was used {0} times before, which is as often as it may be")]
+    TokenUsedUp(u32),
+    /// A workload's token does not say what the platform's settings demand of every token.
+    #[error("the claim `{0}` is not what the settings demand")]
+    UnmetClaim(String),
     /// No code in the answer.
     #[error("the answer has no code")]
     NoCode,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::oidc::groups_of;
 use super::words::presentable;
-use super::{Authentication, Claims, ProviderId, ProviderSettings, Rejected, SamlProviderSettings};
+use super::{Authentication, Claims, ProviderId, ProviderSettings, Rejected, SamlProviderSettings, WorkloadProviderSettings};
 use crate::clock::Moment;
 
 /// Where a provider's settings say that a person's groups, name and second factor stand.
@@ -14,6 +14,7 @@ pub struct Reading {
     username: Option<String>,
     methods: Vec<String>,
     classes: Vec<String>,
+    workload: bool,
 }
 
 impl Reading {
@@ -36,6 +37,7 @@ impl From<&ProviderSettings> for Reading {
             username: Some(settings.username_claim.clone()),
             methods: settings.mfa.amr.clone(),
             classes: settings.mfa.acr.clone(),
+            workload: false,
         }
     }
 }
@@ -47,7 +49,32 @@ impl From<&SamlProviderSettings> for Reading {
             username: settings.username_attribute.clone(),
             methods: settings.mfa.clone(),
             classes: settings.mfa.clone(),
+            workload: false,
         }
+    }
+}
+
+impl From<&WorkloadProviderSettings> for Reading {
+    fn from(settings: &WorkloadProviderSettings) -> Self {
+        Self {
+            groups: settings.groups_claim.clone(),
+            username: Some(settings.username_claim.clone()),
+            // A workload has no second factor, whatever its claims say.
+            methods: Vec::new(),
+            classes: Vec::new(),
+            workload: true,
+        }
+    }
+}
+
+impl Reading {
+    /// How the person signed in. A workload did not: nobody proved themselves, whatever its claims say.
+    fn authentication(&self, claims: &Claims) -> Authentication {
+        let acr = claims.text("acr").map(str::to_owned);
+        let amr = claims.strings("amr").unwrap_or_default();
+        let mfa = self.proves_factor(&amr, acr.as_ref());
+        let time = claims.find("auth_time").and_then(Value::as_i64).and_then(|time| Moment::from_timestamp(time, 0));
+        Authentication { time, mfa, acr, amr, sid: None }
     }
 }
 
@@ -61,6 +88,8 @@ pub struct Supposed {
     pub(crate) groups: Vec<String>,
     pub(crate) claims: Claims,
     pub(crate) authentication: Authentication,
+    /// Whether it is supposed to be a workload.
+    pub(crate) workload: bool,
 }
 
 impl Supposed {
@@ -75,12 +104,8 @@ impl Supposed {
         let subject = claims.text("sub").unwrap_or("somebody").to_owned();
         let username = reading.username.as_deref().and_then(|name| claims.text(name)).filter(|name| presentable(name));
         let username = username.unwrap_or(&subject).to_owned();
-        let acr = claims.text("acr").map(str::to_owned);
-        let amr = claims.strings("amr").unwrap_or_default();
-        let mfa = reading.proves_factor(&amr, acr.as_ref());
-        let time = claims.find("auth_time").and_then(Value::as_i64).and_then(|time| Moment::from_timestamp(time, 0));
-        let authentication = Authentication { time, mfa, acr, amr, sid: None };
-        Ok(Self { provider, subject, username, groups, claims, authentication })
+        let authentication = if reading.workload { Authentication::default() } else { reading.authentication(&claims) };
+        Ok(Self { provider, subject, username, groups, claims, authentication, workload: reading.workload })
     }
 
     /// Somebody as an earlier sign-in brought them. Whether a second factor was used follows from the methods and the class that came then, by
@@ -95,12 +120,15 @@ impl Supposed {
     ) -> Self {
         let mfa = reading.proves_factor(&authentication.amr, authentication.acr.as_ref());
         let authentication = Authentication { mfa, ..authentication };
-        Self { provider, subject, username, groups, claims: Claims::new(claims), authentication }
+        Self { provider, subject, username, groups, claims: Claims::new(claims), authentication, workload: reading.workload }
     }
 
-    /// The same person, who signed in with or without a second factor, and at that time; none for what the claims say.
+    /// The same person, who signed in with or without a second factor, and at that time; none for what the claims say. A workload did neither.
     #[must_use]
     pub fn under(mut self, mfa: Option<bool>, since: Option<Moment>) -> Self {
+        if self.workload {
+            return self;
+        }
         self.authentication.mfa = mfa.unwrap_or(self.authentication.mfa);
         self.authentication.time = since.or(self.authentication.time);
         self

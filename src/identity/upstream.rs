@@ -16,6 +16,8 @@ const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified
 pub enum Upstream {
     /// An ID token, kept for forwarding to AWS and as the hint at logout.
     IdToken(UpstreamToken),
+    /// A workload's token, which is not kept: a workload has no session, and nothing to sign out of.
+    Workload,
     /// The `NameID` of an assertion, which logout messages repeat. The assertion itself is not kept.
     Saml(SamlName),
 }

@@ -158,6 +158,18 @@ impl Store for MemoryStore {
         Ok(self.marks.get(key).is_some_and(|mark| self.is_live(&mark)))
     }
 
+    async fn count(&self, key: &Key, ttl: Duration) -> Result<u64, StoreUnavailable> {
+        room(&self.marks, self.max_bytes / 4, 0).ok_or_else(|| full("marks"))?;
+        let counted = self.marks.entry_by_ref(key).and_upsert_with(|before| {
+            let before = before.map(moka::Entry::into_value).filter(|entry| self.is_live(entry));
+            let count = before.as_ref().map_or(0, |entry| number(&entry.value)).saturating_add(1);
+            let deadline =
+                before.map_or_else(|| self.epoch.now().saturating_add(millis(ttl)), |entry| entry.deadline.load(Ordering::Acquire));
+            Arc::new(Entry { value: count.to_be_bytes().into(), deadline: AtomicU64::new(deadline) })
+        });
+        Ok(number(&counted.value().value))
+    }
+
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {
         Ok(keys.iter().filter_map(|key| self.values.remove(key)).filter(|entry| self.is_live(entry)).count())
     }
@@ -218,6 +230,11 @@ impl Store for MemoryStore {
         room(&self.values, self.max_bytes, SESSION_ROOM).ok_or_else(|| full("sessions"))?;
         self.index_room(&mut self.indexes())
     }
+}
+
+/// A count, as it is kept.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(u64::MAX, u64::from_be_bytes)
 }
 
 /// Nothing, when a value of this length has no place any more.

@@ -60,6 +60,8 @@ pub enum Purpose {
     Verdict,
     /// The index of the device grants that were asked for lately, by everybody or from one address.
     Asked,
+    /// How often something was used that may be used several times.
+    Uses,
 }
 
 impl Purpose {
@@ -80,6 +82,7 @@ impl Purpose {
             Self::UserCode => "user-code",
             Self::Verdict => "verdict",
             Self::Asked => "asked",
+            Self::Uses => "uses",
         }
     }
 }
@@ -175,6 +178,10 @@ pub trait Store: Send + Sync {
 
     /// Whether a key is marked as used.
     async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable>;
+
+    /// Counts a use and tells how many there were, this one among them. The count is forgotten `ttl` after the first. Keys of counts hold
+    /// nothing else.
+    async fn count(&self, key: &Key, ttl: Duration) -> Result<u64, StoreUnavailable>;
 
     /// Deletes records, not atomically; says how many were there.
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable>;

@@ -54,6 +54,12 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')";
 
+/// Adds one, and lets the count live from its first one on.
+const COUNT: &str = r"
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count";
+
 /// What is needed to reach a Redis.
 pub struct RedisSettings {
     /// `redis://` or `rediss://`, host, port and database; no name and no password.
@@ -258,6 +264,13 @@ impl Store for RedisStore {
     async fn is_claimed(&self, key: &Key) -> Result<bool, StoreUnavailable> {
         let (there,) = self.run(&pipe("EXISTS", key), Twice::Same).await?;
         Ok(there)
+    }
+
+    async fn count(&self, key: &Key, ttl: Duration) -> Result<u64, StoreUnavailable> {
+        let mut commands = script(COUNT, key);
+        commands.arg(millis(ttl));
+        let (count,) = self.run(&commands, Twice::Differs).await?;
+        Ok(count)
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {

@@ -302,6 +302,15 @@ impl Vault {
         self.store.claim(&Key::of(purpose, name), ttl).await
     }
 
+    /// Counts a use of what may be used several times, and tells how many there were, this one among them. `name` must tell it from everything
+    /// else that is counted; the count is forgotten `ttl` after the first use.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as used up.
+    pub async fn count_use(&self, name: &[u8], ttl: Duration) -> Result<u64, StoreUnavailable> {
+        self.store.count(&Key::of(Purpose::Uses, name), ttl).await
+    }
+
     /// Whether what may be used once was used: [`Self::claim_once`] without using it.
     ///
     /// # Errors

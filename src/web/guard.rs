@@ -99,7 +99,7 @@ fn comes_from_us(site: &Site, request: &ServiceRequest) -> bool {
     is_own_form(site, request.headers())
 }
 
-/// The addresses that command lines post to, with nothing but what they say: a browser has no business there, so no site can use one for it.
+/// The addresses that programs post to, with nothing but what they say: a browser has no business there, so no site can use one for it.
 fn is_for_programs(path: &str) -> bool {
     matches!(path, "/oauth2/token" | "/oauth2/revoke" | "/oauth2/device_authorization")
 }

@@ -12,6 +12,7 @@
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `api` | `/api/v1/…`: the same for programs, in JSON |
+//! | `oauth` | `/oauth2/token` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
@@ -30,6 +31,7 @@ mod logout;
 mod oauth;
 mod plain;
 mod portal;
+mod refusal;
 mod saml;
 mod server;
 mod site;
@@ -37,6 +39,7 @@ mod step_up;
 mod trouble;
 mod unfit;
 mod visitor;
+mod workload;
 
 pub mod assets;
 pub mod views;
@@ -77,6 +80,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/credentials/{handover}", "GET", web::get().to(issue::show)),
         page("/step-up", "POST", web::post().to(step_up::step_up)),
         page("/logout", "POST", web::post().to(logout::log_out)),
+        of_programs("/oauth2/token", web::post().to(oauth::token::token)),
         page("/switch", "POST", web::post().to(saml::switch)),
         page("/signed-out", read_only, get_or_head().to(logout::signed_out)),
         page("/healthz", read_only, get_or_head().to(plain::health)),
@@ -122,6 +126,11 @@ fn of_programs(path: &str, route: Route) -> Resource {
 /// HEAD is not answered: who asks so gets nothing for it.
 fn get_or_head() -> Route {
     web::route().guard(Any(Get()).or(Head()))
+}
+
+/// An address that programs post to, as `guard` knows. What cannot be read there is told in their words.
+fn of_programs(path: &str, route: Route) -> Resource {
+    page(path, "POST", route)
 }
 
 /// An address that other sites and programs post to, as `guard` knows: SAML messages are larger than any form of ours.

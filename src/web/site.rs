@@ -12,6 +12,7 @@ use url::Url;
 use super::cookies::Cookies;
 use super::limit::{CodeLimit, SignInLimit};
 use super::views::{Shell, Text, Who};
+use super::workload::WorkloadLimit;
 use crate::arn::Partition;
 use crate::gateway::{Caller, Gateway};
 use crate::store::Session;
@@ -36,6 +37,10 @@ pub struct SiteSettings {
     pub sign_in_rate: u32,
     /// How many of them at once, after a pause.
     pub sign_in_burst: u32,
+    /// How many credentials one workload may ask for in a second, over time.
+    pub workload_rate: u32,
+    /// How many of them at once, after a pause.
+    pub workload_burst: u32,
 }
 
 /// The gateway with what its pages need. Made once, shared by all workers.
@@ -53,6 +58,7 @@ pub struct Site {
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
     pub(super) code_limit: CodeLimit,
+    pub(super) workload_limit: WorkloadLimit,
 }
 
 impl Site {
@@ -64,8 +70,20 @@ impl Site {
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         let code_limit = CodeLimit::new();
+        let workload_limit = WorkloadLimit::new(settings.workload_rate, settings.workload_burst);
         let cookies = Cookies { is_https };
-        Self { gateway, settings, cookies, origin, content_security_policy, console_policy, is_https, sign_in_limit, code_limit }
+        Self {
+            gateway,
+            settings,
+            cookies,
+            origin,
+            content_security_policy,
+            console_policy,
+            is_https,
+            sign_in_limit,
+            code_limit,
+            workload_limit,
+        }
     }
 
     /// It follows the accounts: another policy of roles may bring another partition.

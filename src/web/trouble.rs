@@ -1,21 +1,20 @@
 //! From a failure to a page: a short, fixed list of plain sentences.
 
 use std::fmt;
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
+pub(super) use super::refusal::denial;
+use super::refusal::{denied, refused, token};
 use super::site::Site;
 use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
-use crate::access::{self, Denied};
+use crate::access::Denied;
 use crate::aws;
 use crate::gateway::{Failure, LocalPath, Trouble};
-use crate::identity::Rejected;
-use crate::saml::Refused;
 
 /// Why a request has no page of its own.
 #[derive(Debug)]
@@ -95,6 +94,7 @@ impl ResponseError for PageError {
                 | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_) | Denied::MfaCode) => StatusCode::BAD_REQUEST,
                 Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
+                Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,
                 Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
                 Trouble::Store | Trouble::Audit => StatusCode::SERVICE_UNAVAILABLE,
             },
@@ -161,7 +161,7 @@ pub(super) struct Words {
 }
 
 pub(super) const HOME: (&str, &str) = ("Back to your roles", "/");
-const LOGIN: (&str, &str) = ("Sign in", "/login");
+pub(super) const LOGIN: (&str, &str) = ("Sign in", "/login");
 
 /// The page for an error.
 pub(super) fn page<'a>(site: &'a Site, error: &PageError) -> ErrorPage<'a> {
@@ -260,6 +260,13 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "To end your session here, sign out on the start page.",
             action: HOME,
         },
+        Trouble::TokenRefused(rejected) => Words {
+            title: "The workload's token is refused",
+            happened: token(rejected).into(),
+            mender: Mender::You,
+            next: "Get a new token from the platform, made for this gateway alone.",
+            action: HOME,
+        },
         Trouble::SignInExpired => Words {
             title: "This sign-in is no longer valid",
             happened: "It took longer than ten minutes, was finished before, or was begun in another browser.".into(),
@@ -307,65 +314,6 @@ fn trouble(trouble: &Trouble) -> Words {
     }
 }
 
-/// What the rules say no to: mostly something that the person can mend.
-fn denied(why: &Denied) -> Words {
-    let (title, next) = match why {
-        Denied::Duration(_) => ("This session length cannot be had", "Choose one of the lengths that the start page offers for the role."),
-        Denied::Reason(_) => {
-            ("This role wants a reason", "Go back and write it into the field beside the role, in the form that is asked for.")
-        }
-        Denied::MfaCode => (
-            "The code of an MFA device is needed",
-            "Go back and write the six digits that the device shows into the field beside the name.",
-        ),
-        Denied::StepUp(_) => {
-            ("This role wants another sign-in", "Choose the role on the start page: it leads you to your identity provider and back.")
-        }
-        _ => {
-            return Words {
-                title: "This role is not yours to take",
-                happened: denial(why).into(),
-                mender: Mender::Administrator,
-                next: "Your roles are on the start page. If one is missing, ask your administrator.",
-                action: HOME,
-            };
-        }
-    };
-    Words { title, happened: format!("{} Nothing was issued.", denial(why)).into(), mender: Mender::You, next, action: HOME }
-}
-
-fn refused(name: &str, rejected: &Rejected) -> Words {
-    let overage = matches!(rejected, Rejected::GroupsOverage);
-    let happened = match rejected {
-        Rejected::ProviderError(error) if error == "access_denied" => {
-            format!("{name} did not sign you in: the request was cancelled or denied there.")
-        }
-        Rejected::GroupsOverage => {
-            format!(
-                "You are in more groups than {name} puts into a sign-in, and it left all of them out. That is not the same as having none."
-            )
-        }
-        Rejected::ProviderError(error) if error == "AuthnFailed" || error == "RequestDenied" => {
-            format!("{name} did not sign you in: the request was cancelled or denied there.")
-        }
-        Rejected::NotYetValid | Rejected::Expired | Rejected::Saml(Refused::Expired | Refused::NotYetValid | Refused::TooOld) => {
-            format!("The answer from {name} is not valid at this time: one of the two clocks is off.")
-        }
-        Rejected::TooOld | Rejected::Acr => format!("The sign-in at {name} is not fresh or not strong enough for this gateway."),
-        _ => format!("The answer from {name} was refused because it could not be verified."),
-    };
-    let next = if overage {
-        "Your administrator can limit the groups in the token to those assigned to the application."
-    } else {
-        "Try again. If it stays, give your administrator the incident id."
-    };
-    let mender = match rejected {
-        Rejected::ProviderError(_) | Rejected::TooOld | Rejected::Acr => Mender::You,
-        _ => Mender::Administrator,
-    };
-    Words { title: "You were not signed in", happened: happened.into(), mender, next, action: LOGIN }
-}
-
 fn from_aws(explanation: &aws::Explanation) -> Words {
     let mender = match explanation.mender {
         aws::Mender::Person => Mender::You,
@@ -373,25 +321,4 @@ fn from_aws(explanation: &aws::Explanation) -> Words {
         aws::Mender::Aws => Mender::Aws,
     };
     Words { title: "AWS did not do it", happened: explanation.happened.into(), mender, next: explanation.advice, action: HOME }
-}
-
-/// Why the rules do not hand out a role, for people.
-pub(super) fn denial(denied: &Denied) -> String {
-    match denied {
-        Denied::NotGranted => "No rule gives you this role.".into(),
-        Denied::Purpose(access::Purpose::Console) => "You may take this role's credentials, and not enter the console with it.".into(),
-        Denied::Purpose(access::Purpose::Credentials) => "You may enter the console with this role, and not take its credentials.".into(),
-        Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
-        Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
-        Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
-        Denied::MfaCode => "AWS wants the code of the MFA device, and no six digits came.".into(),
-        Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
-        Denied::MissingClaim(_) | Denied::TagValue(_) | Denied::ExternalId => {
-            "Your sign-in did not bring something that this role needs. Your administrator can see what.".into()
-        }
-    }
-}
-
-fn spoken(span: Duration) -> String {
-    humantime::format_duration(span).to_string()
 }

@@ -106,8 +106,10 @@ fn rule(random: &mut Random, number: usize, accounts: &[Known], conditions: &mut
     if random.chance(20) {
         rule["providers"] = json!([random.one_of(&["okta", "entra"])]);
     }
-    if random.chance(20) {
-        rule["purposes"] = json!(random.one_of(&[["console"].as_slice(), &["credentials"], &["console", "credentials"]]));
+    if random.chance(30) {
+        let purposes: [&[&str]; 5] =
+            [&["console"], &["credentials"], &["console", "credentials"], &["workload"], &["credentials", "workload"]];
+        rule["purposes"] = json!(random.one_of(&purposes));
     }
     if random.chance(25) {
         let condition = Condition::random(random, 2);

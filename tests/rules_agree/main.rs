@@ -28,7 +28,7 @@ use somebody::{GROUPS, Somebody};
 const PEOPLE: usize = 20;
 
 fn decision(entitlement: &Entitlement) -> (String, Decision) {
-    let purposes = [Purpose::Console, Purpose::Credentials].into_iter().filter(|purpose| entitlement.purposes.has(*purpose));
+    let purposes = Purpose::ALL.into_iter().filter(|purpose| entitlement.purposes.has(*purpose));
     let session = Session {
         operation: entitlement.operation,
         hub: entitlement.hub.as_ref().map(|hub| (hub.role.to_string(), hub.operation)),

@@ -13,7 +13,7 @@ use crate::conditions::{Failed, Question};
 use crate::generate::Case;
 use crate::somebody::Somebody;
 
-const PURPOSES: [Purpose; 2] = [Purpose::Console, Purpose::Credentials];
+const PURPOSES: [Purpose; 3] = [Purpose::Console, Purpose::Credentials, Purpose::Workload];
 
 /// What is decided about one role. Of one that cannot be taken, not how it would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,10 +134,12 @@ impl Naive<'_> {
 
     /// What a rule's condition leaves of what it lists.
     fn purposes(&self, rule: &RuleSettings, role: &RoleArn) -> Result<Vec<Purpose>, Failed> {
-        let Some(text) = &rule.when else { return Ok(listed(rule)) };
+        // A condition is asked for what somebody of this kind could want the role for, and for nothing else.
+        let listed: Vec<_> = listed(rule).into_iter().filter(|purpose| (*purpose == Purpose::Workload) == self.who.workload).collect();
+        let Some(text) = &rule.when else { return Ok(listed) };
         let account = account(&self.case.accounts, role).unwrap();
         let mut held = Vec::new();
-        for purpose in listed(rule) {
+        for purpose in listed {
             if self.case.conditions[text].holds(Question { who: self.who, purpose, role, account: &account })? {
                 held.push(purpose);
             }
@@ -227,11 +229,13 @@ impl Naive<'_> {
             }
         }
         let operation = operations.first().copied().unwrap_or(Operation::WebIdentity);
-        if !tags.is_empty() && matches!(operation, Operation::ForwardedSaml | Operation::ForwardedWebIdentity) {
+        let forwards = matches!(operation, Operation::ForwardedSaml | Operation::ForwardedWebIdentity);
+        // Nothing of ours is in what is passed on, and a workload has nothing to pass on.
+        if forwards && (!tags.is_empty() || self.who.workload) {
             return None;
         }
         // What is posted to AWS buys credentials too.
-        let may_post = purposes.contains(&Purpose::Credentials);
+        let may_post = purposes.contains(&Purpose::Credentials) || self.who.workload;
         if !may_post && consoles.contains(&ConsoleWay::Post) {
             return None;
         }
@@ -281,8 +285,10 @@ fn regex(pattern: &str) -> Regex {
     KNOWN.with_borrow_mut(|known| known.entry(pattern.to_owned()).or_insert_with(anchored).clone())
 }
 
+/// What a rule lists. An allow without a list is for people; a deny without one is about everybody.
 fn listed(rule: &RuleSettings) -> Vec<Purpose> {
-    PURPOSES.into_iter().filter(|purpose| rule.purposes.is_empty() || rule.purposes.contains(purpose)).collect()
+    let unsaid = |purpose: Purpose| rule.purposes.is_empty() && (rule.effect == Effect::Deny || purpose != Purpose::Workload);
+    PURPOSES.into_iter().filter(|purpose| unsaid(*purpose) || rule.purposes.contains(purpose)).collect()
 }
 
 /// A capture that AWS's names could have.

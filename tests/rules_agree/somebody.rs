@@ -50,6 +50,8 @@ pub(crate) const GROUPS: [&str; 24] = [
 #[derive(Debug, Clone)]
 pub(crate) struct Somebody {
     pub(crate) provider: &'static str,
+    /// Whether it is a workload and no person.
+    pub(crate) workload: bool,
     pub(crate) groups: Vec<String>,
     pub(crate) claims: Map<String, Value>,
     pub(crate) mfa: bool,
@@ -82,6 +84,7 @@ impl Somebody {
         }
         Self {
             provider: random.one_of(&["okta", "okta", "entra"]),
+            workload: random.chance(25),
             groups,
             claims,
             mfa: random.chance(50),
@@ -99,7 +102,7 @@ impl Somebody {
             "groups": self.groups,
             "claims": self.claims,
             "authentication": { "time": null, "mfa": self.mfa, "acr": null, "amr": [], "sid": null },
-            "upstream": { "id_token": "e30.e30.e30" },
+            "upstream": if self.workload { json!("workload") } else { json!({ "id_token": "e30.e30.e30" }) },
         });
         serde_json::from_value(identity).unwrap()
     }

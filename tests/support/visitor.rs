@@ -36,6 +36,24 @@ impl Visitor {
         self.go(Method::GET, url.parse().expect("the URL is one"), None).await
     }
 
+    /// Opens a page and follows where it sends a browser, until that is an address that begins so: it, without opening it.
+    pub(crate) async fn until_address(&mut self, url: &str, wanted: &str) -> Url {
+        let mut url: Url = url.parse().expect("the URL is one");
+        for _ in 0..20 {
+            if url.as_str().starts_with(wanted) {
+                return url;
+            }
+            let request = self.client.get(url.clone()).header(COOKIE, self.cookies_for(&url));
+            let answer = request.send().await.unwrap_or_else(|error| panic!("{url} does not answer: {error}"));
+            for cookie in answer.headers().get_all(SET_COOKIE) {
+                self.keep(cookie.to_str().expect("a cookie is ASCII"), &url);
+            }
+            let to = answer.headers().get(LOCATION).unwrap_or_else(|| panic!("{url} leads nowhere")).to_str().expect("ASCII");
+            url = url.join(to).expect("a location is a URL");
+        }
+        panic!("more than 20 redirects, the last one to {url}")
+    }
+
     /// Posts a form of `page`, with its csrf token, to a path of the same site.
     pub(crate) async fn post(&mut self, page: &Page, path: &str, fields: &[(&str, &str)]) -> Page {
         let target = page.url.join(path).expect("the path is one");

@@ -9,7 +9,7 @@ use chrono::FixedOffset;
 
 use super::types::Needs;
 use super::{Condition, shared};
-use crate::access::{self, Account, Person, Purpose};
+use crate::access::{self, Account, Person, Purpose, Purposes};
 use crate::clock::Moment;
 
 /// A person in a context, ready to be asked about.
@@ -24,6 +24,11 @@ pub(in crate::access) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(in crate::access) const fn of(who: &'a Person<'a>, context: &'a access::Context) -> Self {
         Self { who, context, base: OnceCell::new(), groups: OnceCell::new(), claims: OnceCell::new() }
+    }
+
+    /// What the person may take roles for at all.
+    pub(in crate::access) const fn purposes(&self) -> Purposes {
+        self.who.purposes()
     }
 
     pub(super) fn evaluate(
@@ -82,12 +87,8 @@ impl<'a> Facts<'a> {
     }
 
     fn request(&self, purpose: Purpose) -> Value {
-        let purpose = match purpose {
-            Purpose::Console => "console",
-            Purpose::Credentials => "credentials",
-        };
         let ip = self.context.ip.map(|ip| ("ip", text(&ip.to_canonical().to_string())));
-        map(ip.into_iter().chain([("purpose", text(purpose))]))
+        map(ip.into_iter().chain([("purpose", text(purpose.as_str()))]))
     }
 }
 

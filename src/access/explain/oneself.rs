@@ -170,7 +170,9 @@ impl Policy {
         let who = &who.with_groups(normal.as_deref());
         let case = Case::new(self, who, context, role);
         let mut ways: Vec<Vec<Lack>> = Vec::new();
-        for rule in case.candidates() {
+        // What is for workloads alone is no way for a person.
+        let candidates = || case.candidates().filter(|rule| case.is_for_such(rule));
+        for rule in candidates() {
             let lacks = Lacks { policy: self, who, case: &case, rule, tell }.all();
             let Some(lacks) = lacks else { continue };
             if lacks.is_empty() {
@@ -182,12 +184,12 @@ impl Policy {
             }
         }
         // To tell of a deny where nothing gives the role would tell which of an account's roles somebody can have.
-        let left = case.denies().fold(Purposes::ALL, |left, (_, takes)| left.without(takes));
+        let left = case.denies().fold(who.purposes(), |left, (_, takes)| left.without(takes));
         if tell == Disclosure::Groups && !ways.is_empty() && left.is_empty() {
             return Refusal::Denied;
         }
         if ways.is_empty() {
-            let nobody = tell == Disclosure::Groups && case.candidates().next().is_none();
+            let nobody = tell == Disclosure::Groups && candidates().next().is_none();
             return if nobody { Refusal::Nobody } else { Refusal::NoGroup };
         }
         ways.sort_by_key(Vec::len);

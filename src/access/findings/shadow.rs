@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::accounts::AccountSelector;
 use super::super::roles::Place;
 use super::super::rule::{Body, Roles, Rule};
-use super::super::{Account, Policy, Purpose, Target};
+use super::super::{Account, Policy, Target};
 use crate::arn::AccountId;
 
 /// The denies whose reach is known beforehand, findable by whom and what they are about: organisations have thousands of both.
@@ -147,9 +147,7 @@ impl<'a> Deny<'a> {
         let providers = &self.rule.providers;
         let all_providers =
             providers.is_empty() || (!allow.providers.is_empty() && allow.providers.iter().all(|provider| providers.contains(provider)));
-        let all_purposes = [Purpose::Console, Purpose::Credentials]
-            .iter()
-            .all(|purpose| self.rule.purposes.has(*purpose) || !allow.purposes.has(*purpose));
+        let all_purposes = allow.purposes.without(self.rule.purposes).is_empty();
         same_condition && all_providers && all_purposes
     }
 

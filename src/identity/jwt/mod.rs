@@ -84,6 +84,19 @@ impl<'t> Unverified<'t> {
         self.kind.as_deref()
     }
 
+    /// A claim that the payload makes, to choose who could vouch for it. Nobody vouches for it yet.
+    #[must_use]
+    pub fn unverified_text(&self, claim: &str) -> Option<String> {
+        let payload = part(self.payload, Rejected::Malformed("the payload is not strict JSON")).ok()?;
+        payload.get(claim)?.as_str().map(str::to_owned)
+    }
+
+    /// What the signature is over: header and payload as they came.
+    #[must_use]
+    pub const fn signed_part(&self) -> &str {
+        self.signed_part
+    }
+
     /// Checks the signature against a key set, with one of the allowed algorithms.
     ///
     /// # Errors

@@ -12,7 +12,6 @@ use super::exchange::ClientKey;
 use super::issuer::{Issuer, TENANT};
 use crate::identity::check::{self, Findings};
 use crate::identity::http::{Reach, is_loopback_host};
-use crate::identity::jwt::{ASYMMETRIC, asymmetric};
 use crate::identity::{ClientAuth, MfaSettings, ProviderId, ProviderSettings};
 use crate::settings::{Problem, SecretRef};
 
@@ -87,7 +86,7 @@ impl Checked {
             plain_loopback: Url::parse(&settings.issuer).is_ok_and(|url| url.scheme() == "http" && is_loopback_host(&url)),
         };
         let issuer = issuer(settings, reach, &mut findings);
-        let algorithms = algorithms(settings, &mut findings);
+        let algorithms = check::algorithms(&settings.algorithms, &mut findings);
         let proof = proof(settings, base, &mut findings);
         let authority = check::authority(settings.ca_file.as_deref(), base, &mut findings);
         let email_domains = check::email_domains(&settings.email_domains, &mut findings);
@@ -181,23 +180,6 @@ fn tenants(settings: &ProviderSettings, templated: bool, findings: &mut Findings
     settings.tenants.iter().map(|tenant| tenant.to_ascii_lowercase()).collect()
 }
 
-fn algorithms(settings: &ProviderSettings, findings: &mut Findings<'_>) -> Vec<Algorithm> {
-    let known = ASYMMETRIC.map(|(name, _)| name).join(", ");
-    if settings.algorithms.is_empty() {
-        findings.add("algorithms", "no algorithm is listed, so no token could be accepted", format!("choose from {known}"));
-    }
-    let mut list = Vec::new();
-    for (index, name) in settings.algorithms.iter().enumerate() {
-        if let Some(algorithm) = asymmetric(name) {
-            list.push(algorithm);
-        } else {
-            let why = if name == "none" || name.starts_with("HS") { "proves nothing about who signed" } else { "is not known" };
-            findings.add(&format!("algorithms[{index}]"), format!("`{name}` {why}"), format!("choose from {known}"));
-        }
-    }
-    list
-}
-
 fn proof(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) -> Option<ClientProof> {
     let wants_secret = matches!(settings.client_auth, ClientAuth::Basic | ClientAuth::Post);
     let wants_key = settings.client_auth == ClientAuth::PrivateKeyJwt;
@@ -242,11 +224,7 @@ fn proof(settings: &ProviderSettings, base: &Path, findings: &mut Findings<'_>) 
 }
 
 fn words(settings: &ProviderSettings, findings: &mut Findings<'_>) {
-    let claim = settings.groups_claim.as_str();
-    let escapes_are_whole = claim.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    if claim.is_empty() || claim.chars().any(char::is_control) || (claim.starts_with('/') && (claim == "/" || !escapes_are_whole)) {
-        findings.add("groups_claim", "it is neither a name nor a JSON pointer", "for example \"groups\" or \"/realm_access/roles\"");
-    }
+    check::claim_name("groups_claim", &settings.groups_claim, findings);
     let is_scope = |scope: &str| !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
     for (index, scope) in settings.scopes.iter().enumerate().filter(|(_, scope)| !is_scope(scope)) {
         findings.add(&format!("scopes[{index}]"), format!("`{scope}` is not a scope"), "one word for each scope, without blanks");

@@ -22,7 +22,7 @@ use url::Url;
 use self::checked::Checked;
 use self::exchange::Tokens;
 use self::metadata::Metadata;
-pub(super) use self::person::groups as groups_of;
+pub(super) use self::person::{email_is_verified, groups as groups_of};
 use self::wishes::Wishes;
 use super::cache::{Cache, PACE};
 use super::health::{Health, ProviderHealth};

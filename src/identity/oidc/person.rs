@@ -77,7 +77,7 @@ fn subject(checked: &Checked, claims: &Claims) -> Result<String, Rejected> {
 }
 
 /// Whether the provider vouches for the address: `email_verified`, or Entra ID's `xms_edov`.
-fn email_is_verified(claims: &Claims) -> bool {
+pub(in crate::identity) fn email_is_verified(claims: &Claims) -> bool {
     let is_true = |value: &Value| matches!(value, Value::Bool(true)) || value == "true" || value == "1" || *value == 1;
     match claims.find("email_verified") {
         Some(verified) => is_true(verified),

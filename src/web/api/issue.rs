@@ -14,8 +14,10 @@ use crate::aws::console::ConsoleUrl;
 use crate::clock::Moment;
 use crate::gateway::{ConsoleEntry, Entrance, Failure, Issued, Trouble};
 use crate::web::issue::to_the_end;
+use crate::web::limit;
 use crate::web::step_up::role_link;
 use crate::web::trouble::PageError;
+use crate::web::workload;
 
 /// A role's credentials that are asked for.
 #[derive(Deserialize, JsonSchema)]
@@ -24,6 +26,7 @@ pub(in crate::web) struct CredentialsWish {
     /// The role's ARN, or the text of what is no role.
     role: Target,
     /// How long the AWS session is to last, in seconds: from 900 up to what the rules allow. Without it an hour, or less where less is allowed.
+    #[schemars(range(min = 900, max = 43_200))]
     duration_seconds: Option<u64>,
     /// What the role is needed for, where the rules want to be told.
     reason: Option<String>,
@@ -62,13 +65,18 @@ impl From<&Issued> for Credentials {
     }
 }
 
-/// `POST /api/v1/credentials`.
+/// `POST /api/v1/credentials`: for a person's session, or for a workload's token.
 pub(super) async fn credentials(client: Client, wish: web::Json<CredentialsWish>) -> Result<Answer<Credentials>, PageError> {
     to_the_end(async move {
-        let me = client.signed_in().await?;
         let CredentialsWish { role, duration_seconds, reason, mfa_code } = wish.into_inner();
         let (duration, mfa_code) = (duration_seconds.map(Duration::from_secs), mfa_code.map(SecretString::from));
         let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Credentials, reason, mfa_code };
+        if let Some(token) = client.foreign_token() {
+            limit::check(&client.site, client.caller.ip, token.expose_secret().len())?;
+            let issued = workload::issue(&client.site, &client.caller, token, &wish).await?;
+            return Ok(Answer(Credentials::from(&issued)));
+        }
+        let me = client.signed_in().await?;
         let issued = me.client.site.gateway.assume(&me.session, &wish, &me.client.caller).await;
         let issued = issued.map_err(|failure| me.refused(&role, None, failure))?;
         Ok(Answer(Credentials::from(&issued)))
@@ -85,6 +93,7 @@ pub(in crate::web) struct ConsoleWish {
     /// A page of the AWS console; without it its front page.
     destination: Option<String>,
     /// How long the console session is to last, in seconds.
+    #[schemars(range(min = 900, max = 43_200))]
     duration_seconds: Option<u64>,
     /// What the role is needed for, where the rules want to be told.
     reason: Option<String>,

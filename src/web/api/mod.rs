@@ -21,10 +21,9 @@ mod who;
 use actix_web::error::JsonPayloadError;
 use actix_web::{HttpResponse, Resource, web};
 
-pub(super) use problem::{is_api, with_problem};
+pub(super) use problem::{Code, code, detail, is_api, with_problem};
 
 use self::describe::{Operation, Verb};
-use self::problem::Code;
 use super::site::Site;
 use super::trouble::PageError;
 use super::unfit::Unfit;
@@ -45,6 +44,7 @@ struct Place {
 
 /// What may go wrong with an issuance.
 const ISSUING: &[Code] = &[
+    Code::TokenRefused,
     Code::NotGranted,
     Code::FreshSignInNeeded,
     Code::DurationNotAllowed,

@@ -27,6 +27,8 @@ pub(in crate::web) enum Code {
     NotSignedIn,
     /// The session that the request shows is over, or never was.
     SessionEnded,
+    /// The workload's token is not believed, or was used as often as it may be.
+    TokenRefused,
     /// The rules do not give this role for this purpose.
     NotGranted,
     /// The role wants another sign-in than this session's; `sign_in_url` is where it begins.
@@ -70,6 +72,7 @@ impl Code {
             Self::InvalidRequest => "invalid_request",
             Self::NotSignedIn => "not_signed_in",
             Self::SessionEnded => "session_ended",
+            Self::TokenRefused => "token_refused",
             Self::NotGranted => "not_granted",
             Self::FreshSignInNeeded => "fresh_sign_in_needed",
             Self::CrossSiteRequest => "cross_site_request",
@@ -94,7 +97,7 @@ impl Code {
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::NotSignedIn | Self::SessionEnded => StatusCode::UNAUTHORIZED,
+            Self::NotSignedIn | Self::SessionEnded | Self::TokenRefused => StatusCode::UNAUTHORIZED,
             Self::NotGranted | Self::FreshSignInNeeded | Self::CrossSiteRequest => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -117,6 +120,7 @@ impl Code {
             Self::InvalidRequest => "The request cannot be read",
             Self::NotSignedIn => "Nobody is signed in",
             Self::SessionEnded => "The session has ended",
+            Self::TokenRefused => "The workload's token is refused",
             Self::NotGranted => "The role is not granted",
             Self::FreshSignInNeeded => "The role wants another sign-in",
             Self::CrossSiteRequest => "The request comes from another site",
@@ -184,7 +188,7 @@ impl Problem {
     }
 }
 
-fn code(error: &PageError) -> Code {
+pub(in crate::web) fn code(error: &PageError) -> Code {
     match error {
         PageError::SignInFirst { had_session: false, .. } | PageError::NotSignedIn { had_session: false } => Code::NotSignedIn,
         PageError::SignInFirst { had_session: true, .. } | PageError::NotSignedIn { had_session: true } => Code::SessionEnded,
@@ -211,6 +215,7 @@ fn failed(failure: &Failure) -> Code {
         Trouble::BadDestination => Code::DestinationNotAllowed,
         Trouble::Aws(explanation) if explanation.may_pass => Code::AwsUnavailable,
         Trouble::Aws(_) => Code::AwsRefused,
+        Trouble::TokenRefused(_) => Code::TokenRefused,
         Trouble::UnknownProvider => Code::NotFound,
         Trouble::SignInRefused(..) | Trouble::SignOutRefused(_) | Trouble::SignInExpired => Code::NotSignedIn,
         Trouble::Signing => Code::InternalError,
@@ -219,7 +224,7 @@ fn failed(failure: &Failure) -> Code {
 }
 
 /// What happened in the pages' words, and what to do about it in words for those who have no page before them.
-fn detail(error: &PageError) -> String {
+pub(in crate::web) fn detail(error: &PageError) -> String {
     let happened = words(error).happened;
     match error {
         PageError::UnreadableBody(why) => format!("The body is not what the address reads: {why}."),
@@ -272,7 +277,7 @@ pub(in crate::web) fn with_problem(mut response: ServiceResponse<BoxBody>) -> Se
         Code::NotSignedIn => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rolegate\""));
         }
-        Code::SessionEnded => {
+        Code::SessionEnded | Code::TokenRefused => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rolegate\", error=\"invalid_token\""));
         }
         code if code.may_pass() => {

@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
+use secrecy::SecretString;
 
 use super::describe::{Described, Documented};
 use crate::gateway::Caller;
@@ -32,6 +33,8 @@ enum Shown {
     ForeignCookie,
     /// The token of a session.
     Token(SessionId),
+    /// A bearer token that is no session's: a workload's, perhaps.
+    Foreign(SecretString),
     /// A bearer token that is nobody's.
     Unknown,
     /// More than one header that says who asks: of two, one is not the client's.
@@ -66,7 +69,12 @@ fn shown(site: &Site, request: &HttpRequest) -> Shown {
         return Shown::Several;
     }
     if let Some(token) = header.and_then(|header| bearer(header.as_bytes())) {
-        return SessionId::parse_bearer(token).map_or(Shown::Unknown, Shown::Token);
+        return match SessionId::parse_bearer(token) {
+            Some(id) => Shown::Token(id),
+            // Three parts between dots: what it says is the gateway's to find out.
+            None if token.contains('.') => Shown::Foreign(SecretString::from(token)),
+            None => Shown::Unknown,
+        };
     }
     let Some(id) = site.cookies.read(request).session.as_deref().and_then(SessionId::parse) else { return Shown::Nothing };
     let own_header = request.headers().get(OWN_HEADER.0).is_some_and(|value| value == OWN_HEADER.1);
@@ -86,11 +94,16 @@ fn bearer(header: &[u8]) -> Option<&str> {
 }
 
 impl Client {
+    /// The token of another's making that the request shows, if it shows one. It is no session, and opens nothing by itself.
+    pub(super) const fn foreign_token(&self) -> Option<&SecretString> {
+        if let Shown::Foreign(token) = &self.shown { Some(token) } else { None }
+    }
+
     /// Insists on a living session. Nothing else of the API gives one, so nothing can forget to look where a request comes from.
     pub(super) async fn signed_in(self) -> Result<Me, PageError> {
         let id = match &self.shown {
             Shown::Cookie(id) | Shown::Token(id) => id.clone(),
-            Shown::Nothing => return Err(PageError::NotSignedIn { had_session: false }),
+            Shown::Nothing | Shown::Foreign(_) => return Err(PageError::NotSignedIn { had_session: false }),
             Shown::Unknown => return Err(PageError::NotSignedIn { had_session: true }),
             Shown::ForeignCookie => return Err(PageError::Forged),
             Shown::Several => return Err(PageError::Unreadable),

@@ -4,6 +4,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::exchange::TOKEN_EXCHANGE;
 use super::token::{DEVICE_CODE, GRANTS};
 use crate::web::site::Site;
 
@@ -14,7 +15,9 @@ pub(in crate::web) async fn metadata(site: web::Data<Site>) -> HttpResponse {
 
 fn document(site: &Site) -> Value {
     let (at, settings) = (|path: &str| format!("{}{path}", site.origin), &site.gateway.command_line);
-    let grants: Vec<_> = GRANTS.into_iter().filter(|grant| settings.device_codes || *grant != DEVICE_CODE).collect();
+    let of_workloads = (!site.gateway.workload_providers.is_empty()).then_some(TOKEN_EXCHANGE);
+    let of_people = GRANTS.into_iter().filter(|grant| settings.device_codes || *grant != DEVICE_CODE);
+    let grants: Vec<_> = of_people.chain(of_workloads).collect();
     let mut document = json!({
         "issuer": site.origin,
         "authorization_endpoint": at("/oauth2/authorize"),

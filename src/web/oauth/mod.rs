@@ -1,17 +1,18 @@
-//! The OAuth face: how a command line comes to a session. Requests and answers in the words of RFC 6749, 7009, 8414 and 8628; what they mean
-//! is [`Gateway`](crate::gateway::Gateway)'s.
+//! The OAuth face: how a command line comes to a session, and a workload to credentials. Requests and answers in the words of RFC 6749, 7009,
+//! 8414, 8628 and 8693; what they mean is [`Gateway`](crate::gateway::Gateway)'s.
 //!
 //! | file | addresses |
 //! | --- | --- |
 //! | `authorize` | `/oauth2/authorize`: the page that asks, beside the command line |
 //! | `device` | `/device`: the page that asks, for another machine; `/oauth2/device_authorization` |
-//! | `token`, `grants` | `/oauth2/token` |
+//! | `token`; `grants`, `exchange` | `/oauth2/token` |
 //! | `revoke` | `/oauth2/revoke` |
 //! | `metadata` | `/.well-known/oauth-authorization-server` |
 
 pub(super) mod application;
 pub(super) mod authorize;
 pub(super) mod device;
+mod exchange;
 mod grants;
 pub(super) mod metadata;
 pub(super) mod revoke;

@@ -1,0 +1,109 @@
+//! What rules, providers and platforms say no to, in plain sentences.
+
+use std::time::Duration;
+
+use super::trouble::{HOME, LOGIN, Words};
+use super::views::Mender;
+use crate::access::{self, Denied};
+use crate::identity::Rejected;
+use crate::saml::Refused;
+
+/// What the rules say no to: mostly something that the person can mend.
+pub(super) fn denied(why: &Denied) -> Words {
+    let (title, next) = match why {
+        Denied::Duration(_) => ("This session length cannot be had", "Choose one of the lengths that the start page offers for the role."),
+        Denied::Reason(_) => {
+            ("This role wants a reason", "Go back and write it into the field beside the role, in the form that is asked for.")
+        }
+        Denied::MfaCode => (
+            "The code of an MFA device is needed",
+            "Go back and write the six digits that the device shows into the field beside the name.",
+        ),
+        Denied::StepUp(_) => {
+            ("This role wants another sign-in", "Choose the role on the start page: it leads you to your identity provider and back.")
+        }
+        _ => {
+            return Words {
+                title: "This role is not yours to take",
+                happened: denial(why).into(),
+                mender: Mender::Administrator,
+                next: "Your roles are on the start page. If one is missing, ask your administrator.",
+                action: HOME,
+            };
+        }
+    };
+    Words { title, happened: format!("{} Nothing was issued.", denial(why)).into(), mender: Mender::You, next, action: HOME }
+}
+
+/// Why nobody was signed in.
+pub(super) fn refused(name: &str, rejected: &Rejected) -> Words {
+    let overage = matches!(rejected, Rejected::GroupsOverage);
+    let happened = match rejected {
+        Rejected::ProviderError(error) if error == "access_denied" => {
+            format!("{name} did not sign you in: the request was cancelled or denied there.")
+        }
+        Rejected::GroupsOverage => {
+            format!(
+                "You are in more groups than {name} puts into a sign-in, and it left all of them out. That is not the same as having none."
+            )
+        }
+        Rejected::ProviderError(error) if error == "AuthnFailed" || error == "RequestDenied" => {
+            format!("{name} did not sign you in: the request was cancelled or denied there.")
+        }
+        Rejected::NotYetValid | Rejected::Expired | Rejected::Saml(Refused::Expired | Refused::NotYetValid | Refused::TooOld) => {
+            format!("The answer from {name} is not valid at this time: one of the two clocks is off.")
+        }
+        Rejected::TooOld | Rejected::Acr => format!("The sign-in at {name} is not fresh or not strong enough for this gateway."),
+        _ => format!("The answer from {name} was refused because it could not be verified."),
+    };
+    let next = if overage {
+        "Your administrator can limit the groups in the token to those assigned to the application."
+    } else {
+        "Try again. If it stays, give your administrator the incident id."
+    };
+    let mender = match rejected {
+        Rejected::ProviderError(_) | Rejected::TooOld | Rejected::Acr => Mender::You,
+        _ => Mender::Administrator,
+    };
+    Words { title: "You were not signed in", happened: happened.into(), mender, next, action: LOGIN }
+}
+
+/// Why a workload's token is refused, for those who run it.
+pub(super) fn token(rejected: &Rejected) -> &'static str {
+    match rejected {
+        Rejected::Issuer | Rejected::MissingClaim("iss") => "No workload provider of this gateway has the token's issuer.",
+        Rejected::Audience | Rejected::MissingClaim("aud" | "azp") => {
+            "The token is not made for this gateway: its one audience must be that of the issuer's [[workload_provider]]."
+        }
+        Rejected::Expired | Rejected::TooOld => "The token is too old. Get a new one from the platform.",
+        Rejected::NotYetValid => "The token is not valid yet: one of the two clocks is off.",
+        Rejected::TokenUsedUp(_) => "The token was used as often as it may be. Get a new one from the platform.",
+        Rejected::UnmetClaim(_) => "The token lacks a claim that the gateway's settings demand of every token of its issuer.",
+        Rejected::Algorithm | Rejected::UnknownKey | Rejected::Signature => {
+            "The token is not signed by a key of its issuer with an algorithm that is accepted here."
+        }
+        _ => "The token is not the ID token of a workload.",
+    }
+}
+
+/// Why the rules do not hand out a role, for people.
+pub(super) fn denial(denied: &Denied) -> String {
+    match denied {
+        Denied::NotGranted => "No rule gives you this role.".into(),
+        Denied::Purpose(access::Purpose::Console) => "You may take this role's credentials, and not enter the console with it.".into(),
+        Denied::Purpose(access::Purpose::Credentials) => "You may enter the console with this role, and not take its credentials.".into(),
+        Denied::Purpose(access::Purpose::Workload) => "The rules give this role to people, and not to workloads.".into(),
+        Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
+        Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
+        Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
+        Denied::MfaCode => "AWS wants the code of the MFA device, and no six digits came.".into(),
+        Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),
+        Denied::MissingClaim(_) | Denied::TagValue(_) | Denied::ExternalId => {
+            "Your sign-in did not bring something that this role needs. Your administrator can see what.".into()
+        }
+    }
+}
+
+fn spoken(span: Duration) -> String {
+    humantime::format_duration(span).to_string()
+}
