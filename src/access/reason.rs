@@ -36,6 +36,8 @@ pub struct ReasonSettings {
 #[derive(Debug)]
 pub struct Reason {
     pattern: Option<Regex>,
+    /// The pattern, as the rule writes it.
+    written: Option<String>,
     /// What to write, as people see it.
     pub hint: String,
     /// The session tag that carries the text.
@@ -45,8 +47,7 @@ pub struct Reason {
 impl Reason {
     /// Two rules may ask for the same.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let pattern = |reason: &Self| reason.pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
-        (pattern(self), &self.hint, &self.tag) == (pattern(other), &other.hint, &other.tag)
+        (&self.written, &self.hint, &self.tag) == (&other.written, &other.hint, &other.tag)
     }
 
     /// Whether who gives this reason has given the other one too, as far as its pattern goes.
@@ -90,7 +91,8 @@ impl RuleCompiler<'_, '_> {
                 None
             }
         };
-        Some(Arc::new(Reason { pattern, hint: hint.to_owned(), tag: wanted.tag.clone() }))
+        let written = wanted.pattern.clone();
+        Some(Arc::new(Reason { pattern, written, hint: hint.to_owned(), tag: wanted.tag.clone() }))
     }
 }
 
@@ -116,6 +118,15 @@ impl Entitlement {
     pub fn wanted_reason(&self) -> Option<String> {
         let hints: Vec<_> = self.reasons.iter().map(|reason| reason.hint.as_str()).collect();
         (!hints.is_empty()).then(|| hints.join("; "))
+    }
+
+    /// The pattern that the whole reason must match, as its rule writes it, for those who want to check before they ask. None if there is
+    /// none, or more than one: then the hints say it.
+    #[must_use]
+    pub fn reason_pattern(&self) -> Option<&str> {
+        let mut patterns = self.reasons.iter().filter_map(|reason| reason.written.as_deref());
+        let first = patterns.next()?;
+        patterns.all(|other| other == first).then_some(first)
     }
 
     /// What somebody says, if the rules want to be told something: all of them, where several do.

@@ -12,7 +12,6 @@
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
 //! | `api` | `/api/v1/…`: the same for programs, in JSON |
-//! | `oauth` | `/oauth2/token` |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
@@ -80,7 +79,6 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/credentials/{handover}", "GET", web::get().to(issue::show)),
         page("/step-up", "POST", web::post().to(step_up::step_up)),
         page("/logout", "POST", web::post().to(logout::log_out)),
-        of_programs("/oauth2/token", web::post().to(oauth::token::token)),
         page("/switch", "POST", web::post().to(saml::switch)),
         page("/signed-out", read_only, get_or_head().to(logout::signed_out)),
         page("/healthz", read_only, get_or_head().to(plain::health)),
@@ -89,24 +87,25 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];
-    for page in pages.into_iter().chain(command_line(site)).chain(api::resources(site)) {
+    for page in pages.into_iter().chain(oauth_addresses(site)).chain(api::resources(site)) {
         config.service(page.wrap(from_fn(guard::limit)));
     }
     config.default_service(web::to(plain::not_found));
 }
 
-/// The addresses by which command lines are let in, as far as the configuration lets them.
-fn command_line(site: &Site) -> Vec<Resource> {
+/// The addresses by which command lines are let in, and workloads get credentials, as far as the configuration lets them.
+fn oauth_addresses(site: &Site) -> Vec<Resource> {
     let settings = &site.gateway.command_line;
     let mut pages = vec![
         of_programs("/oauth2/token", web::post().to(oauth::token::token)),
         of_programs("/oauth2/revoke", web::post().to(oauth::revoke::revoke)),
     ];
+    if settings.enabled || !site.gateway.workload_providers.is_empty() {
+        pages.push(page("/.well-known/oauth-authorization-server", "GET, HEAD", get_or_head().to(oauth::metadata::metadata)));
+    }
     if settings.enabled {
-        pages.extend([
-            page("/.well-known/oauth-authorization-server", "GET, HEAD", get_or_head().to(oauth::metadata::metadata)),
-            page("/oauth2/authorize", "GET, POST", web::post().to(oauth::authorize::decide)).route(web::get().to(oauth::authorize::ask)),
-        ]);
+        let ask = web::get().to(oauth::authorize::ask);
+        pages.push(page("/oauth2/authorize", "GET, POST", web::post().to(oauth::authorize::decide)).route(ask));
     }
     if settings.enabled && settings.device_codes {
         pages.extend([
@@ -126,11 +125,6 @@ fn of_programs(path: &str, route: Route) -> Resource {
 /// HEAD is not answered: who asks so gets nothing for it.
 fn get_or_head() -> Route {
     web::route().guard(Any(Get()).or(Head()))
-}
-
-/// An address that programs post to, as `guard` knows. What cannot be read there is told in their words.
-fn of_programs(path: &str, route: Route) -> Resource {
-    page(path, "POST", route)
 }
 
 /// An address that other sites and programs post to, as `guard` knows: SAML messages are larger than any form of ours.

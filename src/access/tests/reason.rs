@@ -50,6 +50,9 @@ fn what_several_rules_want_adds_up() {
     assert!(saying(&rules, &["a", "c"], None).is_err(), "a rule that wants nothing does not let past one that does");
     let both = entitled(&rules, &["a", "b", "d"]).roles()[0].wanted_reason();
     assert_eq!(both.as_deref(), Some("a number at the end; the ticket"));
+    let pattern = |groups: &[&str]| entitled(&rules, groups).roles()[0].reason_pattern().map(str::to_owned);
+    assert_eq!(pattern(&["a", "d"]).as_deref(), Some("OPS-[0-9]+"));
+    assert_eq!((pattern(&["a", "b"]), pattern(&["c"])), (None, None), "of two none is told as if it were enough");
     assert!(saying(&rules, &["a", "b"], Some("x 1")).is_err());
     assert!(saying(&rules, &["a", "b"], Some("OPS-1")).is_ok());
     let same = [rule("a", "a", TICKET), rule("t", "t", "tags = { ticket = \"none\" }")].concat();

@@ -165,6 +165,10 @@ struct Needs {
 struct Reason {
     /// How it is said.
     kind: ReasonKind,
+    /// The pattern that the whole text must match, in the syntax of Rust's crate `regex`. None if any text will do, or if several rules each
+    /// have their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
     /// What to write, as the rules put it for people.
     hint: String,
 }
@@ -201,7 +205,10 @@ impl From<&Entitlement> for Role {
             operation: entitlement.operation,
             max_session_seconds: entitlement.max_session.as_secs(),
             needs: Needs {
-                reason: entitlement.wanted_reason().map(|hint| Reason { kind: ReasonKind::Text, hint }),
+                reason: entitlement.wanted_reason().map(|hint| {
+                    let pattern = entitlement.reason_pattern().map(str::to_owned);
+                    Reason { kind: ReasonKind::Text, pattern, hint }
+                }),
                 fresh_sign_in: entitlement.step_up.is_some(),
                 mfa_code: entitlement.needs_mfa_code(),
             },

@@ -195,7 +195,7 @@ pub(in crate::web) fn code(error: &PageError) -> Code {
         PageError::SignInElsewhere { .. } => Code::FreshSignInNeeded,
         PageError::Forged => Code::CrossSiteRequest,
         PageError::NotFound => Code::NotFound,
-        PageError::Unreadable | PageError::UnreadableBody(_) => Code::InvalidRequest,
+        PageError::Unreadable | PageError::UnreadableBody(_) | PageError::Unfit(Unfit::CommandLine) => Code::InvalidRequest,
         PageError::Unfit(Unfit::Method(_)) => Code::MethodNotAllowed,
         PageError::Unfit(Unfit::Size) => Code::RequestTooLarge,
         PageError::Unfit(Unfit::Format) => Code::UnsupportedMediaType,
@@ -228,7 +228,9 @@ pub(in crate::web) fn detail(error: &PageError) -> String {
     let happened = words(error).happened;
     match error {
         PageError::UnreadableBody(why) => format!("The body is not what the address reads: {why}."),
-        PageError::Unreadable => "A parameter is missing, stands there twice, or is not what the address reads.".into(),
+        PageError::Unreadable | PageError::Unfit(Unfit::CommandLine) => {
+            "A parameter is missing, stands there twice, or is not what the address reads.".into()
+        }
         PageError::NotSignedIn { had_session: false } | PageError::SignInFirst { had_session: false, .. } => {
             "The request shows neither a bearer token of a session nor the cookie of one.".into()
         }

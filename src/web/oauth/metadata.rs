@@ -16,26 +16,28 @@ pub(in crate::web) async fn metadata(site: web::Data<Site>) -> HttpResponse {
 fn document(site: &Site) -> Value {
     let (at, settings) = (|path: &str| format!("{}{path}", site.origin), &site.gateway.command_line);
     let of_workloads = (!site.gateway.workload_providers.is_empty()).then_some(TOKEN_EXCHANGE);
-    let of_people = GRANTS.into_iter().filter(|grant| settings.device_codes || *grant != DEVICE_CODE);
+    let device_codes = settings.enabled && settings.device_codes;
+    let of_people = GRANTS.into_iter().filter(|grant| settings.enabled && (device_codes || *grant != DEVICE_CODE));
     let grants: Vec<_> = of_people.chain(of_workloads).collect();
     let mut document = json!({
         "issuer": site.origin,
-        "authorization_endpoint": at("/oauth2/authorize"),
         "token_endpoint": at("/oauth2/token"),
         "revocation_endpoint": at("/oauth2/revoke"),
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_types_supported": [],
         "grant_types_supported": grants,
-        "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
-        "authorization_response_iss_parameter_supported": true,
-        "prompt_values_supported": ["login", "consent"],
     });
-    if settings.device_codes
-        && let Some(members) = document.as_object_mut()
-    {
-        members.insert("device_authorization_endpoint".to_owned(), at("/oauth2/device_authorization").into());
+    if settings.enabled {
+        document["authorization_endpoint"] = at("/oauth2/authorize").into();
+        document["response_types_supported"] = json!(["code"]);
+        document["response_modes_supported"] = json!(["query"]);
+        document["code_challenge_methods_supported"] = json!(["S256"]);
+        document["authorization_response_iss_parameter_supported"] = json!(true);
+        document["prompt_values_supported"] = json!(["login", "consent"]);
+    }
+    if device_codes {
+        document["device_authorization_endpoint"] = at("/oauth2/device_authorization").into();
     }
     document
 }
