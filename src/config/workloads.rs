@@ -52,6 +52,14 @@ pub(super) fn second_looks(file: &ConfigFile) -> Vec<Problem> {
                 "add one: docs/workloads.md",
             ));
         }
+        if of_workloads && rule.providers.is_empty() && file.workload_provider.len() > 1 {
+            let platforms: Vec<_> = file.workload_provider.iter().map(|provider| format!("`{}`", provider.id)).collect();
+            looks.push(Problem::new(
+                format!("rule[{index}].purposes"),
+                format!("each of the platforms {} can vouch for a workload that meets this rule", platforms.join(", ")),
+                "say which one is meant, with `providers`",
+            ));
+        }
         let open = || about(file, rule).find(|provider| provider.required_claims.is_empty());
         if of_workloads
             && rule.everyone
@@ -115,6 +123,11 @@ mod tests {
         ] {
             let said = said(&rule(keys));
             assert!(if words.is_empty() { said.is_empty() } else { said.contains(words) }, "{keys}: {said}");
+        }
+        let two = "[[workload_provider]]\nid = 'cd'\nissuer = 'https://cd.example'\naudience = 'x'\n";
+        for (keys, warned) in [("", true), ("\nproviders = ['ci']", false), ("\neffect = 'deny'", false)] {
+            let said = said(&format!("{}{two}", rule(&format!("groups = ['g']\npurposes = ['workload']{keys}"))));
+            assert_eq!(said.contains("each of the platforms `ci`, `cd` can vouch"), warned, "{keys}: {said}");
         }
         let demanded = FILE.replace("audience =", "required_claims = { owner = 'example' }\naudience =");
         let open = "[[rule]]\nid = 'r'\naccounts = ['*']\nroles = ['R']\neveryone = true\npurposes = ['workload']\n";

@@ -61,6 +61,42 @@ async fn w02_a_cookie_changes_something_at_the_api_for_a_page_of_ours_alone() {
 }
 
 #[actix_web::test]
+async fn w02_no_spelling_of_an_address_leads_around_the_check() {
+    let world = World::new().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    good(&ask(&mut ana, Method::POST, "/api/v1/credentials", &[OWN, ("sec-fetch-site", "same-origin")]).await);
+    let (issued, events) = (world.issued(), world.audit().len());
+    for path in [
+        "/%61pi/v1/credentials",
+        "/api/v1/%63redentials",
+        "/api%2Fv1/credentials",
+        &format!("{}//api/v1/credentials", world.base),
+        "/api//v1/credentials",
+        "/api/v1/credentials/",
+        "/api/v1/credentials;x",
+        "/API/v1/credentials",
+        "/api/v1/x/%2e%2e/credentials",
+        "/api/%2e%2e/credentials",
+        "/api/v1/credentials?access_token=x",
+    ] {
+        for headers in [&[("sec-fetch-site", "cross-site")][..], &[OWN, ("origin", "https://evil.example")], &[]] {
+            let answer = ask(&mut ana, Method::POST, path, headers).await;
+            assert!(matches!(answer.status.as_u16(), 403 | 404), "{path}: {}", answer.status);
+        }
+        // Not even one that looks like our own form's goes through without the header.
+        let answer = ask(&mut ana, Method::POST, path, &[("sec-fetch-site", "same-origin")]).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+    }
+    for preflight in ["/api/v1/credentials", "/api/v1/me", "/oauth2/token"] {
+        let asked = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
+        let answer = ask(&mut ana, Method::OPTIONS, preflight, &asked).await;
+        assert_eq!(answer.status, 405, "{preflight}");
+        assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{preflight}: {:?}", answer.headers);
+    }
+    assert_eq!((world.issued(), world.audit().len()), (issued, events));
+}
+
+#[actix_web::test]
 async fn w02_a_cookie_does_not_count_beside_a_token() {
     let world = World::new().await;
     let (mut ana, dev) = (Browser::signed_in(&world, "ana").await, Program::of(&world, "dev").await);

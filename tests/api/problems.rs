@@ -1,5 +1,9 @@
 //! What goes wrong, as problem documents.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -45,7 +49,15 @@ async fn w02_w09_odd_requests_to_the_api_are_refused_as_problems_and_reflect_not
             assert_eq!(answer.header("allow"), allowed, "{method} {path}");
         }
     }
+    for path in ["/api/v1/me", "/api/v1/credentials", "/api/v1/nowhere"] {
+        let answer = ana.send(Method::HEAD, path, None).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (if path.ends_with("nowhere") { 404 } else { 405 }, ""), "{path}");
+    }
     problem(&ana.post("/api/v1/credentials", &json!({ "role": ADMIN, "reason": "x".repeat(70_000) })).await, 413, "request_too_large");
+    let deep = "[".repeat(30_000);
+    let body = format!(r#"{{"role":"{ADMIN}","reason":{deep}"#);
+    let request = Browser::new(&world).request(Method::POST, "/api/v1/credentials").header("content-type", "application/json").body(body);
+    problem(&Browser::new(&world).send(request.header("authorization", format!("Bearer {}", ana.token))).await, 400, "invalid_request");
     let browser = Browser::new(&world);
     for (content_type, body, status, code, words) in [
         ("application/x-www-form-urlencoded", "role=x", 415, "unsupported_media_type", "application/json"),
@@ -82,6 +94,36 @@ async fn w02_w09_odd_requests_to_the_api_are_refused_as_problems_and_reflect_not
         let problem = problem(&answer, status, code);
         assert!(problem["detail"].as_str().unwrap().contains(words), "{body}: {problem}");
         assert!(!answer.body.contains("canary"), "no value is repeated: {problem}");
+    }
+    assert_eq!(world.issued(), 0);
+}
+
+#[actix_web::test]
+async fn w09_a_body_in_chunks_without_end_is_read_no_further_than_the_limit() {
+    let world = World::new().await;
+    let ana = Program::of(&world, "ana").await;
+    let address = world.base.trim_start_matches("http://").to_owned();
+    for token in [ana.token.as_str(), "a.b.c", ""] {
+        let head = format!(
+            "POST /api/v1/credentials HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+             transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"
+        );
+        let address = address.clone();
+        let talk = move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+            // A little more than the limit, and never an end.
+            stream.write_all(chunk.repeat(20).as_bytes()).unwrap();
+            let (begun, mut answer) = (Instant::now(), Vec::new());
+            stream.read_to_end(&mut answer).unwrap();
+            (begun.elapsed(), String::from_utf8_lossy(&answer).into_owned())
+        };
+        let (took, answer) = actix_web::rt::task::spawn_blocking(talk).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("request_too_large"), "{token}: {answer}");
+        assert!(took < Duration::from_secs(9), "{token}: the connection was kept for {took:?}");
     }
     assert_eq!(world.issued(), 0);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::platform::{Platform, good};
-use crate::world::{ADMIN, Answer, READER};
+use crate::world::{ADMIN, Answer, Browser, READER, World};
 
 const GRANT: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
 const ID_TOKEN: (&str, &str) = ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token");
@@ -38,6 +38,28 @@ async fn a_token_becomes_the_document_that_awss_own_tools_read() {
         [GRANT, ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), ("subject_token", token.as_str()), ("scope", READER)];
     good(&platform.exchange(&scope).await);
     assert_eq!(platform.world.audit().last().unwrap()["token_id"], "jti:run-1");
+}
+
+#[actix_web::test]
+async fn the_metadata_tell_of_the_grant_where_there_are_workloads() {
+    let metadata = async |world: &World| {
+        let answer = Browser::new(world).get("/.well-known/oauth-authorization-server").await;
+        if answer.status == 200 { serde_json::from_str(&answer.body).unwrap() } else { Value::Null }
+    };
+    let (code, device) = ("authorization_code", "urn:ietf:params:oauth:grant-type:device_code");
+    assert_eq!(metadata(&World::new().await).await["grant_types_supported"], json!([code, device]));
+    let with_both = metadata(&Platform::new().await.world).await;
+    assert_eq!(with_both["grant_types_supported"], json!([code, device, GRANT.1]));
+    let off = |config: String| format!("{config}[command_line]\nenabled = false\n");
+    let alone = Platform::with("", off).await;
+    let told = metadata(&alone.world).await;
+    assert_eq!(told["token_endpoint"], format!("{}/oauth2/token", alone.world.base));
+    assert_eq!((&told["grant_types_supported"], &told["response_types_supported"]), (&json!([GRANT.1]), &json!([])));
+    for absent in ["authorization_endpoint", "device_authorization_endpoint", "code_challenge_methods_supported"] {
+        assert!(told.get(absent).is_none(), "{absent}: {told}");
+    }
+    let token = alone.token(&json!({}));
+    good(&alone.exchange(&[GRANT, ID_TOKEN, ("subject_token", token.as_str()), ("resource", READER)]).await);
 }
 
 #[actix_web::test]

@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::forging_idp::{Answer as Scripted, Signer};
+use crate::forging_idp::{Answer as Scripted, ForgingIdp, Signer};
 use crate::platform::{P256, Platform, RSA, changed, good, problem};
 use crate::world::{ADMIN, Browser, READER};
 
@@ -96,6 +96,33 @@ async fn w11_only_a_token_of_the_platform_for_this_gateway_alone_counts() {
     }
     assert_eq!((platform.world.issued(), platform.world.audit().len()), (issued, events), "nothing came of them, and nothing is recorded");
     good(&platform.ask_role(&platform.token(&json!({ "jti": "run-2" }))).await);
+}
+
+#[actix_web::test]
+async fn w11_w12_a_workload_of_the_same_name_on_another_platform_is_somebody_else() {
+    let strangers = Signer::rsa("rsa-1");
+    let other = ForgingIdp::start(&[&strangers]);
+    let second = format!("[[workload_provider]]\nid = \"other\"\nissuer = \"{}\"\naudience = \"the-gateway\"\nuses = 3", other.base);
+    let limited = |config: String| config.replace("workers = 1", "workers = 1\nworkload_rate = 1\nworkload_burst = 5");
+    let platform = Platform::with(&second, limited).await;
+    good(&platform.ask_role(&platform.token(&json!({}))).await);
+    let issued = platform.world.issued();
+    // Its own token is believed, and says the same but for the issuer: subject, claims, id. The rule is about the first platform.
+    let claims = changed(platform.claims(), &json!({ "iss": other.base }));
+    for _ in 0..3 {
+        problem(&platform.ask_role(&strangers.sign(&claims)).await, 403, "not_granted");
+    }
+    let event = platform.world.audit().last().unwrap().clone();
+    assert_eq!((&event["person"]["provider"], &event["token_id"]), (&json!("other"), &json!("jti:run-1")));
+    problem(&platform.ask_role(&strangers.sign(&claims)).await, 401, "token_refused");
+    // With the key of one platform nobody speaks for the other.
+    for token in [strangers.sign(&platform.claims()), RSA.sign(&claims)] {
+        assert!(problem(&platform.ask_role(&token).await, 401, "token_refused").contains("not signed by a key"));
+    }
+    assert_eq!(platform.world.issued(), issued);
+    // All that took nothing from the first one's workload: neither uses of its token nor its allowance.
+    good(&platform.ask_role(&platform.token(&json!({}))).await);
+    good(&platform.ask_role(&platform.token(&json!({}))).await);
 }
 
 #[actix_web::test]
