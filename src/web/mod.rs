@@ -100,12 +100,14 @@ fn oauth_addresses(site: &Site) -> Vec<Resource> {
         of_programs("/oauth2/token", web::post().to(oauth::token::token)),
         of_programs("/oauth2/revoke", web::post().to(oauth::revoke::revoke)),
     ];
-    if settings.enabled || !site.gateway.workload_providers.is_empty() {
-        pages.push(page("/.well-known/oauth-authorization-server", "GET, HEAD", get_or_head().to(oauth::metadata::metadata)));
-    }
+    let metadata = || page("/.well-known/oauth-authorization-server", "GET, HEAD", get_or_head().to(oauth::metadata::metadata));
     if settings.enabled {
-        let ask = web::get().to(oauth::authorize::ask);
-        pages.push(page("/oauth2/authorize", "GET, POST", web::post().to(oauth::authorize::decide)).route(ask));
+        pages.extend([
+            metadata(),
+            page("/oauth2/authorize", "GET, POST", web::post().to(oauth::authorize::decide)).route(web::get().to(oauth::authorize::ask)),
+        ]);
+    } else if !site.gateway.workload_providers.is_empty() {
+        pages.push(metadata());
     }
     if settings.enabled && settings.device_codes {
         pages.extend([

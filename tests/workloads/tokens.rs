@@ -102,7 +102,7 @@ async fn w11_only_a_token_of_the_platform_for_this_gateway_alone_counts() {
 async fn w11_w12_a_workload_of_the_same_name_on_another_platform_is_somebody_else() {
     let strangers = Signer::rsa("rsa-1");
     let other = ForgingIdp::start(&[&strangers]);
-    let second = format!("[[workload_provider]]\nid = \"other\"\nissuer = \"{}\"\naudience = \"the-gateway\"\nuses = 3", other.base);
+    let second = format!("[[workload_provider]]\nid = \"strangers\"\nissuer = \"{}\"\naudience = \"the-gateway\"\nuses = 3", other.base);
     let limited = |config: String| config.replace("workers = 1", "workers = 1\nworkload_rate = 1\nworkload_burst = 5");
     let platform = Platform::with(&second, limited).await;
     good(&platform.ask_role(&platform.token(&json!({}))).await);
@@ -113,7 +113,7 @@ async fn w11_w12_a_workload_of_the_same_name_on_another_platform_is_somebody_els
         problem(&platform.ask_role(&strangers.sign(&claims)).await, 403, "not_granted");
     }
     let event = platform.world.audit().last().unwrap().clone();
-    assert_eq!((&event["person"]["provider"], &event["token_id"]), (&json!("other"), &json!("jti:run-1")));
+    assert_eq!((&event["person"]["provider"], &event["token_id"]), (&json!("strangers"), &json!("jti:run-1")));
     problem(&platform.ask_role(&strangers.sign(&claims)).await, 401, "token_refused");
     // With the key of one platform nobody speaks for the other.
     for token in [strangers.sign(&platform.claims()), RSA.sign(&claims)] {
