@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rolegate::clock::{Clock, SystemClock};
 use rolegate::sandbox::{SandboxMfa, SandboxRole, SandboxSettings, SandboxUser};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, STAGING, SandboxAws, Scratch, Visitor, aws_cli};
 
 const OWN_KEY: &str = "AKIAROLEGATEOWNKEY00";
@@ -368,6 +368,47 @@ async fn a_users_own_session_is_had_with_the_code_that_the_device_shows() {
     for secret in [code.as_str(), ANA_SECRET] {
         assert!(!trail.contains(secret) && !gateway.output().contains(secret), "{secret}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_hands_out_what_is_no_role_and_takes_the_code_of_the_device() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let aws = SandboxAws::start_with(&plan.url(), |settings| settings.users.extend([own_user(), ana_legacy()])).await;
+    let gateway = gateway_with_users(&plan, &provider, aws.url()).await;
+    let (ana, _) = signed_in(&gateway).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async |method: &str, path: &str, body: Value| -> (u16, Value) {
+        let url = format!("{}/api/v1/{path}", gateway.url());
+        let request = http.request(method.parse().unwrap(), &url).header("cookie", ana.cookie_header(&url));
+        let request = request.header("x-requested-with", "rolegate").header("sec-fetch-site", "same-origin");
+        let answer = request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    };
+    let (federated, own) = (format!("federated:aws:{STAGING}:billing-reader"), format!("iam-user:aws:{PRODUCTION}:ana-legacy"));
+    let (_, listed) = ask("GET", "roles", Value::Null).await;
+    for (target, kind, operation, purposes, mfa) in [
+        (&federated, "federated_session", "federation_token", json!(["console", "credentials"]), false),
+        (&own, "iam_user", "session_token", json!(["credentials"]), true),
+    ] {
+        let role = listed["roles"].as_array().unwrap().iter().find(|role| role["arn"] == *target).unwrap();
+        assert_eq!((&role["kind"], &role["operation"], &role["purposes"]), (&kind.into(), &operation.into(), &purposes), "{role}");
+        assert_eq!(role["needs"]["mfa_code"], mfa, "{role}");
+    }
+    let (status, credentials) = ask("POST", "credentials", json!({ "role": federated })).await;
+    assert_eq!((status, &credentials["role_arn"]), (200, &json!(federated)), "{credentials}");
+    for wish in [json!({ "role": own }), json!({ "role": own, "mfa_code": "12345" }), json!({ "role": own, "mfa_code": "abcdef" })] {
+        let (status, refused) = ask("POST", "credentials", wish).await;
+        assert_eq!((status, &refused["code"]), (422, &json!("mfa_code_needed")), "{refused}");
+    }
+    let code = device().code(SystemClock.now());
+    let (status, credentials) = ask("POST", "credentials", json!({ "role": own, "mfa_code": code })).await;
+    assert_eq!((status, &credentials["role_arn"]), (200, &json!(own)), "{credentials}");
+    assert_eq!(aws.sandbox().ledger().iter().map(|entry| entry.operation).collect::<Vec<_>>(), ["GetFederationToken", "GetSessionToken"]);
+    let (status, refused) = ask("POST", "credentials", json!({ "role": own, "mfa_code": code })).await;
+    assert_eq!((status, &refused["code"]), (502, &json!("aws_refused")), "{refused}");
+    assert_eq!(ask("POST", "console", json!({ "role": own })).await.1["code"], "not_granted");
+    assert!(!gateway.output().contains(&code));
 }
 
 #[tokio::test(flavor = "multi_thread")]

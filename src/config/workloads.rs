@@ -89,7 +89,7 @@ mod tests {
     /// Everything that is said of a file: errors, or else warnings.
     fn said(text: &str) -> String {
         match parse(text, "c.toml", Path::new(".")) {
-            Ok(config) => config.warnings.iter().map(|finding| format!("{finding}\n")).collect(),
+            Ok(config) => config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             Err(findings) => findings.to_string(),
         }
     }

@@ -94,9 +94,9 @@ impl<'g> Described<'g> {
     /// It reads parameters, which are the members of a type.
     fn reads_parameters<T: JsonSchema>(&mut self, place: &str) {
         let schema = self.generator.root_schema_for::<T>().to_value();
-        let is_required =
-            |name: &str| place == "path" || schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
-        for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        let required = schema.get("required").and_then(Value::as_array);
+        let is_required = |name: &str| place == "path" || required.is_some_and(|names| names.iter().any(|one| one == name));
+        for (name, member) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let mut member = member.clone();
             let about = member.as_object_mut().and_then(|member| member.remove("description"));
             self.parameters

@@ -18,7 +18,7 @@ mod problem;
 mod sessions;
 mod who;
 
-use actix_web::error::JsonPayloadError;
+use actix_web::error::{JsonPayloadError, PayloadError};
 use actix_web::{HttpResponse, Resource, web};
 
 pub(super) use problem::{Code, code, detail, is_api, with_problem};
@@ -111,8 +111,9 @@ pub(super) fn resources(site: &Site) -> Vec<Resource> {
 /// Why a body was not read. Of serde's reasons those are told that name a member: they help, and repeat no value.
 fn unread(error: &JsonPayloadError) -> PageError {
     match error {
-        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => PageError::Unfit(Unfit::Size),
-        JsonPayloadError::Payload(actix_web::error::PayloadError::Overflow) => PageError::Unfit(Unfit::Size),
+        JsonPayloadError::Overflow { .. }
+        | JsonPayloadError::OverflowKnownLength { .. }
+        | JsonPayloadError::Payload(PayloadError::Overflow) => PageError::Unfit(Unfit::Size),
         JsonPayloadError::ContentType => PageError::Unfit(Unfit::Format),
         JsonPayloadError::Deserialize(error) => PageError::UnreadableBody(why(error)),
         _ => PageError::Unreadable,

@@ -87,12 +87,13 @@ pub(super) async fn me(client: Client) -> Result<Answer<Me>, PageError> {
 #[derive(Serialize, JsonSchema)]
 pub(in crate::web) struct Roles {
     /// Ordered by account and role.
-    roles: Vec<Role>,
+    roles: Vec<OwnRole>,
 }
 
 /// A role that somebody may have.
 #[derive(Serialize, JsonSchema)]
-struct Role {
+#[schemars(rename = "Role")]
+struct OwnRole {
     /// The role's ARN, or the text of what is no role.
     arn: String,
     /// What it is.
@@ -185,10 +186,10 @@ enum ReasonKind {
 pub(super) async fn roles(client: Client) -> Result<Answer<Roles>, PageError> {
     let me = client.signed_in().await?;
     let entitlements = me.client.site.gateway.entitlements(&me.session, &me.client.caller);
-    Ok(Answer(Roles { roles: entitlements.roles().iter().map(Role::from).collect() }))
+    Ok(Answer(Roles { roles: entitlements.roles().iter().map(OwnRole::from).collect() }))
 }
 
-impl From<&Entitlement> for Role {
+impl From<&Entitlement> for OwnRole {
     fn from(entitlement: &Entitlement) -> Self {
         let account = &entitlement.account;
         Self {

@@ -28,16 +28,19 @@ fn document(site: &Site) -> Value {
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
     });
-    if settings.enabled {
-        document["authorization_endpoint"] = at("/oauth2/authorize").into();
-        document["response_types_supported"] = json!(["code"]);
-        document["response_modes_supported"] = json!(["query"]);
-        document["code_challenge_methods_supported"] = json!(["S256"]);
-        document["authorization_response_iss_parameter_supported"] = json!(true);
-        document["prompt_values_supported"] = json!(["login", "consent"]);
-    }
-    if device_codes {
-        document["device_authorization_endpoint"] = at("/oauth2/device_authorization").into();
+    if let Some(members) = document.as_object_mut() {
+        let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        if settings.enabled {
+            tell("authorization_endpoint", at("/oauth2/authorize").into());
+            tell("response_types_supported", json!(["code"]));
+            tell("response_modes_supported", json!(["query"]));
+            tell("code_challenge_methods_supported", json!(["S256"]));
+            tell("authorization_response_iss_parameter_supported", json!(true));
+            tell("prompt_values_supported", json!(["login", "consent"]));
+        }
+        if device_codes {
+            tell("device_authorization_endpoint", at("/oauth2/device_authorization").into());
+        }
     }
     document
 }
