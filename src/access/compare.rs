@@ -79,6 +79,7 @@ impl fmt::Display for Widening {
         match self {
             Self::Purpose { purpose: Purpose::Console } => f.write_str("for the console too"),
             Self::Purpose { purpose: Purpose::Credentials } => f.write_str("for credentials too"),
+            Self::Purpose { purpose: Purpose::Workload } => f.write_str("for workloads too"),
             Self::Until { from, to: Some(to) } => write!(f, "until {} instead of {}", day(to), day(from)),
             Self::Until { from, to: None } => write!(f, "without an end, which was {}", day(from)),
             Self::MaxSession { from, to } => write!(f, "sessions of {} instead of {}", span(*to), span(*from)),
@@ -154,7 +155,7 @@ pub enum Became {
     Removed,
 }
 
-/// A rule whose change may let somebody have more, under circumstances that one moment does not show.
+/// A rule whose change may let somebody have more, under circumstances that one moment does not show, or somebody who is no person.
 #[derive(Debug, Clone, Serialize)]
 pub struct ByHand {
     /// The rule.
@@ -165,6 +166,8 @@ pub struct ByHand {
     pub became: Became,
     /// The circumstances that it looks at, before or after.
     pub looks_at: BTreeSet<Concern>,
+    /// Whether it decides about workloads: they sign in nowhere, so no list of people has them.
+    pub workloads: bool,
     /// The roles that it speaks of, as far as they are known; none for roles that nobody can list.
     #[serde(skip)]
     roles: Option<Vec<Target>>,
@@ -332,7 +335,7 @@ impl Difference<'_> {
     }
 
     /// The rules that differ, and whose conditions look at circumstances: how somebody signed in, from where, when. To try people at one moment
-    /// judges them at that moment alone. Allows that are gone and denies that are new only take away.
+    /// judges them at that moment alone. And those that decide about workloads, who are not among people. Allows that are gone and denies that are new only take away.
     #[must_use]
     pub fn to_judge_by_hand(&self) -> Vec<ByHand> {
         self.rules.iter().filter_map(|(_, was, is)| self.by_hand(*was, *is)).collect()
@@ -348,7 +351,12 @@ impl Difference<'_> {
         let looks_at: BTreeSet<_> = was.iter().chain(&is).flat_map(|rule| rule.circumstances()).collect();
         let of = |policy: &Policy, rule: Option<&Rule>, other| rule.map_or(Some(Vec::new()), |rule| policy.roles_spoken_of(rule, other));
         let roles = || of(self.old, was, self.new).zip(of(self.new, is, self.old)).map(|(one, other)| [one, other].concat());
-        (!looks_at.is_empty()).then(|| ByHand { rule: rule.id.to_string(), effect: rule.effect(), became, looks_at, roles: roles() })
+        let is_for_workloads = |rule: &Rule| rule.purposes.has(Purpose::Workload);
+        // A deny is about them unless it says otherwise, and matters where something gives them roles.
+        let gives_them = || self.new.rules.iter().any(|rule| rule.effect() == Effect::Allow && is_for_workloads(rule));
+        let workloads = was.into_iter().chain(is).any(is_for_workloads) && gives_them();
+        let is_one = workloads || !looks_at.is_empty();
+        is_one.then(|| ByHand { rule: rule.id.to_string(), effect: rule.effect(), became, looks_at, workloads, roles: roles() })
     }
 
     /// Whether a rule of the newer policy that could not be judged for somebody may hide that they gain a role that `is_one` picks by its ARN:

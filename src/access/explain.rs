@@ -210,7 +210,12 @@ impl Policy {
         let all = |rule: &Rule| {
             let groups = if case.has_group(rule) { Vec::new() } else { self.missing(rule, who, role) };
             let other_purpose = (!case.is_for_such(rule)).then(|| Missing::Purpose { wanted: who.purposes().list() });
-            groups.into_iter().chain(other_purpose).chain(unmet(rule)).chain(case.ended(rule).map(|until| Missing::Time { until })).collect::<Vec<_>>()
+            groups
+                .into_iter()
+                .chain(other_purpose)
+                .chain(unmet(rule))
+                .chain(case.ended(rule).map(|until| Missing::Time { until }))
+                .collect::<Vec<_>>()
         };
         let misses = case.candidates().map(|rule| Miss { rule: rule.id.to_string(), missing: all(rule) });
         let mut nearest: Vec<_> = misses.filter(|miss| !miss.missing.is_empty()).collect();

@@ -96,30 +96,42 @@ async fn the_console_is_entered_by_an_address_or_over_the_page_with_the_form() {
 }
 
 #[actix_web::test]
-async fn somebody_learns_why_and_nothing_of_the_rules() {
+async fn a11_somebody_learns_why_and_nothing_of_the_rules() {
     let more = "[[rule]]\nid = \"secret-name-of-a-rule\"\neveryone = true\nwhen = 'request.ip.within(\"10.9.8.0/24\")'\naccounts = [\"*\"]\n\
-        roles = [\"FromInside\"]\n[[rule]]\nid = \"taken\"\neffect = \"deny\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"Taken\"]\n";
+        roles = [\"FromInside\"]\n[[rule]]\nid = \"gives\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"Taken\"]\n\
+        [[rule]]\nid = \"taken\"\neffect = \"deny\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"Taken\"]\n";
     let world = World::with(|config| config + more).await;
     let mut ana = Program::of(&world, "ana").await;
     let mut explain = async |role: &str| good(&ana.get(&format!("/api/v1/explain?role=arn:aws:iam::111122223333:role/{role}")).await);
     let granted = explain("PlatformAdmin").await;
-    assert_eq!((&granted["granted"], &granted["by"]), (&json!(true), &json!(["You are in the group aws-platform-admins."])), "{granted}");
+    assert_eq!((&granted["granted"], &granted["by"]), (&json!(true), &json!(["Your group aws-platform-admins gives it."])), "{granted}");
+    assert!(granted["limits"].as_array().unwrap().contains(&json!("A session lasts at most 2h.")), "{granted}");
     assert!(granted.get("missing").is_none());
     let inside = explain("FromInside").await;
-    assert_eq!(inside["missing"], json!(["A condition does not hold: on who you are, how you signed in, or where you ask from."]));
+    assert_eq!(
+        inside["missing"],
+        json!(["What is missing: a condition that does not hold now; it looks at the address that you come from."])
+    );
+    assert!(inside.get("by").is_none() && inside.get("limits").is_none(), "{inside}");
+    let named = good(&ana.get("/api/v1/explain?role=Production/PlatformAdmin").await);
+    assert_eq!((&named["role"], &named["by"]), (&json!(ADMIN), &granted["by"]));
+    assert_ne!(named["incident"], granted["incident"], "each finds its own line in the log");
     let mut dev = Program::of(&world, "dev").await;
     let mut explain = async |role: &str| good(&dev.get(&format!("/api/v1/explain?role=arn:aws:iam::111122223333:role/{role}")).await);
-    let (others, nobodys) = (explain("PlatformAdmin").await, explain("NoSuchRole").await);
-    assert_eq!(others["missing"], json!(["None of your groups gives you this role."]));
+    let (others, nobodys, taken) = (explain("PlatformAdmin").await, explain("NoSuchRole").await, explain("Taken").await);
+    assert!(others["missing"][0].as_str().unwrap().starts_with("None of your groups gives you this role."), "{others}");
     assert_eq!(others["missing"], nobodys["missing"], "it cannot be told whether there is such a role");
-    assert_eq!(explain("Taken").await["missing"], json!(["A rule takes the role from you, whatever else gives it."]));
-    for answer in [granted, inside, others] {
+    assert!(taken["missing"][0].as_str().unwrap().starts_with("A rule says no to this role for you"), "{taken}");
+    for answer in [granted, inside, others, taken] {
         let text = answer.to_string();
-        for of_rules in ["secret-name-of-a-rule", "10.9.8", "within", "admins\":", "own-token"] {
+        for of_rules in ["\"gives\"", "secret-name-of-a-rule", "10.9.8", "within", "admins\":", "own-token"] {
             assert!(!text.contains(of_rules), "{text}");
         }
     }
     problem(&ana.get("/api/v1/explain?role=nonsense").await, 400, "invalid_request");
     problem(&ana.get("/api/v1/explain").await, 400, "invalid_request");
+    let silent = World::with(|config| config + "[portal]\nexplain = \"off\"\n").await;
+    let mut ana = Program::of(&silent, "ana").await;
+    problem(&ana.get(&format!("/api/v1/explain?role={ADMIN}")).await, 404, "not_found");
     let _ = READER;
 }

@@ -111,7 +111,8 @@ fn by_hand(old: &str, new: &str) -> Vec<String> {
         .iter()
         .map(|one| {
             let touches = if one.may_touch(|role| role.ends_with("/Admin")) { "!" } else { "" };
-            format!("{} {:?} {:?} {:?}{touches}", one.rule, one.effect, one.became, one.looks_at.iter().collect::<Vec<_>>())
+            let workloads = if one.workloads { " workloads" } else { "" };
+            format!("{} {:?} {:?} {:?}{workloads}{touches}", one.rule, one.effect, one.became, one.looks_at.iter().collect::<Vec<_>>())
         })
         .collect()
 }
@@ -150,6 +151,26 @@ fn rules_that_one_moment_cannot_judge_are_named_when_they_change() {
         "group_pattern = 'x-(?<r>.*)'\naccounts = ['Staging']\nroles = ['${r}']",
     );
     assert_eq!(by_hand(OLD, &builds), ["new Allow Added [SignIn]!"], "what captures build may be any role");
+}
+
+#[test]
+fn rules_that_decide_about_workloads_are_named_when_they_change() {
+    let rule = |id: &str, keys: &str| format!("[[rule]]\nid = '{id}'\ngroups = ['g']\naccounts = ['Production']\n{keys}\n");
+    let (people, build) = ("roles = ['Admin']", "roles = ['Admin']\npurposes = ['workload']");
+    let both = "roles = ['Admin']\npurposes = ['credentials', 'workload']";
+    let deny = rule("no", "effect = 'deny'");
+    for (old, new, found) in [
+        (String::new(), rule("r", build), &["r Allow Added [] workloads!"][..]),
+        (rule("r", "roles = ['Admin']\npurposes = ['credentials']"), rule("r", both), &["r Allow Changed [] workloads!"]),
+        (String::new(), rule("r", people), &[]),
+        (rule("r", build), rule("r", people), &[]),
+        // A deny of everything keeps workloads out as well, where something would let them in.
+        (rule("r", build) + &deny, rule("r", build), &["no Deny Removed [] workloads!"]),
+        (rule("r", people) + &deny, rule("r", people), &[]),
+        (rule("r", build) + &rule("no", "effect = 'deny'\npurposes = ['console']"), rule("r", build), &[]),
+    ] {
+        assert_eq!(by_hand(&old, &new), found, "{old} to {new}");
+    }
 }
 
 #[test]

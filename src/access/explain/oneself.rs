@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Case, example};
 use crate::access::condition::Concern;
 use crate::access::rule::Rule;
-use crate::access::{Context, Entitlement, Person, Policy, Purposes, Target};
+use crate::access::{Context, Entitlement, Person, Policy, Target};
 use crate::arn::{AccountId, Partition};
 use crate::clock::Moment;
 use crate::identity::ProviderId;

@@ -143,8 +143,11 @@ impl Report {
             };
             let effect = if rule.effect == Effect::Deny { "deny" } else { "rule" };
             let looks_at = rule.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
+            let looks_at = (!rule.looks_at.is_empty()).then(|| format!("its condition looks at {looks_at}"));
+            let workloads = rule.workloads.then(|| "it decides about workloads, who are not among these people".to_owned());
+            let why = looks_at.into_iter().chain(workloads).collect::<Vec<_>>().join(", and ");
             let mark = if *protected { "  (protected)" } else { "" };
-            let _ = writeln!(text, "the {effect} {} {became}, and its condition looks at {looks_at}: judge it by hand{mark}", rule.rule);
+            let _ = writeln!(text, "the {effect} {} {became}, and {why}: judge it by hand{mark}", rule.rule);
         }
     }
 

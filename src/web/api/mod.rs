@@ -72,7 +72,11 @@ fn places() -> [Place; 8] {
     [
         place("/me", "GET", vec![Operation::new(Get, "getMe", "Who is signed in, and until when", &[], person::me)]),
         place("/roles", "GET", vec![Operation::new(Get, "listRoles", "The roles that you may have now", &[], person::roles)]),
-        place("/explain", "GET", vec![Operation::new(Get, "explain", "Why you have a role, or what is missing", &[], person::explain)]),
+        place(
+            "/explain",
+            "GET",
+            vec![Operation::new(Get, "explain", "Why you have a role, or what is missing", &[Code::NotFound], person::explain)],
+        ),
         place(
             "/credentials",
             "POST",

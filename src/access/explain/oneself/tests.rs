@@ -86,6 +86,19 @@ groups = ["staff"]
 accounts = ["Staging"]
 when = 'username != "CanaryName"'
 [[rule]]
+id = "Canary-built"
+everyone = true
+accounts = ["Production"]
+roles = ["Built"]
+purposes = ["workload"]
+[[rule]]
+id = "Canary-built-when"
+groups = ["staff"]
+accounts = ["Production"]
+roles = ["BuiltWhen"]
+purposes = ["workload"]
+when = 'claims.CanaryClaim == "CanaryValue"'
+[[rule]]
 id = "Canary-limits"
 groups = ["staff"]
 groups_all = ["tools"]
@@ -131,7 +144,9 @@ fn missing(groups: &[&str], asked: &str, tell: Disclosure) -> Vec<String> {
 const STAFF: &[&str] = &["staff", "contractors", "tools"];
 
 /// Every role of the rules, some that are in none, and some in accounts that are not there.
-const ASKED: [&str; 16] = [
+const ASKED: [&str; 18] = [
+    "Production/Built",
+    "Production/BuiltWhen",
     "Production/Admin",
     "Production/Conditioned",
     "Production/Known",
@@ -177,6 +192,10 @@ fn a11_a_role_that_another_group_gives_looks_like_one_that_is_not_there() {
     let absent = missing(STAFF, "Production/NoSuchRole", Disclosure::Reasons);
     assert!(absent[0].starts_with("None of your groups gives you this role."), "{absent:?}");
     for asked in ["Production/Admin", "Production/Auditor", "Production/Both", "Production/Loop", "Staging/Deployer", "Nowhere/Admin"] {
+        assert_eq!(missing(STAFF, asked, Disclosure::Reasons), absent, "{asked}");
+    }
+    // What is for workloads alone is no person's, whatever their groups.
+    for asked in ["Production/Built", "Production/BuiltWhen"] {
         assert_eq!(missing(STAFF, asked, Disclosure::Reasons), absent, "{asked}");
     }
     // A deny of a whole account is told of where it takes something alone.
