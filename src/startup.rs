@@ -328,7 +328,7 @@ pub async fn run(
 /// Looks for the gateway's own AWS identity before anybody waits for it: pages offer no longer sessions than it can get. Without one only the
 /// rules that need it fail, each time with what to do about it.
 async fn look_for_own_identity(sts: &Sts) {
-    match sts.own_identity_is_session().await {
+    match sts.own_identity_is_session(sts.deadline()).await {
         Ok(true) => tracing::info!("the gateway's own AWS identity is a role or another session: what it assumes lasts an hour at most"),
         Ok(false) => tracing::info!("the gateway's own AWS identity is a user's"),
         Err(error) => tracing::warn!(reason = ?error, "no AWS identity of the gateway's own was found, and a rule needs one"),

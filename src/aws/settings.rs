@@ -17,6 +17,9 @@ pub struct AwsSettings {
     pub regions: Vec<String>,
     /// An STS endpoint to use instead of AWS's own, for example a VPC endpoint.
     pub sts_endpoint: Option<String>,
+    /// Where STS is asked, in this order, when it does not answer at the first place: regions, of which those of the role's partition count. Beside
+    /// an `sts_endpoint`, other such endpoints instead.
+    pub sts_fallbacks: Vec<String>,
     /// A sign-in endpoint to use instead of AWS's own, for a sandbox. The path `/federation` is added.
     pub signin_endpoint: Option<String>,
     /// A console to use instead of AWS's own, for a sandbox.
@@ -26,7 +29,7 @@ pub struct AwsSettings {
     pub own_profile: Option<String>,
     /// The region in which the chain calls AWS itself to get that identity. Without it, what the environment or the profile says.
     pub own_region: Option<String>,
-    /// How long one assumption may take, all tries together.
+    /// How long one assumption may take, all tries together. That is for all calls that it needs: by way of another role it is two.
     pub deadline: Span,
 }
 
@@ -35,6 +38,7 @@ impl Default for AwsSettings {
         Self {
             regions: Vec::new(),
             sts_endpoint: None,
+            sts_fallbacks: Vec::new(),
             signin_endpoint: None,
             console_endpoint: None,
             own_profile: None,
@@ -65,12 +69,48 @@ impl AwsSettings {
                 problems.push(problem);
             }
         }
+        self.check_fallbacks(path, problems);
         if !(Duration::from_secs(1)..=Duration::from_mins(1)).contains(&self.deadline.0) {
             problems.push(Problem::new(
                 format!("{path}.deadline"),
                 format!("`{}` is not between 1s and 60s", self.deadline),
                 "10s suits most: the person waits at the page for it",
             ));
+        }
+    }
+
+    /// A fallback must be of the same kind as what it stands in for. A region beside an endpoint of one's own would lead out of the private network,
+    /// or from a sandbox to AWS itself, and an endpoint beside regions belongs to no partition.
+    fn check_fallbacks(&self, path: &str, problems: &mut Vec<Problem>) {
+        let mut asked: Vec<String> = match self.sts_endpoint.as_deref() {
+            Some(text) => endpoint(text, path).ok().map(String::from).into_iter().collect(),
+            None => {
+                Partition::ALL.into_iter().filter_map(|partition| self.region(partition).ok()).map(|region| region.to_string()).collect()
+            }
+        };
+        for (index, text) in self.sts_fallbacks.iter().enumerate() {
+            let path = format!("{path}.sts_fallbacks[{index}]");
+            let known = match (self.sts_endpoint.is_some(), text.parse::<Region>().is_ok()) {
+                (true, true) => Err(Problem::new(
+                    path.clone(),
+                    format!("`{text}` is a region, but `sts_endpoint` is asked instead of AWS's own endpoints"),
+                    format!("write the address of another endpoint; AWS's own would be \"https://sts.{text}.amazonaws.com\""),
+                )),
+                (true, false) => endpoint(text, &path).map(String::from),
+                (false, _) if text.contains("://") => Err(Problem::new(
+                    path.clone(),
+                    format!("`{text}` is an address, and there is no `sts_endpoint` that it could stand in for"),
+                    "write a region, for example \"eu-west-1\"; or set `sts_endpoint` too",
+                )),
+                (false, _) => known_region(text, &path).map(|region| region.to_string()),
+            };
+            match known {
+                Ok(known) if asked.contains(&known) => {
+                    problems.push(Problem::new(path, format!("`{text}` is asked before already"), "leave it out, or write another one"));
+                }
+                Ok(known) => asked.push(known),
+                Err(problem) => problems.push(problem),
+            }
         }
     }
 
@@ -88,6 +128,27 @@ impl AwsSettings {
             .map_or_else(|| partition.default_region().parse(), Ok)
             .map_err(|error| Problem::new("aws.regions", error.to_string(), HINT))
     }
+
+    /// The endpoints that are asked for a role of `partition`, in their order, each with the region that signed calls to it name. Never empty.
+    pub(super) fn sts_endpoints(&self, partition: Partition) -> Result<Vec<(Region, String)>, Problem> {
+        let usual = self.region(partition)?;
+        if let Some(first) = &self.sts_endpoint {
+            let texts = std::iter::once(first).chain(&self.sts_fallbacks);
+            let own = texts.map(|text| {
+                let url = endpoint(text, "aws.sts_endpoint")?;
+                Ok((region_in(&url).unwrap_or_else(|| usual.clone()), url.to_string()))
+            });
+            return own.collect();
+        }
+        let fallbacks = self.sts_fallbacks.iter().filter_map(|name| name.parse().ok()).filter(|region| partition.has_region(region));
+        Ok(std::iter::once(usual).chain(fallbacks).map(|region| (region.clone(), partition.sts_endpoint(&region))).collect())
+    }
+}
+
+/// The region that an endpoint's name tells, as those of VPC endpoints do: `vpce-1.sts.eu-west-1.vpce.amazonaws.com`.
+fn region_in(url: &Url) -> Option<Region> {
+    let mut labels = url.host_str()?.split('.').skip_while(|label| !["sts", "sts-fips"].contains(label));
+    labels.nth(1)?.parse().ok()
 }
 
 /// How a region is written.
@@ -165,11 +226,94 @@ mod tests {
         assert_eq!(settings.region(Partition::AwsUsGov).unwrap().as_str(), "us-gov-west-1");
     }
 
+    fn asked(settings: &AwsSettings, partition: Partition) -> Vec<(String, String)> {
+        let endpoints = settings.sts_endpoints(partition).unwrap();
+        endpoints.into_iter().map(|(region, url)| (region.to_string(), url)).collect()
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(region, url)| ((*region).to_owned(), (*url).to_owned())).collect()
+    }
+
+    #[test]
+    fn fallbacks_are_regions_of_the_roles_partition_in_their_order() {
+        let settings = AwsSettings {
+            regions: vec!["eu-central-1".into()],
+            sts_fallbacks: ["eu-west-1", "cn-northwest-1", "us-east-1"].map(str::to_owned).into(),
+            ..AwsSettings::default()
+        };
+        assert!(problems(&settings).is_empty());
+        assert_eq!(
+            asked(&settings, Partition::Aws),
+            pairs(&[
+                ("eu-central-1", "https://sts.eu-central-1.amazonaws.com"),
+                ("eu-west-1", "https://sts.eu-west-1.amazonaws.com"),
+                ("us-east-1", "https://sts.us-east-1.amazonaws.com"),
+            ])
+        );
+        assert_eq!(
+            asked(&settings, Partition::AwsCn),
+            pairs(&[
+                ("cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn"),
+                ("cn-northwest-1", "https://sts.cn-northwest-1.amazonaws.com.cn"),
+            ])
+        );
+        assert_eq!(asked(&settings, Partition::AwsEusc), pairs(&[("eusc-de-east-1", "https://sts.eusc-de-east-1.amazonaws.eu")]));
+    }
+
+    #[test]
+    fn beside_an_endpoint_of_ones_own_fallbacks_are_others_each_with_its_region() {
+        let settings = AwsSettings {
+            sts_endpoint: Some("https://vpce-1.sts.eu-west-1.vpce.amazonaws.com".into()),
+            sts_fallbacks: ["https://sts-fips.us-east-2.amazonaws.com", "https://sts.corp.example/x", "http://127.0.0.1:9"]
+                .map(str::to_owned)
+                .into(),
+            ..AwsSettings::default()
+        };
+        assert!(problems(&settings).is_empty());
+        assert_eq!(
+            asked(&settings, Partition::Aws),
+            pairs(&[
+                ("eu-west-1", "https://vpce-1.sts.eu-west-1.vpce.amazonaws.com/"),
+                ("us-east-2", "https://sts-fips.us-east-2.amazonaws.com/"),
+                ("us-east-1", "https://sts.corp.example/x"),
+                ("us-east-1", "http://127.0.0.1:9/"),
+            ])
+        );
+    }
+
+    #[test]
+    fn fallbacks_that_make_no_sense_are_refused() {
+        let refused = |sts_endpoint: Option<&str>, fallbacks: &[&str]| {
+            let sts_fallbacks = fallbacks.iter().map(|text| (*text).to_owned()).collect();
+            let mut problems = Vec::new();
+            AwsSettings { sts_endpoint: sts_endpoint.map(str::to_owned), sts_fallbacks, ..AwsSettings::default() }
+                .check("aws", &mut problems);
+            problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect::<Vec<_>>()
+        };
+        let own = Some("https://sts.example");
+        assert_eq!(refused(None, &["eu-west-1", "eu-central-1"]), [""; 0]);
+        for (endpoint, fallback, words) in [
+            (None, "us-east-1", "asked before already"),
+            (None, "https://sts.example", "no `sts_endpoint`"),
+            (None, "xx-nowhere-1", "no partition"),
+            (None, "Ireland", "no region"),
+            (own, "eu-west-1", "is a region"),
+            (own, "https://sts.example/", "asked before already"),
+            (own, "http://sts.example", "in the clear"),
+        ] {
+            let said = refused(endpoint, &[fallback]);
+            assert!(said.len() == 1 && said[0].starts_with("aws.sts_fallbacks[0]: ") && said[0].contains(words), "{fallback}: {said:?}");
+        }
+        assert_eq!(refused(None, &["eu-west-1", "eu-west-1"]), ["aws.sts_fallbacks[1]: `eu-west-1` is asked before already"]);
+    }
+
     #[test]
     fn every_problem_is_named_at_once_with_its_place() {
         let settings = AwsSettings {
             regions: ["eu-central-1", "Frankfurt", "us-iso-east-1", "xx-nowhere-1"].map(str::to_owned).into(),
             sts_endpoint: Some("http://sts.example".into()),
+            sts_fallbacks: vec!["https://sts.example".into(), "ftp://sts.example".into()],
             signin_endpoint: Some("https://user@signin.example".into()),
             console_endpoint: Some("javascript:alert(1)".into()),
             own_profile: Some(String::new()),
@@ -187,6 +331,7 @@ mod tests {
                 "aws.sts_endpoint",
                 "aws.signin_endpoint",
                 "aws.console_endpoint",
+                "aws.sts_fallbacks[1]",
                 "aws.deadline"
             ]
         );

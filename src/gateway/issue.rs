@@ -9,7 +9,7 @@ use super::{Caller, Failure, Gateway, Trouble};
 use crate::access::{AssumeRequest, ConsoleWay, Denied, Entitlements, Operation, Purpose, Target, Wish};
 use crate::audit::{Event, Kind, Outcome};
 use crate::aws::console::{ConsoleUrl, Destination};
-use crate::aws::sts::{self, Hop, StsError};
+use crate::aws::sts::{self, Deadline, Hop, StsError};
 use crate::aws::{Credentials, SealableCredentials};
 use crate::identity::Identity;
 use crate::store::{HandoverId, Session, SessionId};
@@ -74,6 +74,13 @@ struct Sealable {
     duration: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+/// What all calls of one issuance have in common.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    who: &'a Identity,
+    deadline: Deadline,
 }
 
 /// Why an issuance ended before it handed out anything.
@@ -150,26 +157,28 @@ impl Gateway {
             Ok(request) => request,
             Err(denied) => return (event, Err(Ended::Denied(denied))),
         };
-        if let Err(ended) = self.know_own_identity(&mut request).await {
+        // One deadline for all of it: a role on the way, what is asked once more, and every try.
+        let walk = Walk { who, deadline: self.sts.deadline() };
+        if let Err(ended) = self.know_own_identity(&mut request, walk.deadline).await {
             return (event.asked(&request), Err(ended));
         }
-        let (mut event, mut answer) = self.ask(who, &request, event).await;
+        let (mut event, mut answer) = self.ask(walk, &request, event).await;
         // The role's trust policy may lack sts:TagSession or sts:SetSourceIdentity: where the rules say so, it goes without.
         if let Err(Ended::Sts(StsError::AccessDenied(_), _)) = &answer
             && let Some(lesser) = request.without_optional_attributes()
         {
             request = lesser;
-            (event, answer) = self.ask(who, &request, event).await;
+            (event, answer) = self.ask(walk, &request, event).await;
         }
         (event, answer.map(|issued| (issued, request)))
     }
 
     /// Where the gateway's own AWS identity signs the last call, and is itself a session, AWS allows an hour and refuses more.
-    async fn know_own_identity(&self, request: &mut AssumeRequest) -> Result<(), Ended> {
+    async fn know_own_identity(&self, request: &mut AssumeRequest, deadline: Deadline) -> Result<(), Ended> {
         if request.operation() != Operation::AssumeRole || request.hub().is_some() {
             return Ok(());
         }
-        match self.sts.own_identity_is_session().await {
+        match self.sts.own_identity_is_session(deadline).await {
             Ok(true) => *request = request.clone().chained_by_own_identity(),
             Ok(false) => {}
             Err(error) => return Err(Ended::Sts(error, Hop::of(request))),
@@ -177,30 +186,30 @@ impl Gateway {
         Ok(())
     }
 
-    async fn ask(&self, who: &Identity, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
+    async fn ask(&self, walk: Walk<'_>, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let event = event.asked(request);
         // On the heap: the tries of a call would make every future around it large.
-        let (event, answer) = Box::pin(self.ask_once(who, request, event)).await;
+        let (event, answer) = Box::pin(self.ask_once(walk, request, event)).await;
         match answer {
             // It was on its way for minutes, or the clocks differ a little, or the gateway's own credentials have just ended: fresh ones may
             // still pass.
             Err(Ended::Sts(StsError::ExpiredToken(_), _)) if request.operation().carries_attributes() => {
-                Box::pin(self.ask_once(who, request, event)).await
+                Box::pin(self.ask_once(walk, request, event)).await
             }
             answer => (event, answer),
         }
     }
 
     /// One walk to the role: by way of another one, if the rules say so.
-    async fn ask_once(&self, who: &Identity, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
+    async fn ask_once(&self, walk: Walk<'_>, request: &AssumeRequest, event: Event) -> (Event, Result<sts::Issued, Ended>) {
         let Some(first) = request.first_hop() else {
-            return self.step(who, request, Hop::of(request), None, event).await;
+            return self.step(walk, request, Hop::of(request), None, event).await;
         };
-        let (event, reached) = self.step(who, &first, Hop::ToHub(first.operation()), None, event).await;
+        let (event, reached) = self.step(walk, &first, Hop::ToHub(first.operation()), None, event).await;
         match reached {
             Ok(hub) => {
                 let event = event.reached(&hub.credentials);
-                self.step(who, request, Hop::FromHub, Some(&hub.credentials), event).await
+                self.step(walk, request, Hop::FromHub, Some(&hub.credentials), event).await
             }
             Err(ended) => (event, Err(ended)),
         }
@@ -209,7 +218,7 @@ impl Gateway {
     /// One call to STS, with the proof that it needs.
     async fn step(
         &self,
-        who: &Identity,
+        walk: Walk<'_>,
         request: &AssumeRequest,
         hop: Hop,
         hub: Option<&Credentials>,
@@ -217,17 +226,17 @@ impl Gateway {
     ) -> (Event, Result<sts::Issued, Ended>) {
         if !request.operation().needs_proof() {
             let answer = match request.operation() {
-                Operation::FederationToken => self.sts.federation_token(request).await,
-                Operation::SessionToken => self.sts.session_token(request).await,
-                _ => self.sts.assume_role(request, hub).await,
+                Operation::FederationToken => self.sts.federation_token(request, walk.deadline).await,
+                Operation::SessionToken => self.sts.session_token(request, walk.deadline).await,
+                _ => self.sts.assume_role(request, hub, walk.deadline).await,
             };
             return (event, answer.map_err(|error| Ended::Sts(error, hop)));
         }
-        let proof = match self.issuer.prove(request, who, self.now()) {
+        let proof = match self.issuer.prove(request, walk.who, self.now()) {
             Ok(proof) => proof,
             Err(failed) => return (event, Err(Ended::Signing(failed))),
         };
-        let answer = self.sts.assume(request, &proof).await;
+        let answer = self.sts.assume(request, &proof, walk.deadline).await;
         (event.proven_by(&proof), answer.map_err(|error| Ended::Sts(error, hop)))
     }
 

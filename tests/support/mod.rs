@@ -5,19 +5,24 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(unused_imports, reason = "each test file uses its own part")]
 #![allow(clippy::panic, clippy::expect_used, reason = "a counterpart that does not start must fail the test, with its output")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "chance is taken out of what was just counted")]
 
 mod counterparts;
+mod faults;
 mod gateway;
 mod plan;
 mod process;
+mod random;
 mod sandbox;
 mod simplesamlphp;
 mod visitor;
 
 pub(crate) use counterparts::{Moto, OidcOptions, OidcProvider, Redis, aws_cli, chromium, node, python};
+pub(crate) use faults::{Fault, FaultProxy, Faults};
 pub(crate) use gateway::Gateway;
 pub(crate) use plan::{PRODUCTION, Plan, ROLES, STAGING};
 pub(crate) use process::{Finished, Running, Scratch, free_port, repository, run};
+pub(crate) use random::Random;
 pub(crate) use sandbox::SandboxAws;
 pub(crate) use simplesamlphp::{SamlOptions, SimpleSaml, make_key};
 pub(crate) use visitor::{Page, Visitor};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 
-/// Somebody with a browser. As in browsers, cookies belong to a host, not to one of its ports.
-#[derive(Debug)]
+/// Somebody with a browser. As in browsers, cookies belong to a host, not to one of its ports. A clone is one more tab of it.
+#[derive(Debug, Clone)]
 pub(crate) struct Visitor {
     client: Client,
     /// By host with path, and name.
@@ -27,7 +27,10 @@ pub(crate) struct Page {
 impl Visitor {
     /// Somebody without a cookie.
     pub(crate) fn new() -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().expect("an HTTP client can be made");
+        // The gateway closes idle connections after five seconds: what is sent just then is lost, and this client does not send it again, as
+        // browsers do.
+        let builder = Client::builder().redirect(redirect::Policy::none()).pool_idle_timeout(std::time::Duration::from_secs(2));
+        let client = builder.no_proxy().build().expect("an HTTP client can be made");
         Self { client, cookies: BTreeMap::new() }
     }
 

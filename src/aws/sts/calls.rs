@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use std::time::Duration;
 
-use super::{Answer, Issued, Sts, StsError};
+use super::{Answer, Deadline, Issued, Sts, StsError};
 use crate::access::{AssumeRequest, MfaCode, USUAL_SESSION};
 use crate::arn::{RoleArn, SamlProviderArn};
 use crate::aws::Credentials;
@@ -16,19 +16,28 @@ impl Sts {
     /// Exchanges a proof for credentials of the request's role, by the operation that the proof is for.
     ///
     /// # Errors
-    /// [`StsError`], after the retries that its kind deserves and never later than the configured deadline. The proof is in none of them.
-    pub async fn assume(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
+    /// [`StsError`], after the retries that its kind deserves and never later than the deadline. The proof is in none of them.
+    pub async fn assume(&self, request: &AssumeRequest, proof: &Proof, deadline: Deadline) -> Result<Issued, StsError> {
         match proof.provider() {
-            Some(provider) => self.assume_role_with_saml(request, provider, proof).await,
-            None => self.assume_role_with_web_identity(request, proof).await,
+            Some(provider) => self.assume_role_with_saml(request, provider, proof, deadline).await,
+            None => self.assume_role_with_web_identity(request, proof, deadline).await,
         }
     }
 
     /// `AssumeRoleWithSAML`. The session's name, tags and source identity stand in the signed assertion; the call has no parameter for them.
-    async fn assume_role_with_saml(&self, request: &AssumeRequest, provider: &SamlProviderArn, proof: &Proof) -> Result<Issued, StsError> {
+    ///
+    /// The response names an address of AWS's sign-in page as its Recipient, which is what trust policies see as `saml:aud`. STS does not compare it
+    /// with the endpoint that is asked, so that the same response is right for each of them.
+    async fn assume_role_with_saml(
+        &self,
+        request: &AssumeRequest,
+        provider: &SamlProviderArn,
+        proof: &Proof,
+        deadline: Deadline,
+    ) -> Result<Issued, StsError> {
         let role = role_of(request)?;
         let secrets = [proof.expose()];
-        let answer = self.call(role.partition(), None, &secrets, |client, config| {
+        let answer = self.call(role.partition(), None, &secrets, deadline, |client, config| {
             client
                 .assume_role_with_saml()
                 .role_arn(role.as_str())
@@ -45,10 +54,10 @@ impl Sts {
     }
 
     /// `AssumeRoleWithWebIdentity`.
-    async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof) -> Result<Issued, StsError> {
+    async fn assume_role_with_web_identity(&self, request: &AssumeRequest, proof: &Proof, deadline: Deadline) -> Result<Issued, StsError> {
         let role = role_of(request)?;
         let secrets = [proof.expose()];
-        let answer = self.call(role.partition(), None, &secrets, |client, config| {
+        let answer = self.call(role.partition(), None, &secrets, deadline, |client, config| {
             client
                 .assume_role_with_web_identity()
                 .role_arn(role.as_str())
@@ -68,16 +77,16 @@ impl Sts {
     ///
     /// # Errors
     /// As [`Self::assume`], and [`StsError::NoIdentity`]. The external id is in none of them.
-    pub async fn assume_role(&self, request: &AssumeRequest, hub: Option<&Credentials>) -> Result<Issued, StsError> {
+    pub async fn assume_role(&self, request: &AssumeRequest, hub: Option<&Credentials>, deadline: Deadline) -> Result<Issued, StsError> {
         let role = role_of(request)?;
         let keys = match hub {
             Some(hub) => session_keys(hub),
-            None => self.own.credentials().await?,
+            None => self.own.credentials(deadline).await?,
         };
         let external_id = request.external_id().map(crate::access::ExternalId::expose);
         // A source identity stays with a session that has one, so the first hop alone says it.
         let source_identity = if hub.is_some() { None } else { request.source_identity() };
-        let answer = self.call(role.partition(), Some(keys), external_id.as_slice(), |client, config| {
+        let answer = self.call(role.partition(), Some(keys), external_id.as_slice(), deadline, |client, config| {
             client
                 .assume_role()
                 .role_arn(role.as_str())
@@ -104,9 +113,9 @@ impl Sts {
     ///
     /// # Errors
     /// As [`Self::assume`], and [`StsError::NoIdentity`] if the user's keys are not held.
-    pub async fn federation_token(&self, request: &AssumeRequest) -> Result<Issued, StsError> {
+    pub async fn federation_token(&self, request: &AssumeRequest, deadline: Deadline) -> Result<Issued, StsError> {
         let keys = self.users.keys(request)?;
-        let answer = self.call(request.target().partition(), Some(keys), &[], |client, config| {
+        let answer = self.call(request.target().partition(), Some(keys), &[], deadline, |client, config| {
             client
                 .get_federation_token()
                 .name(request.session_name())
@@ -125,11 +134,11 @@ impl Sts {
     ///
     /// # Errors
     /// As [`Self::federation_token`], [`StsError::WrongMfaCode`] and [`StsError::UnknownMfaDevice`]. The code is in none of them.
-    pub async fn session_token(&self, request: &AssumeRequest) -> Result<Issued, StsError> {
+    pub async fn session_token(&self, request: &AssumeRequest, deadline: Deadline) -> Result<Issued, StsError> {
         let keys = self.users.keys(request)?;
         let code = request.mfa_code().map(MfaCode::expose);
         let serial = request.iam_user().and_then(|user| user.mfa_serial.clone());
-        let answer = self.call(request.target().partition(), Some(keys), code.as_slice(), |client, config| {
+        let answer = self.call(request.target().partition(), Some(keys), code.as_slice(), deadline, |client, config| {
             client
                 .get_session_token()
                 .duration_seconds(seconds(request.duration()))
@@ -146,8 +155,8 @@ impl Sts {
     ///
     /// # Errors
     /// [`StsError::NoIdentity`].
-    pub async fn own_identity_is_session(&self) -> Result<bool, StsError> {
-        self.own.credentials().await.map(|keys| keys.session_token().is_some())
+    pub async fn own_identity_is_session(&self, deadline: Deadline) -> Result<bool, StsError> {
+        self.own.credentials(deadline).await.map(|keys| keys.session_token().is_some())
     }
 
     /// Whether the gateway's own AWS identity is known to be a session. Nobody is asked.

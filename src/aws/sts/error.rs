@@ -6,6 +6,8 @@ use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
 
+use super::retry::Refusal;
+
 /// The longest piece of AWS's own words that is kept, in characters.
 const LONGEST_MESSAGE: usize = 400;
 
@@ -109,22 +111,40 @@ pub(super) fn is_key_fetch_failure(code: &str, message: &str) -> bool {
     code == "IDPCommunicationError" || (code == "InvalidIdentityToken" && message.contains("retrieve verification key"))
 }
 
+/// Whether AWS says that the account has asked too much.
+pub(super) fn is_throttling(code: &str) -> bool {
+    const CODES: [&str; 9] = [
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "TooManyRequests",
+        "TooManyRequestsException",
+    ];
+    CODES.contains(&code)
+}
+
 impl StsError {
-    pub(super) fn new<E>(error: SdkError<E, HttpResponse>, secrets: &[&str]) -> Self
+    /// `earlier` is a refusal that an earlier try of the call met: it tells more than that the last one heard nothing.
+    pub(super) fn new<E>(error: SdkError<E, HttpResponse>, earlier: Option<Refusal>, secrets: &[&str]) -> Self
     where
         E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
     {
         let words = clean(&DisplayErrorContext(&error).to_string(), secrets);
+        let heard_nothing = matches!(error, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_));
+        if let Some(Refusal { status, answer, .. }) = earlier.filter(|_| heard_nothing) {
+            return Self::classified(status, cleaned(&answer, answer.message().unwrap_or_default(), secrets));
+        }
         match error {
             SdkError::TimeoutError(_) => Self::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::TimedOut,
             SdkError::DispatchFailure(_) => Self::Unreachable(words),
             SdkError::ServiceError(context) => {
                 let answer = context.err();
-                let message = answer.message().unwrap_or(&words);
-                let code = answer.code().map(|code| clean(code, secrets).chars().filter(char::is_ascii_graphic).take(64).collect());
-                let request_id = answer.request_id().map(|id| clean(id, secrets));
-                Self::classified(context.raw().status().as_u16(), Answer { code, request_id, message: clean(message, secrets) })
+                Self::classified(context.raw().status().as_u16(), cleaned(answer, answer.message().unwrap_or(&words), secrets))
             }
             other => Self::Garbled(Answer::without_code(other.request_id().map(str::to_owned), &words)),
         }
@@ -157,9 +177,7 @@ impl StsError {
             "PackedPolicyTooLarge" => Self::PackedPolicyTooLarge(answer),
             "MalformedPolicyDocument" => Self::MalformedPolicy(answer),
             "RegionDisabledException" => Self::RegionDisabled(answer),
-            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequests" | "TooManyRequestsException" => {
-                Self::Throttled(answer)
-            }
+            code if is_throttling(code) => Self::Throttled(answer),
             _ if status == 429 => Self::Throttled(answer),
             _ if status >= 500 => Self::Unavailable(answer),
             "" => Self::Garbled(answer),
@@ -210,6 +228,12 @@ impl StsError {
 /// What the SDK says of the gateway's own identity, fit for the log.
 pub(super) fn clean_words(text: &str) -> String {
     clean(text, &[])
+}
+
+/// What AWS answered, without what must not be kept.
+fn cleaned(answer: &(impl ProvideErrorMetadata + RequestId), message: &str, secrets: &[&str]) -> Answer {
+    let code = answer.code().map(|code| clean(code, secrets).chars().filter(char::is_ascii_graphic).take(64).collect());
+    Answer { code, request_id: answer.request_id().map(|id| clean(id, secrets)), message: clean(message, secrets) }
 }
 
 /// AWS echoes parameters in its messages, the token too: it is cut out before anything is kept.

@@ -3,22 +3,28 @@
 //! `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` are unsigned, and a proof authorises them. The others are signed: by the gateway's own
 //! AWS identity, which is looked for when the first rule needs it, or by the session of a role on the way. Limits, errors and retries follow the
 //! STS API reference.
+//!
+//! A call goes to the endpoints of the role's partition in their order, one after the other. None is asked beside another, to take what comes
+//! first: these are not reads. Each call that AWS answers makes a session, counts towards the account's rate and stands in CloudTrail, and a code of an
+//! MFA device is good once.
 
+mod breaker;
 mod calls;
 mod error;
 mod explain;
 mod own;
 mod retry;
+mod route;
 #[cfg(test)]
 mod tests;
 mod users;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::http::HttpResponse;
-use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{
     AppName, BehaviorVersion, Builder as ConfigBuilder, Config, Credentials as SdkIdentity, IdentityCache, Region as SdkRegion,
@@ -32,6 +38,7 @@ use aws_sdk_sts::operation::get_federation_token::GetFederationTokenOutput;
 use aws_sdk_sts::operation::get_session_token::GetSessionTokenOutput;
 use aws_sdk_sts::types::Credentials as SdkCredentials;
 use secrecy::SecretString;
+use tokio::time::Instant;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
@@ -43,21 +50,25 @@ pub const RESPONSE_TOO_LARGE: Explanation = explain::RESPONSE_TOO_LARGE;
 /// Why a role cannot be had with a forwarded response that does not name it.
 pub const NOT_OFFERED: Explanation = explain::NOT_OFFERED;
 
-use super::settings::endpoint;
 use super::{AwsSettings, Credentials, Explanation};
 use crate::access::Target;
 use crate::arn::{Partition, Region};
 use crate::clock::Moment;
 use crate::settings::Problem;
 use own::OwnIdentity;
+use retry::RetryRules;
+use route::{Regional, Route};
 use users::UserKeys;
 
-/// The first pause before another try; it doubles each time, and each pause is a random part of it.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause before another try.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// All tries of one assumption; the deadline usually ends them first.
-const TRIES: u32 = 5;
+/// The longest pause before the first other try; it doubles each time, and each pause is a random part of it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// All tries of one call; the deadline usually ends them first.
+const TRIES: u32 = 9;
+/// A try takes a quarter of the deadline, so that servers which hang leave time to ask again, but at least so long (if the deadline is twice as
+/// long) and at most so long. STS answers within a second, and later only when it must fetch the issuer's keys.
+const TRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+/// How long a connection may take to come about, TLS and all.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// What STS handed out, and what the audit trail wants to know about it.
 #[derive(Debug)]
@@ -82,11 +93,16 @@ pub struct Sts {
     aws_eusc: Door,
 }
 
+/// When an assumption must be over, with all the calls and tries that it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
 /// One partition's STS: the client is made when the first role of the partition is asked for, as most gateways serve one partition.
 #[derive(Debug)]
 struct Door {
     region: Region,
-    endpoint: String,
+    /// In the order in which they are asked. Never empty.
+    endpoints: Arc<[Regional]>,
     client: OnceLock<Client>,
 }
 
@@ -102,7 +118,6 @@ impl Sts {
             settings.own_profile.clone(),
             settings.own_region.clone(),
             settings.region(Partition::Aws).map_err(|problem| vec![problem])?.to_string(),
-            settings.deadline.0,
         );
         Ok(Self {
             deadline: settings.deadline.0,
@@ -115,6 +130,12 @@ impl Sts {
         })
     }
 
+    /// The deadline of an assumption that begins now.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        Deadline(Instant::now() + self.deadline)
+    }
+
     /// Every call to STS goes through here, whatever its operation and whoever signs it. `secrets` must not show in an error, even if AWS
     /// repeats them; `send` may be asked more than once.
     async fn call<O, E, F>(
@@ -122,6 +143,7 @@ impl Sts {
         partition: Partition,
         signed_with: Option<SdkIdentity>,
         secrets: &[&str],
+        deadline: Deadline,
         send: impl Fn(Client, ConfigBuilder) -> F,
     ) -> Result<Answered, StsError>
     where
@@ -129,18 +151,27 @@ impl Sts {
         E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
     {
-        // The rules count the tries of this one call, so each call has its own.
-        let rules = retry::RetryRules::default();
-        let mut for_this_call = Config::builder().interceptor(rules.clone()).retry_classifier(rules);
+        let left = deadline.left().ok_or(StsError::TimedOut)?;
+        let door = self.door(partition);
+        // Each call has its own way through the endpoints; what is learnt of them on it is shared.
+        let route = Route::new(door.endpoints.clone(), deadline.0);
+        let rules = RetryRules::new(route.clone());
+        let mut for_this_call = Config::builder()
+            .endpoint_resolver(route.clone())
+            .interceptor(rules.clone())
+            .retry_classifier(rules)
+            .timeout_config(TimeoutConfig::builder().operation_timeout(left).build());
         if let Some(keys) = signed_with {
             for_this_call = for_this_call.credentials_provider(keys);
         }
-        let call = send(self.client(partition).clone(), for_this_call);
+        let call = send(door.client(self.deadline), for_this_call);
         // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
-        call.with_subscriber(Dispatch::none()).await.map(Answered::from).map_err(|error| StsError::new(error, secrets))
+        let answer = call.with_subscriber(Dispatch::none()).await;
+        route.tell();
+        answer.map(Answered::from).map_err(|error| StsError::new(error, route.passing_refusal(), secrets))
     }
 
-    /// The region whose STS is asked for roles of a partition: also the default region of credentials that are handed over.
+    /// The region whose STS is asked first for roles of a partition: also the default region of credentials that are handed over.
     #[must_use]
     pub const fn region(&self, partition: Partition) -> &Region {
         &self.door(partition).region
@@ -154,41 +185,61 @@ impl Sts {
             Partition::AwsEusc => &self.aws_eusc,
         }
     }
+}
 
-    fn client(&self, partition: Partition) -> &Client {
-        let door = self.door(partition);
-        door.client.get_or_init(|| client(door, self.deadline))
+impl Deadline {
+    /// What is left of it; none when it is over.
+    fn left(self) -> Option<Duration> {
+        self.0.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 }
 
 impl Door {
     fn new(settings: &AwsSettings, partition: Partition) -> Result<Self, Problem> {
         let region = settings.region(partition)?;
-        let endpoint = settings.sts_endpoint.as_deref().map(|text| endpoint(text, "aws.sts_endpoint")).transpose()?;
-        let endpoint = endpoint.map_or_else(|| partition.sts_endpoint(&region), |url| url.to_string());
-        Ok(Self { region, endpoint, client: OnceLock::new() })
+        let endpoints = settings.sts_endpoints(partition)?.into_iter().map(|(region, url)| Regional::new(region, url)).collect();
+        Ok(Self { region, endpoints, client: OnceLock::new() })
+    }
+
+    fn client(&self, deadline: Duration) -> Client {
+        self.client.get_or_init(|| client(&self.region, deadline)).clone()
     }
 }
 
-fn client(door: &Door, deadline: Duration) -> Client {
-    // Half of the deadline for one try: a server that hangs once leaves time to ask again.
-    let attempt = deadline / 2;
+/// How much may be asked again, by all calls to a partition together, so that a STS which is down is not asked many times as much for it: a
+/// hundred tries at once, and then one in a second and one for each two calls that succeed.
+fn budget() -> RetryPartition {
+    const COST: u32 = 10;
+    let bucket = TokenBucket::builder()
+        .capacity(1000)
+        .retry_cost(COST)
+        .timeout_retry_cost(COST)
+        .throttling_retry_cost(COST)
+        .success_reward(5.0)
+        .refill_rate(10.0);
+    RetryPartition::custom("rolegate-sts").token_bucket(bucket.build()).build()
+}
+
+fn client(region: &Region, deadline: Duration) -> Client {
+    let (least, most) = TRY;
+    let attempt = (deadline / 4).clamp(least.min(deadline / 2), most);
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(attempt.min(Duration::from_secs(3)))
+        .connect_timeout(attempt.min(CONNECT))
         .read_timeout(attempt)
         .operation_attempt_timeout(attempt)
         .operation_timeout(deadline)
         .build();
-    let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_PAUSE).with_max_backoff(LONGEST_PAUSE);
+    // The longest pause bounds what an endpoint may ask for as well; the deadline bounds both.
+    let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_PAUSE).with_max_backoff(deadline);
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(SdkRegion::new(door.region.to_string()))
-        .endpoint_url(&door.endpoint)
+        .region(SdkRegion::new(region.to_string()))
         .allow_no_auth()
         // Who signs is said anew at each call: a cache of the SDK's would grow by each of them.
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
-        .retry_config(retries);
+        .retry_config(retries)
+        .retry_partition(budget());
     config.set_app_name(AppName::new("rolegate").ok());
     Client::from_conf(config.build())
 }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_config::BehaviorVersion;
 use aws_config::meta::region::RegionProviderChain;
@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use super::StsError;
+use super::{Deadline, StsError};
 use crate::clock::{Clock, Moment, SystemClock};
 
 /// Credentials with less life than this are fetched anew.
@@ -29,7 +29,6 @@ pub(super) struct OwnIdentity {
     region: Option<String>,
     /// Where the chain calls STS itself, if nothing names a region.
     fallback_region: String,
-    deadline: Duration,
     chain: OnceCell<Option<SharedCredentialsProvider>>,
     current: Mutex<Option<Credentials>>,
 }
@@ -42,32 +41,32 @@ impl fmt::Debug for OwnIdentity {
 
 impl OwnIdentity {
     /// An identity that is looked for later.
-    pub(super) fn new(profile: Option<String>, region: Option<String>, fallback_region: String, deadline: Duration) -> Self {
-        Self { profile, region, fallback_region, deadline, chain: OnceCell::new(), current: Mutex::default() }
+    pub(super) fn new(profile: Option<String>, region: Option<String>, fallback_region: String) -> Self {
+        Self { profile, region, fallback_region, chain: OnceCell::new(), current: Mutex::default() }
     }
 
     #[cfg(test)]
     pub(super) fn of_keys(keys: Credentials) -> Self {
-        let mut identity = Self::new(None, None, "us-east-1".into(), Duration::from_secs(1));
+        let mut identity = Self::new(None, None, "us-east-1".into());
         identity.chain = OnceCell::new_with(Some(Some(SharedCredentialsProvider::new(keys))));
         identity
     }
 
     #[cfg(test)]
     pub(super) fn of_nobody() -> Self {
-        let mut identity = Self::new(None, None, "us-east-1".into(), Duration::from_secs(1));
+        let mut identity = Self::new(None, None, "us-east-1".into());
         identity.chain = OnceCell::new_with(Some(None));
         identity
     }
 
     /// Credentials that live for some minutes more.
-    pub(super) async fn credentials(&self) -> Result<Credentials, StsError> {
+    pub(super) async fn credentials(&self, deadline: Deadline) -> Result<Credentials, StsError> {
         let kept = self.current();
         if let Some(kept) = kept.filter(|kept| kept.expiry().is_none_or(is_far)) {
             return Ok(kept);
         }
         // Secrets stand in what the SDK logs.
-        let found = tokio::time::timeout(self.deadline, self.find().with_subscriber(Dispatch::none()));
+        let found = tokio::time::timeout_at(deadline.0, self.find().with_subscriber(Dispatch::none()));
         let found = found.await.map_err(|_| StsError::NoIdentity("no AWS credentials came within the deadline".into()))??;
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
         Ok(found)

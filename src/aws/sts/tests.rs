@@ -44,11 +44,11 @@ async fn ask_for(script: Vec<Step>, deadline: Span, duration: Duration) -> (Resu
     let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline, ..AwsSettings::default() };
     let sts = Sts::new(&settings).unwrap();
     let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", duration);
-    let result = sts.assume(&request, &Proof::new(TOKEN.into(), "jti".into())).await;
+    let result = sts.assume(&request, &Proof::new(TOKEN.into(), "jti".into()), sts.deadline()).await;
     (result, double)
 }
 
-/// Asks once, with a deadline that no test of retries comes near: pauses add up to less than two seconds.
+/// Asks once, with a deadline that no test of retries comes near.
 async fn ask(script: Vec<Step>) -> (Result<Issued, StsError>, usize) {
     let (result, double) = ask_for(script, Span::seconds(30), USUAL_SESSION).await;
     (result, double.requests().len())
@@ -90,7 +90,8 @@ async fn session_policies_are_sent_by_both_operations() {
             }
             _ => Proof::new(TOKEN.into(), "jti".into()),
         };
-        Sts::new(&settings).unwrap().assume(&request, &proof).await.unwrap();
+        let sts = Sts::new(&settings).unwrap();
+        sts.assume(&request, &proof, sts.deadline()).await.unwrap();
         let requests = double.requests();
         let sent: std::collections::BTreeMap<_, _> = url::form_urlencoded::parse(requests[0].body.as_bytes()).into_owned().collect();
         assert_eq!(sent.get("Action").map(String::as_str), Some(operation.sts_name()));
@@ -112,7 +113,8 @@ async fn ask_by_saml(script: Vec<Step>) -> (Result<Issued, StsError>, ScriptedHt
     let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", Duration::from_mins(15));
     request.set_operation_for_tests(Operation::Saml);
     let provider = "arn:aws:iam::111122223333:saml-provider/Rolegate".parse().unwrap();
-    let result = Sts::new(&settings).unwrap().assume(&request, &Proof::of_saml(RESPONSE.into(), "_id".into(), provider)).await;
+    let sts = Sts::new(&settings).unwrap();
+    let result = sts.assume(&request, &Proof::of_saml(RESPONSE.into(), "_id".into(), provider), sts.deadline()).await;
     (result, double)
 }
 
@@ -184,7 +186,7 @@ async fn ask_by_assume_role(
     let double = ScriptedHttp::start(script).await;
     let settings = AwsSettings { sts_endpoint: Some(double.url.clone()), deadline: Span::seconds(30), ..AwsSettings::default() };
     let sts = Sts { own, ..Sts::new(&settings).unwrap() };
-    let result = sts.assume_role(&role_request(duration), hub).await;
+    let result = sts.assume_role(&role_request(duration), hub, sts.deadline()).await;
     (result, double, sts)
 }
 
@@ -213,7 +215,11 @@ async fn ask_by_user(script: Vec<Step>, code: Option<&str>) -> (Result<Issued, S
     assert!(!format!("{sts:?}").contains("user/secret"));
     let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
     request.set_iam_user_for_tests("ana", code);
-    let result = if code.is_some() { sts.session_token(&request).await } else { sts.federation_token(&request).await };
+    let result = if code.is_some() {
+        sts.session_token(&request, sts.deadline()).await
+    } else {
+        sts.federation_token(&request, sts.deadline()).await
+    };
     (result, double)
 }
 
@@ -268,7 +274,8 @@ async fn a_session_token_takes_the_code_along_and_leaks_it_nowhere() {
 async fn keys_that_are_not_held_ask_nobody() {
     let mut request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
     request.set_iam_user_for_tests("nobody", None);
-    let error = Sts::new(&AwsSettings::default()).unwrap().federation_token(&request).await.unwrap_err();
+    let sts = Sts::new(&AwsSettings::default()).unwrap();
+    let error = sts.federation_token(&request, sts.deadline()).await.unwrap_err();
     assert!(matches!(error, StsError::NoIdentity(_)), "{error:?}");
     assert!(error.explain(Hop::Direct(Operation::FederationToken)).happened.contains("IAM user"));
 }
@@ -325,9 +332,9 @@ async fn from_a_hub_it_is_signed_by_the_hubs_session_and_says_no_source_identity
 async fn a_gateway_that_runs_as_a_role_knows_that_it_chains() {
     let (result, _, sts) = ask_by_assume_role(vec![assume_role_success()], own_keys(Some("token")), None, USUAL_SESSION).await;
     assert!(result.is_ok() && sts.knows_own_session());
-    assert!(sts.own_identity_is_session().await.unwrap());
+    assert!(sts.own_identity_is_session(sts.deadline()).await.unwrap());
     let nobody = Sts { own: OwnIdentity::of_nobody(), ..Sts::new(&AwsSettings::default()).unwrap() };
-    let error = nobody.assume_role(&role_request(USUAL_SESSION), None).await.unwrap_err();
+    let error = nobody.assume_role(&role_request(USUAL_SESSION), None, nobody.deadline()).await.unwrap_err();
     assert!(matches!(error, StsError::NoIdentity(_)), "{error:?}");
     assert_eq!(error.explain(Hop::Direct(Operation::AssumeRole)).mender, Mender::GatewayAdministrator);
 }
@@ -370,10 +377,10 @@ async fn the_usual_length_is_left_to_aws() {
 }
 
 #[tokio::test]
-async fn unreachable_keys_are_tried_twice_more() {
-    let (result, requests) = ask(vec![idp_down(), idp_down(), success()]).await;
+async fn unreachable_keys_are_tried_three_times_more() {
+    let (result, requests) = ask(vec![idp_down(), idp_down(), idp_down(), success()]).await;
     assert!(result.is_ok());
-    assert_eq!(requests, 3);
+    assert_eq!(requests, 4);
     let (result, requests) = ask(vec![keys_down(), success()]).await;
     assert!(result.is_ok());
     assert_eq!(requests, 2);
@@ -381,11 +388,16 @@ async fn unreachable_keys_are_tried_twice_more() {
 
 #[tokio::test]
 async fn unreachable_keys_are_not_tried_for_ever() {
-    for script in [vec![idp_down()], vec![keys_down()], vec![idp_down(), keys_down(), idp_down(), success()]] {
+    let three = [idp_down(), keys_down(), idp_down()];
+    for script in [vec![idp_down()], vec![keys_down()], [&three[..], &[idp_down(), success()]].concat()] {
         let (result, requests) = ask(script).await;
         assert!(matches!(result, Err(StsError::KeysUnreachable(_))), "{result:?}");
-        assert_eq!(requests, 3);
+        assert_eq!(requests, retry::KEY_FETCH_TRIES as usize);
     }
+    // Other faults between them are not counted as such.
+    let (result, requests) = ask([&three[..], &[Step::HangUp, refusal(400, "SlowDown", ""), success()]].concat()).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(requests, 6);
 }
 
 #[tokio::test]
@@ -393,6 +405,7 @@ async fn throttling_and_server_errors_are_tried_again() {
     let moments_of_weakness = [
         refusal(400, "Throttling", "Rate exceeded"),
         refusal(400, "RequestLimitExceeded", "Rate exceeded"),
+        refusal(503, "SlowDown", "Reduce your request rate"),
         refusal(429, "TooManyRequests", "slow down"),
         Step::Answer(429, "", String::new()),
         Step::Answer(503, "", "<html>down</html>".into()),
@@ -408,9 +421,9 @@ async fn throttling_and_server_errors_are_tried_again() {
 
 #[tokio::test]
 async fn endless_server_errors_end() {
-    let (result, requests) = ask(vec![Step::Answer(503, "", String::new())]).await;
-    assert!(matches!(result, Err(StsError::Unavailable(_))), "{result:?}");
-    assert_eq!(requests, TRIES as usize);
+    let (result, double) = ask_for(vec![Step::Answer(503, "", String::new())], Span::seconds(2), USUAL_SESSION).await;
+    assert!(matches!(result, Err(StsError::Unavailable(_))), "also when the time ends before the tries: {result:?}");
+    assert!((3..=TRIES as usize).contains(&double.requests().len()));
 }
 
 #[tokio::test]
@@ -456,7 +469,8 @@ async fn nobody_at_the_endpoint_is_told_as_unreachable() {
     let settings = AwsSettings { sts_endpoint: Some(format!("http://127.0.0.1:{port}")), ..AwsSettings::default() };
     let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
     let proof = Proof::new(TOKEN.into(), "jti".into());
-    let error = Sts::new(&settings).unwrap().assume(&request, &proof).await.unwrap_err();
+    let sts = Sts::new(&settings).unwrap();
+    let error = sts.assume(&request, &proof, sts.deadline()).await.unwrap_err();
     assert!(matches!(error, StsError::Unreachable(_)), "{error:?}");
 }
 
@@ -465,7 +479,8 @@ async fn garbage_is_no_answer() {
     let half = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>\
                 </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
     for (status, body) in [(200, "garbage"), (200, ""), (200, half), (400, "garbage"), (302, "")] {
-        let (result, _) = ask(vec![Step::Answer(status, "location: http://127.0.0.1:1/\r\n", body.into())]).await;
+        let step = Step::Answer(status, "location: http://127.0.0.1:1/\r\n", body.into());
+        let (result, _) = ask_for(vec![step], Span::seconds(1), USUAL_SESSION).await;
         assert!(matches!(result, Err(StsError::Garbled(_))), "{status} {body}: {result:?}");
     }
 }
@@ -474,7 +489,7 @@ async fn garbage_is_no_answer() {
 async fn c1_the_token_is_in_no_error() {
     let echo = format!("Value '{TOKEN}' at 'webIdentityToken' failed; it began {}\n", &TOKEN[..30]);
     for step in [refusal(400, "ValidationError", &echo), refusal(400, TOKEN, "x"), Step::Answer(400, "", echo.clone()), Step::HangUp] {
-        let (result, _) = ask(vec![step]).await;
+        let (result, _) = ask_for(vec![step], Span::seconds(1), USUAL_SESSION).await;
         let error = result.unwrap_err();
         let printed = format!("{error:?} {error} {}", error.explain(Hop::Direct(Operation::WebIdentity)));
         assert!(!printed.contains("eyJ") && !printed.contains("c2lnbmF0dXJl"), "{printed}");
@@ -508,10 +523,10 @@ fn whose_it_is_to_mend_depends_on_whose_token_it_was() {
 #[test]
 fn every_partition_has_its_own_sts() {
     let sts = Sts::new(&AwsSettings { regions: vec!["eu-central-1".into()], ..AwsSettings::default() }).unwrap();
-    assert_eq!(sts.aws.endpoint, "https://sts.eu-central-1.amazonaws.com");
-    assert_eq!(sts.aws_cn.endpoint, "https://sts.cn-north-1.amazonaws.com.cn");
-    assert_eq!(sts.aws_us_gov.endpoint, "https://sts.us-gov-west-1.amazonaws.com");
-    assert_eq!(sts.aws_eusc.endpoint, "https://sts.eusc-de-east-1.amazonaws.eu");
+    assert_eq!(sts.aws.endpoints[0].url, "https://sts.eu-central-1.amazonaws.com");
+    assert_eq!(sts.aws_cn.endpoints[0].url, "https://sts.cn-north-1.amazonaws.com.cn");
+    assert_eq!(sts.aws_us_gov.endpoints[0].url, "https://sts.us-gov-west-1.amazonaws.com");
+    assert_eq!(sts.aws_eusc.endpoints[0].url, "https://sts.eusc-de-east-1.amazonaws.eu");
 }
 
 #[test]
@@ -522,7 +537,7 @@ fn unsound_settings_make_no_client() {
 
 /// A log that keeps everything that is written to it.
 #[derive(Clone, Default)]
-struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
