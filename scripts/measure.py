@@ -21,7 +21,7 @@ import tempfile
 import time
 import urllib.parse
 
-from measuring import cpu_seconds, wait_for
+from measuring import cpu_seconds, machine, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/rolegate")
@@ -178,7 +178,7 @@ def main():
     try:
         for port in (8700, 8701, 8702, REDIS):
             wait_for(port)
-        print(f"load before: {pathlib.Path('/proc/loadavg').read_text().strip()}")
+        print(machine(), flush=True)
         for store in ("memory", "Redis"):
             with tempfile.TemporaryDirectory() as folder:
                 measure(store, pathlib.Path(folder))

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from measuring import cpu_seconds, wait_for
+from measuring import cpu_seconds, machine, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/rolegate")
@@ -166,7 +166,7 @@ def main():
             answer = connection.getresponse()
             answer.read()
             browser = re.search(r"rolegate-browser=[^;]+", answer.getheader("Set-Cookie")).group(0)
-            print(f"load before: {pathlib.Path('/proc/loadavg').read_text().strip()}")
+            print(machine(), flush=True)
             for groups, count in ((20, 400), (200, 400), (1000, 96), (5000, 40)):
                 for width in (1, 8):
                     connections = [Connection(browser) for _ in range(width)]
