@@ -1,6 +1,6 @@
 //! Workloads: programs that prove who they are by an ID token of the platform that runs them, and get credentials for it without a session.
 //!
-//! The token is verified as a person's is ([`jwt`](super::jwt)), and known from one: it names an audience of its own and carries no nonce.
+//! The token is verified as a person's is ([`jwt`]), and known from one: it names an audience of its own and carries no nonce.
 //! How often one token was used is the gateway's to see to.
 
 mod settings;
