@@ -90,7 +90,7 @@ async fn accounts_are_found_followed_and_known_when_aws_is_down() {
 
     // AWS is down at the next start: the copy is used, and its age is told.
     // The copy is written once its accounts are in force, so a moment after the log says that they are.
-    let kept = || fs::read_to_string(&cache).ok().filter(|copy| copy.contains(&second.to_string()));
+    let kept = || fs::read_to_string(&cache).ok().filter(|copy| copy.contains(second.as_str()));
     let copy = gateway.process().until(async |_| kept()).await;
     assert!(gateway.stop().await.success());
     drop(gateway);
