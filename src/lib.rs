@@ -12,6 +12,7 @@
 //! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
 //! | [`access`] | which roles, under what limits, and why |
 //! | [`trust`] | makes AWS believe it |
+//! | [`iam`] | what IAM must be told for it, whether it was, and what ends sessions |
 //! | [`aws`] | the STS operations, console sign-in, credential formats |
 //! | [`store`], [`audit`] | remembers; records |
 //! | [`gateway`] | the product in a few verbs |
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod cores;
 pub mod gateway;
+pub mod iam;
 pub mod identity;
 pub mod saml;
 pub mod sandbox;

@@ -127,6 +127,14 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     }
 }
 
+/// What mints tokens and SAML responses, without a server: for what IAM must know of it.
+///
+/// # Errors
+/// Every finding about the configuration.
+pub fn issuer(config: &Config) -> Result<Issuer, Findings> {
+    parts(config, SystemClock.now()).map(|parts| parts.issuer).map_err(|problems| config.locate(problems))
+}
+
 /// The metadata for IAM, without a server.
 ///
 /// # Errors

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module imports only what stands to its left; what shares a place does not import each other.
-const ORDER: [&[&str]; 9] = [
+const ORDER: [&[&str]; 10] = [
     &["arn", "clock", "cores", "settings"],
     &["saml"],
     &["identity"],
     &["access"],
     &["trust"],
+    &["iam"],
     &["aws"],
     &["store", "audit"],
     &["gateway"],
@@ -46,7 +47,7 @@ const FENCES: [(&str, &[&str]); 16] = [
 /// The only places that may go around the compiler's guarantees: a C library's tables can be reached in no other way.
 const UNSAFE: [&str; 3] = ["saml::hardening", "saml::known_keys", "saml::known_keys::tests"];
 /// Modules that decide, mint and render: a value in, a value out.
-const PURE: [&str; 6] = ["arn", "access", "trust", "saml", "aws::formats", "settings"];
+const PURE: [&str; 7] = ["arn", "access", "trust", "iam", "saml", "aws::formats", "settings"];
 /// What has no place in them: runtimes, clients, servers.
 const IMPURE: [&str; 4] = ["tokio", "reqwest", "actix_*", "redis"];
 

@@ -19,6 +19,7 @@ mod explain;
 mod findings;
 mod groups;
 mod iam_user;
+mod inventory;
 mod naming;
 mod patterns;
 mod person;
@@ -52,6 +53,7 @@ pub use explain::{Because, Called, Disclosure, Explanation, Grant, Lack, Miss, M
 pub use findings::EDITABLE_CLAIMS;
 pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use iam_user::{IamUser, IamUserSettings, LONGEST_USER_SESSION, MfaCode};
+pub use inventory::{Built, ExternalIdMask, Gives, RoleMask, Use};
 pub use naming::{encode_federated_name, encode_name};
 pub use person::Person;
 pub use purposes::Purposes;

@@ -78,6 +78,11 @@ impl Template {
         self.0.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
     }
 
+    /// The text with `*` for each placeholder.
+    pub(super) fn mask(&self) -> String {
+        self.0.iter().map(|part| if let Part::Text(text) = part { text.as_str() } else { "*" }).collect()
+    }
+
     /// Whether the text begins so, whatever is filled in.
     pub(super) fn begins_with(&self, prefix: &str) -> bool {
         matches!(self.0.first(), Some(Part::Text(text)) if text.starts_with(prefix))

@@ -128,6 +128,12 @@ impl Issuer {
         &self.url
     }
 
+    /// The audience of what is minted: the client id that IAM's provider lists.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
     /// The discovery document (OpenID Connect Discovery 1.0 section 3; what AWS reads of it).
     #[must_use]
     pub fn discovery(&self) -> &str {

@@ -1,0 +1,1 @@
+//! Tests of the whole, on configurations of a few rules.
