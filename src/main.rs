@@ -64,6 +64,11 @@ enum Command {
     Explain(commands::explain::Arguments),
     /// Say who gains and who loses which role when one configuration replaces another
     Diff(commands::diff::Arguments),
+    /// Plan and verify what IAM must know, and revoke sessions: it prints, and changes nothing in AWS
+    Aws {
+        #[command(subcommand)]
+        command: commands::aws::AwsCommand,
+    },
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Work with the keys that sign for AWS
@@ -117,6 +122,7 @@ fn main() -> ExitCode {
         Command::Test { config, watch } => answer(commands::test::run(&config, watch)),
         Command::Explain(arguments) => answer(commands::explain::run(&arguments)),
         Command::Diff(arguments) => answer(commands::diff::run(&arguments)),
+        Command::Aws { command } => answer(commands::aws::run(&command)),
         Command::Schema => print(&config::schema()),
         Command::Metadata { command: MetadataCommand::Sp { provider, config } } => sp_metadata(&config, &provider),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {

@@ -15,12 +15,39 @@ use super::draft::Draft;
 use super::roles::Place;
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
-use super::{Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, Names, Person, Purposes, Target, encode_name};
+use super::{
+    Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, Names, Operation, Person, Purposes, Target, encode_federated_name,
+    encode_name,
+};
 use crate::arn::is_name_byte;
 use crate::identity::Identity;
 
 /// A longer group name is no name that a pattern is about.
 const LONGEST_GROUP: usize = 256;
+
+/// How somebody is named in AWS sessions, as far as their claims tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionNames {
+    /// The stable key: provider and subject.
+    pub key: String,
+    /// The name as the rules fill it in.
+    session_name: Option<String>,
+    /// The source identity.
+    pub source_identity: Option<String>,
+}
+
+impl SessionNames {
+    /// The session's name, in the length that an operation has for it; none where the session has none.
+    #[must_use]
+    pub fn session_name_for(&self, operation: Operation) -> Option<String> {
+        let name = self.session_name.as_deref()?;
+        match operation {
+            Operation::SessionToken => None,
+            Operation::FederationToken => Some(encode_federated_name(name)),
+            _ => Some(encode_name(name)),
+        }
+    }
+}
 
 /// A rule that matched, and by what.
 pub(super) struct Match<'a> {
@@ -49,6 +76,17 @@ impl Policy {
             },
             policy: Arc::clone(&self.digest),
             faults,
+        }
+    }
+
+    /// How somebody, who need not exist, is named in AWS sessions.
+    #[must_use]
+    pub fn session_names(&self, who: &Person<'_>) -> SessionNames {
+        let name = |template: &Template| template.fill(who, &[]).ok();
+        SessionNames {
+            key: who.key(),
+            session_name: name(&self.session_name),
+            source_identity: name(&self.source_identity).map(|text| encode_name(&text)),
         }
     }
 

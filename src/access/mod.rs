@@ -48,6 +48,7 @@ pub use chain::{ExternalId, Hub};
 pub use compare::{Became, ByHand, Difference, Widening};
 pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
+pub use decide::SessionNames;
 pub use discovered::with_discovered;
 pub use explain::{Because, Called, Disclosure, Explanation, Grant, Lack, Miss, Missing, NotARole, OwnExplanation, OwnGrant, Refusal, Way};
 pub use findings::EDITABLE_CLAIMS;

@@ -3,6 +3,8 @@
 //! A line names the person, the role, the rules and the proof, so that it joins with CloudTrail (session name, source identity, access
 //! key id, the proof's id) and with the gateway's log (incident). It never holds a secret.
 
+mod issued;
+mod lines;
 mod log;
 mod past;
 mod settings;
@@ -12,6 +14,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use issued::{AllIssued, Issued, issued};
 pub use log::{AuditLog, AuditUnavailable};
 pub use past::{Past, SignIn, sign_ins};
 pub use settings::AuditSettings;

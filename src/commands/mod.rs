@@ -1,5 +1,7 @@
-//! The commands that check and try rules: `check`, `test`, `explain`, `diff`. They read files and print; the rules decide.
+//! The commands that check and try rules (`check`, `test`, `explain`, `diff`) and that look after IAM's half (`aws`). They read files and
+//! print; the rules decide.
 
+pub(crate) mod aws;
 pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;

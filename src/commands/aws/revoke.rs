@@ -1,0 +1,156 @@
+//! `rolegate aws revoke`: what ends one person's AWS sessions.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use clap::Args;
+use rolegate::access::{Context, Operation, Person, Policy, Target};
+use rolegate::arn::AccountId;
+use rolegate::audit::{self, Issued};
+use rolegate::clock::{Clock, Moment, SystemClock};
+use rolegate::config::Config;
+use rolegate::iam::{Revocation, Session, revocations};
+use rolegate::identity::Supposed;
+use rolegate::startup;
+use serde_json::json;
+
+use super::super::{Stopped, choose, claims, load, print, print_json, read};
+use super::{Subject, note};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  rolegate aws revoke --config rolegate.toml --person ana@example.org
+  rolegate aws revoke --config rolegate.toml --person okta+00u1abcd --audit /var/log/rolegate > revoke.sh
+  rolegate aws revoke --config rolegate.toml --claims ana.json
+
+Only sessions that were issued before the moment are ended. First take the person's groups away and sign them out, or they just come again.
+Nothing is changed: read what is printed, then run each command with credentials of its account.";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// The person, by the name that people recognise or as PROVIDER+SUBJECT: their sessions are looked up in the audit trail
+    #[arg(long, required_unless_present = "claims", conflicts_with = "claims")]
+    person: Option<String>,
+    /// Instead of the trail: a JSON object with the person's claims; every role that the rules give them is revoked
+    #[arg(long)]
+    claims: Option<PathBuf>,
+    /// The provider of the claims (the first one of the file)
+    #[arg(long, requires = "claims")]
+    provider: Option<String>,
+    /// The audit trail, or a folder with rotated ones (audit.file of the configuration)
+    #[arg(long, value_name = "FILE|FOLDER", conflicts_with = "claims")]
+    audit: Option<PathBuf>,
+    /// End what was issued before this moment, as 2026-01-14T12:00:00Z (now)
+    #[arg(long, value_name = "TIME")]
+    before: Option<Moment>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Stopped> {
+    let (config, policy) = load(&arguments.subject.config)?;
+    let accounts = arguments.subject.accounts(&policy)?;
+    let now = SystemClock.now();
+    // AWS compares whole seconds, and what was issued in this one is meant too.
+    let before = arguments.before.or_else(|| now.checked_add_signed(TimeDelta::seconds(1))).unwrap_or(now);
+    let (person, sessions) = match (&arguments.person, &arguments.claims) {
+        (Some(person), _) => from_trail(arguments, person, &config, now)?,
+        (None, Some(claims)) => from_rules(arguments, claims, &config, &policy, now)?,
+        (None, None) => return Err(Stopped::Unusable("say whose sessions: --person, or --claims".into())),
+    };
+    let sessions: Vec<_> = sessions.into_iter().filter(|session| is_in(&accounts, &session.target)).collect();
+    let made = revocations(&sessions, &person, before);
+    if arguments.json {
+        return print_json(&json!({ "person": person, "before": before, "revocations": made }));
+    }
+    print(&script(&person, &made, before, &policy))
+}
+
+fn is_in(accounts: &[AccountId], target: &Target) -> bool {
+    accounts.is_empty() || accounts.contains(&target.account())
+}
+
+/// The sessions that the trail knows to live.
+fn from_trail(arguments: &Arguments, person: &str, config: &Config, now: Moment) -> Result<(String, Vec<Session>), Stopped> {
+    let path = arguments.audit.clone().unwrap_or_else(|| config.base.join(&config.file.audit.file));
+    let found = audit::issued(&path, now).map_err(|error| Stopped::Unusable(format!("{}: {error}", path.display())))?;
+    if found.unreadable > 0 {
+        note(&format!("{} line(s) of the trail are no events and were passed over", found.unreadable));
+    }
+    let theirs: Vec<_> = found.living.iter().filter(|issued| issued.person == person || issued.username == person).collect();
+    let keys: BTreeSet<_> = theirs.iter().map(|issued| issued.person.as_str()).collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    match keys.as_slice() {
+        [] => {
+            let message = format!(
+                "{} knows of no AWS session of `{person}` that still lives; a trail of another replica, or an older file, may (--audit), \
+                 and --claims goes by the rules instead",
+                path.display()
+            );
+            Err(Stopped::Unusable(message))
+        }
+        [key] => Ok(((*key).to_owned(), theirs.iter().map(|issued| session(issued, config)).collect())),
+        several => Err(Stopped::Unusable(format!("`{person}` is several people: say which one by --person {}", several.join(", or ")))),
+    }
+}
+
+fn session(issued: &Issued, config: &Config) -> Session {
+    let user = issued.iam_user.as_ref().and_then(|id| config.file.iam_user.iter().find(|user| user.id == *id));
+    Session {
+        target: issued.target.clone(),
+        session_name: issued.session_name.clone(),
+        source_identity: issued.source_identity.clone(),
+        ends: Some(issued.ends),
+        user_access_key: user.map(|user| user.access_key_id.clone()),
+    }
+}
+
+/// A session of every role that the rules give now.
+fn from_rules(arguments: &Arguments, path: &std::path::Path, config: &Config, policy: &Policy, now: Moment) -> Result<(String, Vec<Session>), Stopped> {
+    let claims = claims(&read(path)?, &path.display().to_string())?;
+    let readings = startup::readings(config);
+    let (id, reading) = choose(&readings, arguments.provider.as_deref())?;
+    let person = Supposed::new(id.clone(), reading, claims);
+    let person = person.map_err(|rejected| Stopped::Unusable(format!("the sign-in itself would be refused: {rejected}")))?;
+    let who = Person::from(&person);
+    let names = policy.session_names(&who);
+    let granted = policy.granted(&who, &Context { now, ip: None });
+    let sessions = granted.iter().map(|granted| {
+        let forwarded = matches!(granted.operation, Operation::ForwardedSaml | Operation::ForwardedWebIdentity);
+        if granted.operation == Operation::ForwardedSaml {
+            note(&format!("{}: the provider's own response names its sessions, so that these may have another name", granted.target));
+        }
+        let carries = granted.carry_source_identity != rolegate::access::Carry::Off && !forwarded;
+        Session {
+            target: granted.target.clone(),
+            session_name: names.session_name_for(granted.operation),
+            source_identity: names.source_identity.clone().filter(|_| carries && granted.operation.carries_attributes()),
+            ends: None,
+            user_access_key: granted.iam_user.as_ref().and_then(|user| {
+                config.file.iam_user.iter().find(|known| known.id == user.id).map(|known| known.access_key_id.clone())
+            }),
+        }
+    });
+    Ok((names.key.clone(), sessions.collect()))
+}
+
+/// A script whose comments say what it does; it can be read before it is run.
+fn script(person: &str, made: &[Revocation], before: Moment, policy: &Policy) -> String {
+    let mut lines = vec![format!("# Ends the AWS sessions of {person} that were issued before {}.", before.format("%Y-%m-%d %H:%M:%S UTC"))];
+    if made.is_empty() {
+        lines.push("# There is none in these accounts.".into());
+    }
+    for revocation in made {
+        let name = policy.account(&revocation.account).map(|account| account.name.as_str()).unwrap_or_default();
+        lines.push(String::new());
+        lines.push(format!("# {} in account {} ({name})", revocation.target, revocation.account));
+        lines.extend(revocation.notes.iter().map(|note| format!("# {note}")));
+        lines.push(revocation.command.clone());
+        let until = revocation.until.map_or_else(|| "when the last of them has ended".to_owned(), |until| until.format("after %Y-%m-%d %H:%M UTC").to_string());
+        lines.push(format!("# {until}: {}", revocation.undo));
+    }
+    lines.join("\n")
+}
