@@ -183,7 +183,8 @@ fn masks(accounts: &[AccountSelector], roles: &[Template]) -> Vec<RoleMask> {
         for selector in accounts {
             match selector {
                 AccountSelector::These(these) => {
-                    masks.extend(these.iter().map(|account| RoleMask(format!("arn:{}:iam::{}:role/{role}", account.partition, account.id))));
+                    masks
+                        .extend(these.iter().map(|account| RoleMask(format!("arn:{}:iam::{}:role/{role}", account.partition, account.id))));
                 }
                 // It may be a name as well as an id, so that any account can be meant.
                 AccountSelector::Captured(_) => masks.push(RoleMask(format!("arn:*:iam::*:role/{role}"))),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use serde::Deserialize;
 
+use super::Person;
 use super::lines::{Line, each_line};
 use crate::access::{LONGEST_USER_SESSION, Target};
 use crate::clock::Moment;
@@ -57,13 +58,6 @@ struct Event {
     iam_user: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Person {
-    provider: String,
-    subject: String,
-    username: String,
-}
-
 /// Reads which AWS sessions live at a moment: from one file, or from every file of a folder with `.jsonl` in its name, compressed (`.gz`)
 /// ones too.
 ///
@@ -90,7 +84,8 @@ impl Event {
         }
         let person = self.person?;
         // A browser that posts a SAML response gets a session whose end nobody told us.
-        let longest = self.duration_seconds.map_or(TimeDelta::from_std(LONGEST_USER_SESSION).ok()?, |seconds| TimeDelta::seconds(seconds.into()));
+        let longest =
+            self.duration_seconds.map_or(TimeDelta::from_std(LONGEST_USER_SESSION).ok()?, |seconds| TimeDelta::seconds(seconds.into()));
         let ends = self.expires.or_else(|| self.time.checked_add_signed(longest))?;
         // A forwarded SAML response names the session itself.
         let named_by_aws = self.assumed_role.as_deref().and_then(|arn| arn.split_once(":assumed-role/")?.1.rsplit_once('/'));
@@ -133,8 +128,12 @@ mod tests {
         let living = [
             event("issue", "ok", json!({ "expires": "2026-01-14T13:00:01Z" })),
             event("issue", "ok", json!({ "duration_seconds": 7200, "role": "federated:aws:111122223333:billing" })),
-            event("issue", "ok", json!({ "expires": "2026-01-14T14:00:00Z",
-                "assumed_role": "arn:aws:sts::111122223333:assumed-role/Dev/named.by.the.provider" })),
+            event(
+                "issue",
+                "ok",
+                json!({ "expires": "2026-01-14T14:00:00Z",
+                "assumed_role": "arn:aws:sts::111122223333:assumed-role/Dev/named.by.the.provider" }),
+            ),
         ];
         let others = [
             event("issue", "ok", json!({ "expires": "2026-01-14T13:00:00Z" })),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 /// The longest line that is read, in bytes: five thousand groups, with every character escaped.
-const LONGEST_LINE: u64 = 16 * 1024 * 1024;
+pub(super) const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// One line, or that there was one which is too long to be an event.
 pub(super) enum Line<'a> {

@@ -1,20 +1,16 @@
 //! Who signed in before, read from the trail: people to try a change of the rules with.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use super::lines::{Line, each_line};
 use super::{HowSignedIn, Person};
 use crate::clock::Moment;
-
-/// The longest line that is read, in bytes: five thousand groups, with every character escaped.
-const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// Somebody's sign-in, as the trail has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,54 +64,17 @@ struct Event {
 /// # Errors
 /// A file cannot be read or is no regular one, or the folder has no such file.
 pub fn sign_ins(path: &Path, since: Moment) -> io::Result<Past> {
-    let files = if path.is_dir() { trails_in(path)? } else { vec![path.to_owned()] };
     let (mut past, mut latest) = (Past::default(), BTreeMap::new());
-    for file in files {
-        read_file(&file, since, &mut past, &mut latest)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
-        past.files.push(file);
-    }
+    let files = each_line(path, |line| match line {
+        Line::Text(text) => note(text, since, &mut past, &mut latest),
+        Line::TooLong => past.unreadable += 1,
+    })?;
     past.latest = latest.into_values().collect();
+    past.files = files;
     Ok(past)
 }
 
-fn trails_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_file() && path.file_name().is_some_and(|name| name.to_string_lossy().contains(".jsonl")) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    if files.is_empty() { Err(io::Error::new(io::ErrorKind::NotFound, "no file in it has .jsonl in its name")) } else { Ok(files) }
-}
-
 type Latest = BTreeMap<(String, String), SignIn>;
-
-fn read_file(path: &Path, since: Moment, past: &mut Past, latest: &mut Latest) -> io::Result<()> {
-    // Asked before it is opened: opening a pipe would wait for its other end.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-    }
-    let file = File::open(path)?;
-    let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
-    let content: Box<dyn Read> = if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let (mut reader, mut line) = (BufReader::new(content), Vec::new());
-    loop {
-        line.clear();
-        if reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        if line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
-            // The rest of it must not pass for a line of its own.
-            reader.skip_until(b'\n')?;
-            past.unreadable += 1;
-        } else if !line.trim_ascii().is_empty() {
-            note(&line, since, past, latest);
-        }
-    }
-}
 
 fn note(line: &[u8], since: Moment, past: &mut Past, latest: &mut Latest) {
     let Ok(event) = serde_json::from_slice::<Event>(line) else {
@@ -146,6 +105,7 @@ mod tests {
     use flate2::write::GzEncoder;
     use serde_json::json;
 
+    use super::super::lines::LONGEST_LINE;
     use super::*;
 
     fn event(time: &str, subject: &str, groups: &[&str]) -> String {

@@ -5,6 +5,7 @@ pub(crate) mod aws;
 pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;
+mod line;
 pub(crate) mod test;
 
 use std::io::{IsTerminal, Read, Write};
@@ -32,7 +33,7 @@ pub(crate) enum Stopped {
 }
 
 /// The circumstances that rules may look at.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Circumstances {
     /// The provider that the person signs in with (the first one of the file)
     #[arg(long)]

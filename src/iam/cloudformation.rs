@@ -26,14 +26,13 @@ pub fn template(needs: &Needs, account: &AccountNeeds, federation: &Federation<'
     }
     for (name, saml) in &account.saml {
         let own = federation.issuer.saml().filter(|saml| !saml.is_ephemeral()).map(SamlIssuer::metadata);
-        let document = match (&saml.source, own) {
-            (SamlSource::Rolegate, Some(metadata)) => Node::text(metadata),
-            _ => {
-                let id = logical_id("Metadata", name);
-                let description = format!("The metadata document of the SAML provider {name}, which must not exceed 4096 bytes here");
-                parameters.push((id.clone(), Node::object([("Type", Node::text("String")), ("Description", Node::text(description))])));
-                Node::object([("Ref", Node::text(id))])
-            }
+        let document = if let (SamlSource::Rolegate, Some(metadata)) = (&saml.source, own) {
+            Node::text(metadata)
+        } else {
+            let id = logical_id("Metadata", name);
+            let description = format!("The metadata document of the SAML provider {name}, which must not exceed 4096 bytes here");
+            parameters.push((id.clone(), Node::object([("Type", Node::text("String")), ("Description", Node::text(description))])));
+            Node::object([("Ref", Node::text(id))])
         };
         let properties = Node::object([("Name", Node::text(name)), ("SamlMetadataDocument", document)]);
         resources.push((logical_id("Saml", name), resource("AWS::IAM::SAMLProvider", properties, Vec::new())));
@@ -43,8 +42,7 @@ pub fn template(needs: &Needs, account: &AccountNeeds, federation: &Federation<'
     }
     for (id, user) in account.users.iter().filter(|(_, user)| user.federates) {
         let name = format!("RolegateFederation-{id}");
-        let properties =
-            Node::object([("ManagedPolicyName", Node::text(&name)), ("PolicyDocument", federating(&account.account, user))]);
+        let properties = Node::object([("ManagedPolicyName", Node::text(&name)), ("PolicyDocument", federating(&account.account, user))]);
         resources.push((logical_id("Federation", id), resource("AWS::IAM::ManagedPolicy", properties, Vec::new())));
     }
     let resources = Node::Object(resources);
@@ -54,7 +52,10 @@ pub fn template(needs: &Needs, account: &AccountNeeds, federation: &Federation<'
         parameters.push((parameter.logical_id().into(), kind));
     }
     let reference = |parameter: Parameter| Node::object([("Ref", Node::text(parameter.logical_id()))]);
-    let mut about = vec![("Account", Node::text(account.account.id.as_str())), ("Notes", Node::texts(all_notes(needs, account, federation, people_are_known)))];
+    let mut about = vec![
+        ("Account", Node::text(account.account.id.as_str())),
+        ("Notes", Node::texts(all_notes(needs, account, federation, people_are_known))),
+    ];
     if !needs.own.is_empty() {
         about.push(("RolegateIdentityPolicy", assuming(&needs.own)));
     }

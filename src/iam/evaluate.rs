@@ -134,7 +134,8 @@ impl TrustPolicy {
                 (Truth::Unknown(what), allows) => unknown.extend(what.into_iter().map(|what| (allows, what))),
             }
         }
-        let hangs_on = |of: bool| unknown.iter().filter(move |(allows, _)| *allows == of).map(|(_, what)| what.clone()).collect::<BTreeSet<_>>();
+        let hangs_on =
+            |of: bool| unknown.iter().filter(move |(allows, _)| *allows == of).map(|(_, what)| what.clone()).collect::<BTreeSet<_>>();
         let (denies, allows) = (hangs_on(false), hangs_on(true));
         match (allowed, denies.is_empty(), allows.is_empty()) {
             (true, true, _) => Answer::Yes,
@@ -228,7 +229,9 @@ fn principal_holds(kind: &str, name: &str, caller: &Caller) -> Truth {
             let whole_account = name == *account || *name == format!("arn:{partition}:iam::{account}:root");
             Truth::of(name == arn || whole_account)
         }
-        ("AWS", Caller::OwnIdentity) => Truth::hangs_on(format!("whether {name} is the AWS identity that Rolegate runs under (--identity ARN)")),
+        ("AWS", Caller::OwnIdentity) => {
+            Truth::hangs_on(format!("whether {name} is the AWS identity that Rolegate runs under (--identity ARN)"))
+        }
         _ => Truth::False,
     }
 }
@@ -354,7 +357,9 @@ impl Pattern {
         let mut rest = value;
         while let Some(character) = rest.chars().next() {
             if variables && rest.starts_with("${") {
-                let escaped = ["*", "?", "$"].into_iter().find(|escaped| rest.get(2..).is_some_and(|rest| rest.starts_with(&format!("{escaped}}}"))))?;
+                let escaped = ["*", "?", "$"]
+                    .into_iter()
+                    .find(|escaped| rest.get(2..).is_some_and(|rest| rest.starts_with(&format!("{escaped}}}"))))?;
                 parts.extend(escaped.chars().map(Part::This));
                 rest = rest.get(4..).unwrap_or_default();
                 continue;

@@ -32,7 +32,7 @@ impl Line {
     }
 }
 
-/// Writes lines, indented as `terraform fmt` has it but for the alignment of `=`.
+/// Writes lines as `terraform fmt` has them, but for the `=` within values, which are not aligned.
 pub(super) fn write(lines: &[Line], depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     let width = |line: &Line| match line {
@@ -110,7 +110,9 @@ fn value(node: &Node, depth: usize, out: &mut String) {
         Node::List(items) if items.is_empty() => out.push_str("[]"),
         Node::List(items) if items.len() == 1 && matches!(items.first(), Some(Node::Text(_))) => {
             out.push('[');
-            items.iter().for_each(|item| value(item, depth, out));
+            for item in items {
+                value(item, depth, out);
+            }
             out.push(']');
         }
         Node::List(items) => {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::federation::{Federation, UpstreamKind, is_built_in};
-use crate::access::{Account, Built, CHAINED_SESSION, Carry, ExternalIdMask, Gives, Operation, Policy, RoleMask, Target, USUAL_SESSION, Use};
+use crate::access::{
+    Account, Built, CHAINED_SESSION, Carry, ExternalIdMask, Gives, Operation, Policy, RoleMask, Target, USUAL_SESSION, Use,
+};
 use crate::arn::{AccountId, RoleArn};
 use crate::clock::Moment;
 use crate::identity::ProviderId;

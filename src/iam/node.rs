@@ -94,9 +94,7 @@ impl Node {
         match self {
             Self::Parameter(parameter) => replace(parameter),
             Self::List(items) => Self::List(items.into_iter().map(|item| item.with_parameters(replace)).collect()),
-            Self::Object(members) => {
-                Self::Object(members.into_iter().map(|(key, value)| (key, value.with_parameters(replace))).collect())
-            }
+            Self::Object(members) => Self::Object(members.into_iter().map(|(key, value)| (key, value.with_parameters(replace))).collect()),
             other @ (Self::Text(_) | Self::Number(_)) => other,
         }
     }

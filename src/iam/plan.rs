@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::federation::{Federation, UpstreamKind, bare, oidc_principal, oidc_provider_arn, saml_provider_arn};
 use super::needs::{AccountNeeds, Carries, Door, Needs, RoleNeed, SamlSource, UserNeed, Way};
 use super::node::{Node, Parameter};
-use crate::access::{Account, RoleMask};
+use crate::access::{Account, ExternalIdMask, RoleMask};
 use crate::arn::RoleArn;
+use crate::trust::SamlIssuer;
 
 /// IAM's policy language of 2012, without which it knows no variables.
 pub(super) const VERSION: &str = "2012-10-17";
+
+/// The longest trust policy without a higher quota, in characters; IAM counts no white space (IAM User Guide, "IAM and AWS STS quotas").
+const LONGEST_TRUST_POLICY: usize = 2048;
 
 /// The trust policy of a role.
 pub(super) fn trust_policy(account: &Account, need: &RoleNeed, federation: &Federation<'_>) -> Node {
@@ -55,16 +59,15 @@ fn door_statements(account: &Account, door: &Door, way: &Way, federation: &Feder
     statements
 }
 
-/// Statement ids are letters and digits, each once in a policy.
+/// Statement ids are letters and digits, each once in a policy; short, because IAM counts a trust policy's characters.
 fn door_word(door: &Door) -> String {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
     match door {
         Door::Minted => "Token".into(),
         Door::Saml => "Saml".into(),
         Door::OwnIdentity => "Own".into(),
-        Door::Forwarded(issuer) => format!("Forwarded{}{}", plain(bare(issuer)), digest(issuer)),
-        Door::ForwardedSaml(id) => format!("ForwardedSaml{}{}", plain(id.as_str()), digest(id.as_str())),
-        Door::Hub(hub) => format!("Hub{}{}", plain(hub.name()), digest(hub.as_str())),
+        Door::Forwarded(issuer) => digest(issuer),
+        Door::ForwardedSaml(id) => digest(id.as_str()),
+        Door::Hub(hub) => digest(hub.as_str()),
     }
 }
 
@@ -95,8 +98,7 @@ fn door_conditions(account: &Account, door: &Door, way: &Way, federation: &Feder
     match door {
         Door::Minted => {
             let host = bare(federation.issuer.url());
-            let mut conditions =
-                vec![("StringEquals", vec![(format!("{host}:aud"), Node::text(literal(federation.issuer.audience())))])];
+            let mut conditions = vec![("StringEquals", vec![(format!("{host}:aud"), Node::text(literal(federation.issuer.audience())))])];
             if let Some(people) = &way.people {
                 let subjects = people.iter().map(|provider| format!("{provider}+*"));
                 conditions.push(("StringLike", vec![(format!("{host}:sub"), Node::one_or_more(subjects))]));
@@ -145,8 +147,8 @@ fn external_id(way: &Way) -> Conditions {
     if !way.external.can_be_demanded() {
         return Vec::new();
     }
-    let varies = way.external.sent.iter().any(|mask| mask.varies());
-    let ids = Node::one_or_more(way.external.sent.iter().map(|mask| mask.as_str()));
+    let varies = way.external.sent.iter().any(ExternalIdMask::varies);
+    let ids = Node::one_or_more(way.external.sent.iter().map(ExternalIdMask::as_str));
     vec![(if varies { "StringLike" } else { "StringEquals" }, vec![("sts:ExternalId".into(), ids)])]
 }
 
@@ -156,11 +158,7 @@ pub(super) fn assuming(roles: &BTreeMap<RoleArn, Carries>) -> Node {
     let mut allow = |action: &str, roles: Vec<&RoleArn>| {
         if !roles.is_empty() {
             let resources = Node::one_or_more(roles.iter().map(|role| role.as_str()));
-            statements.push(Node::object([
-                ("Effect", Node::text("Allow")),
-                ("Action", Node::text(action)),
-                ("Resource", resources),
-            ]));
+            statements.push(Node::object([("Effect", Node::text("Allow")), ("Action", Node::text(action)), ("Resource", resources)]));
         }
     };
     allow("sts:AssumeRole", roles.keys().collect());
@@ -191,6 +189,31 @@ pub(super) fn federating(account: &Account, user: &UserNeed) -> Node {
 
 /// What a reader of the plan must know beside it, for one account.
 pub(super) fn notes(needs: &AccountNeeds, federation: &Federation<'_>) -> Vec<String> {
+    let mut notes = saml_notes(needs, federation);
+    for need in needs.roles.values() {
+        let name = need.role.path_and_name();
+        let length = trust_policy(&needs.account, need, federation).compact().len();
+        if length > LONGEST_TRUST_POLICY {
+            notes.push(format!(
+                "{name}: its trust policy has {length} characters, and IAM takes {LONGEST_TRUST_POLICY} unless its quota was raised"
+            ));
+        }
+        for (door, way) in &need.doors {
+            notes.extend(door_notes(needs, name, door, way, federation));
+        }
+    }
+    for (id, user) in &needs.users {
+        let key = user.access_key.as_deref().unwrap_or("?");
+        notes.push(if user.federates {
+            format!("attach the policy RolegateFederation-{id} to the IAM user of the access key {key}")
+        } else {
+            format!("the IAM user {id} (access key {key}) asks by GetSessionToken, for which it needs no permission")
+        });
+    }
+    notes
+}
+
+fn saml_notes(needs: &AccountNeeds, federation: &Federation<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     for (name, saml) in &needs.saml {
         notes.push(match &saml.source {
@@ -203,44 +226,35 @@ pub(super) fn notes(needs: &AccountNeeds, federation: &Federation<'_>) -> Vec<St
             ),
         });
     }
-    if needs.saml.values().any(|saml| saml.source == SamlSource::Rolegate) && federation.issuer.saml().is_some_and(crate::trust::SamlIssuer::is_ephemeral)
-    {
+    let is_ours = needs.saml.values().any(|saml| saml.source == SamlSource::Rolegate);
+    if is_ours && federation.issuer.saml().is_some_and(SamlIssuer::is_ephemeral) {
         notes.push("trust.saml has no signing_key: IAM would be told a key that is gone at the next start".into());
     }
-    for need in needs.roles.values() {
-        let name = need.role.path_and_name();
-        for (door, way) in &need.doors {
-            if let Door::Forwarded(issuer) = door {
-                notes.push(format!(
-                    "{name}: a forwarded token names no role, so that everybody whom {} lets in for this client can take it without Rolegate: \
-                     narrow it by sub",
-                    bare(issuer)
-                ));
-            }
-            if !way.external.sent.is_empty() && !way.external.without.is_empty() && matches!(door, Door::OwnIdentity | Door::Hub(_)) {
-                let rules = way.external.without.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
-                notes.push(format!("{name}: it cannot demand an external id, because these rules send none: {rules}"));
-            }
-            for mask in way.external.sent.iter().filter(|mask| mask.varies()) {
-                notes.push(format!("{name}: its external id hangs on the person: the trust policy takes whatever fits {}", mask.as_str()));
-            }
-            if *door == Door::OwnIdentity && federation.identities.is_empty() {
-                notes.push(format!("{name}: it is taken by the AWS identity that Rolegate runs under: say which one by --identity ARN"));
-            }
-            if let Door::Hub(hub) = door
-                && hub.account() != needs.account.id
-            {
-                notes.push(format!("{name}: IAM must know {hub} first, as it looks for the roles that a trust policy names"));
-            }
+    notes
+}
+
+fn door_notes(needs: &AccountNeeds, name: &str, door: &Door, way: &Way, federation: &Federation<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    match door {
+        Door::Forwarded(issuer) => notes.push(format!(
+            "{name}: a forwarded token names no role, so that everybody whom {} lets in for this client can take it without Rolegate: narrow \
+             it by sub",
+            bare(issuer)
+        )),
+        Door::OwnIdentity if federation.identities.is_empty() => {
+            notes.push(format!("{name}: it is taken by the AWS identity that Rolegate runs under: say which one by --identity ARN"));
         }
+        Door::Hub(hub) if hub.account() != needs.account.id => {
+            notes.push(format!("{name}: IAM must know {hub} first, as it looks for the roles that a trust policy names"));
+        }
+        _ => {}
     }
-    for (id, user) in &needs.users {
-        let key = user.access_key.as_deref().unwrap_or("?");
-        notes.push(if user.federates {
-            format!("attach the policy RolegateFederation-{id} to the IAM user of the access key {key}")
-        } else {
-            format!("the IAM user {id} (access key {key}) asks by GetSessionToken, for which it needs no permission")
-        });
+    if !way.external.sent.is_empty() && !way.external.without.is_empty() {
+        let rules = way.external.without.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+        notes.push(format!("{name}: it cannot demand an external id, because these rules send none: {rules}"));
+    }
+    for mask in way.external.sent.iter().filter(|mask| mask.varies()) {
+        notes.push(format!("{name}: its external id hangs on the person: the trust policy takes whatever fits {}", mask.as_str()));
     }
     notes
 }

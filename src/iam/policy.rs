@@ -90,8 +90,7 @@ impl Statement {
             _ => return Err(wrong("has no Effect")),
         };
         let known = ["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"];
-        let unknown: Vec<_> =
-            statement.keys().filter(|key| !known.iter().any(|known| known.eq_ignore_ascii_case(key))).cloned().collect();
+        let unknown: Vec<_> = statement.keys().filter(|key| !known.iter().any(|known| known.eq_ignore_ascii_case(key))).cloned().collect();
         let (actions, inverted) = match (member(statement, "Action"), member(statement, "NotAction")) {
             (Some(actions), None) => (actions, false),
             (None, Some(actions)) => (actions, true),
@@ -165,15 +164,12 @@ fn percent_decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((byte, behind)) = rest.split_first() {
         let digits = behind.get(..2).filter(|_| *byte == b'%').and_then(|digits| data_encoding::HEXUPPER_PERMISSIVE.decode(digits).ok());
-        match digits.as_deref() {
-            Some([decoded]) => {
-                bytes.push(*decoded);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = behind;
-            }
+        if let Some([decoded]) = digits.as_deref() {
+            bytes.push(*decoded);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*byte);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -191,7 +187,7 @@ mod tests {
             "Action": "sts:AssumeRole", "Condition": { "Bool": { "aws:MultiFactorAuthPresent": true } } } });
         let read = TrustPolicy::read(&object).unwrap();
         assert_eq!(TrustPolicy::read(&Value::String(object.to_string())).unwrap(), read);
-        let encoded: String = object.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = object.to_string().bytes().fold(String::new(), |text, byte| text + "%" + &data_encoding::HEXUPPER.encode(&[byte]));
         assert_eq!(TrustPolicy::read(&Value::String(encoded)).unwrap(), read);
         assert_eq!(read.statements[0].conditions[0].values, ["true"]);
         assert!(read.has_variables);

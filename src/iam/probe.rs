@@ -88,11 +88,17 @@ fn web_identity(account: &Account, issuer: &str, audience: &str, subject: Option
 }
 
 fn minted(account: &Account, way: &Way, federation: &Federation<'_>) -> Vec<Probe> {
-    let people: Vec<_> = federation.upstreams.iter().map(|upstream| &upstream.id).filter(|id| way.people.as_ref().is_none_or(|of| of.contains(*id))).collect();
+    let people: Vec<_> = federation
+        .upstreams
+        .iter()
+        .map(|upstream| &upstream.id)
+        .filter(|id| way.people.as_ref().is_none_or(|of| of.contains(*id)))
+        .collect();
     let issuer = federation.issuer.url();
     let probe = |provider: &crate::identity::ProviderId| {
         let subject = Some(format!("{provider}+{SOMEBODY}"));
-        let mut request = web_identity(account, issuer, federation.issuer.audience(), subject, &way.carries).saying(PINNED, Said::one("true"));
+        let mut request =
+            web_identity(account, issuer, federation.issuer.audience(), subject, &way.carries).saying(PINNED, Said::one("true"));
         request.says.insert(format!("{}:amr", bare(issuer).to_ascii_lowercase()), Said::Nothing);
         Probe { about: format!("people of {provider}"), request }
     };
@@ -142,7 +148,8 @@ fn signed(caller: &Caller, name: &str, way: &Way) -> Vec<Probe> {
 
 /// The same request with an audience that is nobody's; none where a request has no audience.
 pub(super) fn for_another_audience(request: &Request) -> Option<Request> {
-    let keys: Vec<_> = request.says.iter().filter(|(key, said)| key.ends_with(":aud") && **said != Said::Nothing).map(|(key, _)| key.clone()).collect();
+    let keys: Vec<_> =
+        request.says.iter().filter(|(key, said)| key.ends_with(":aud") && **said != Said::Nothing).map(|(key, _)| key.clone()).collect();
     let mut other = request.clone();
     for key in &keys {
         other.says.insert(key.clone(), Said::one(ELSEWHERE));
@@ -166,6 +173,7 @@ pub(super) fn strangers(account: &Account) -> Vec<Request> {
     let none = Carries::default();
     let aws = base("sts:AssumeRole", Caller::Aws(format!("arn:{partition}:iam::000000000000:role/Stranger")), &none);
     let web = web_identity(account, "https://elsewhere.invalid", ELSEWHERE, Some(SOMEBODY.into()), &none);
-    let saml = saml_probe(format!("arn:{partition}:iam::000000000000:saml-provider/Stranger"), ELSEWHERE.into(), Some(ELSEWHERE), &none).request;
+    let saml =
+        saml_probe(format!("arn:{partition}:iam::000000000000:saml-provider/Stranger"), ELSEWHERE.into(), Some(ELSEWHERE), &none).request;
     vec![aws, web, saml]
 }

@@ -82,7 +82,11 @@ fn revocation(target: &Target, sessions: &[&Session], person: &str, before: Mome
         policy: serde_json::from_str(&text).unwrap_or_default(),
         command,
         undo,
-        until: if sessions.iter().all(|session| session.ends.is_some()) { sessions.iter().filter_map(|session| session.ends).max() } else { None },
+        until: if sessions.iter().all(|session| session.ends.is_some()) {
+            sessions.iter().filter_map(|session| session.ends).max()
+        } else {
+            None
+        },
         notes,
     }
 }
@@ -182,7 +186,9 @@ mod tests {
                 "StringEquals": { "aws:SourceIdentity": "okta+00u1" } } }] })
         );
         assert!(dev.notes.is_empty());
-        assert!(dev.command.starts_with("aws iam put-role-policy --role-name Dev --policy-name RolegateRevoke-okta+00u1 --policy-document '{"));
+        assert!(
+            dev.command.starts_with("aws iam put-role-policy --role-name Dev --policy-name RolegateRevoke-okta+00u1 --policy-document '{")
+        );
         assert_eq!(dev.undo, "aws iam delete-role-policy --role-name Dev --policy-name RolegateRevoke-okta+00u1");
         assert_eq!(other.policy["Statement"][0]["Condition"]["StringLike"], json!({ "aws:userid": "*:ana@example.org" }));
         assert_eq!(other.notes.len(), 1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::federation::{Federation, is_built_in, saml_provider_arn};
+use super::federation::{Federation, bare, is_built_in, saml_provider_arn};
 use super::hcl::{Expression, Line, one_line, write};
 use super::needs::{AccountNeeds, Door, Needs, RoleNeed, SamlSource};
 use super::node::{Node, Parameter};
@@ -20,7 +20,11 @@ pub fn terraform(needs: &Needs, federation: &Federation<'_>, people_are_known: b
         lines.extend([
             Line::Gap,
             Line::Comment("What the AWS identity that Rolegate runs under must be allowed: attach it there.".into()),
-            Line::Block("output", vec!["rolegate_identity_policy".into()], vec![Line::Argument("value", Expression::Json(assuming(&needs.own)))]),
+            Line::Block(
+                "output",
+                vec!["rolegate_identity_policy".into()],
+                vec![Line::Argument("value", Expression::Json(assuming(&needs.own)))],
+            ),
         ]);
     }
     let mut out = String::new();
@@ -93,35 +97,15 @@ fn account_lines(needs: &AccountNeeds, federation: &Federation<'_>) -> Vec<Line>
         vec!["aws_caller_identity".into(), alias.clone()],
         vec![provider(&alias), Line::Block("lifecycle", Vec::new(), vec![guard])],
     ));
-    for (issuer, oidc) in &needs.oidc {
+    lines.extend(needs.oidc.iter().flat_map(|(issuer, oidc)| {
         let resource = vec![
             provider(&alias),
             Line::text("url", issuer),
             Line::Argument("client_id_list", Expression::Value(Node::texts(oidc.clients.iter().cloned()))),
         ];
-        lines.push(Line::Gap);
-        lines.push(Line::Block("resource", vec!["aws_iam_openid_connect_provider".into(), name(&alias, issuer)], resource));
-    }
-    for (provider_name, saml) in &needs.saml {
-        lines.push(Line::Gap);
-        let file = match &saml.source {
-            SamlSource::Rolegate => {
-                lines.push(Line::Comment("rolegate metadata idp --config FILE > rolegate-metadata.xml".into()));
-                "rolegate-metadata.xml".to_owned()
-            }
-            SamlSource::Upstream { id, place } => {
-                lines.push(Line::Comment(format!("{id}-metadata.xml is a copy of {place}")));
-                format!("{id}-metadata.xml")
-            }
-        };
-        let resource = vec![
-            provider(&alias),
-            Line::text("name", provider_name),
-            // The name has letters, digits and - alone.
-            Line::Argument("saml_metadata_document", Expression::Code(format!("file(\"${{path.module}}/{file}\")"))),
-        ];
-        lines.push(Line::Block("resource", vec!["aws_iam_saml_provider".into(), name(&alias, provider_name)], resource));
-    }
+        [Line::Gap, Line::Block("resource", vec!["aws_iam_openid_connect_provider".into(), name(&alias, bare(issuer))], resource)]
+    }));
+    lines.extend(needs.saml.iter().flat_map(|(name, saml)| saml_lines(name, &saml.source, &alias)));
     for need in needs.roles.values() {
         lines.push(Line::Gap);
         lines.extend(role_lines(needs, need, federation, &alias));
@@ -136,6 +120,23 @@ fn account_lines(needs: &AccountNeeds, federation: &Federation<'_>) -> Vec<Line>
         lines.push(Line::Block("resource", vec!["aws_iam_policy".into(), name(&alias, &format!("federation-{id}"))], resource));
     }
     lines
+}
+
+fn saml_lines(provider_name: &str, source: &SamlSource, alias: &str) -> Vec<Line> {
+    let (file, whence) = match source {
+        SamlSource::Rolegate => {
+            ("rolegate-metadata.xml".to_owned(), "rolegate metadata idp --config FILE > rolegate-metadata.xml".to_owned())
+        }
+        SamlSource::Upstream { id, place } => (format!("{id}-metadata.xml"), format!("{id}-metadata.xml is a copy of {place}")),
+    };
+    let resource = vec![
+        provider(alias),
+        Line::text("name", provider_name),
+        // The name has letters, digits and - alone.
+        Line::Argument("saml_metadata_document", Expression::Code(format!("file(\"${{path.module}}/{file}\")"))),
+    ];
+    let labels = vec!["aws_iam_saml_provider".into(), name(alias, provider_name)];
+    vec![Line::Gap, Line::Comment(whence), Line::Block("resource", labels, resource)]
 }
 
 fn provider(alias: &str) -> Line {
@@ -187,12 +188,15 @@ fn role_lines(needs: &AccountNeeds, need: &RoleNeed, federation: &Federation<'_>
 /// What must be there before the role.
 fn reference(needs: &AccountNeeds, door: &Door, federation: &Federation<'_>) -> Option<String> {
     let alias = alias(needs);
-    let oidc = |issuer: &str| format!("aws_iam_openid_connect_provider.{}", name(&alias, issuer));
+    let oidc = |issuer: &str| format!("aws_iam_openid_connect_provider.{}", name(&alias, bare(issuer)));
     match door {
         Door::Minted => Some(oidc(federation.issuer.url())),
         Door::Forwarded(issuer) if !is_built_in(issuer) => Some(oidc(issuer)),
         Door::Saml => {
-            let named = needs.saml.keys().find(|named| federation.saml_provider(&needs.account).is_some_and(|arn| arn == saml_provider_arn(&needs.account, named)));
+            let named = needs
+                .saml
+                .keys()
+                .find(|named| federation.saml_provider(&needs.account).is_some_and(|arn| arn == saml_provider_arn(&needs.account, named)));
             named.map(|named| format!("aws_iam_saml_provider.{}", name(&alias, named)))
         }
         Door::ForwardedSaml(id) => Some(format!("aws_iam_saml_provider.{}", name(&alias, id.as_str()))),

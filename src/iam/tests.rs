@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::plan::trust_policy;
+use super::plan::{assuming, trust_policy};
 use super::*;
 use crate::access::{AccountSettings, Policy, RuleSettings};
 use crate::clock::Moment;
@@ -26,7 +26,11 @@ fn now() -> Moment {
 }
 
 fn issuer() -> Issuer {
-    Issuer::new("https://roles.example.org", "sts.amazonaws.com", KeyRing::load(&TrustSettings::default(), Path::new("."), "trust").unwrap())
+    Issuer::new(
+        "https://roles.example.org",
+        "sts.amazonaws.com",
+        KeyRing::load(&TrustSettings::default(), Path::new("."), "trust").unwrap(),
+    )
 }
 
 fn federation(issuer: &Issuer) -> Federation<'_> {
@@ -41,7 +45,8 @@ fn policy(rules: &str) -> Policy {
     let file: File = toml::from_str(rules).unwrap();
     let account = |id: &str, name: &str| AccountSettings { id: id.into(), name: name.into(), ..AccountSettings::default() };
     let accounts = [account(PROD, "Production"), account("888899990000", "Hub")];
-    Policy::compile(&accounts, &file.rule, &crate::access::NamingSettings::default(), &["okta".parse().unwrap(), "entra".parse().unwrap()]).unwrap()
+    Policy::compile(&accounts, &file.rule, &crate::access::NamingSettings::default(), &["okta".parse().unwrap(), "entra".parse().unwrap()])
+        .unwrap()
 }
 
 /// The needs of rules that all have a group, and the trust policy of the role `Dev`.
@@ -128,7 +133,8 @@ fn rules_that_can_meet_in_one_person_are_added_up() {
 #[test]
 fn a_role_on_the_way_is_planned_too() {
     let hub = "arn:aws:iam::888899990000:role/Hub";
-    let (needs, trust) = planned(&rule("far", &format!("operation = 'assume_role'\nvia = '{hub}'\nexternal_id = 'x-1'\ntags = {{ Team = 'blue' }}")));
+    let (needs, trust) =
+        planned(&rule("far", &format!("operation = 'assume_role'\nvia = '{hub}'\nexternal_id = 'x-1'\ntags = {{ Team = 'blue' }}")));
     let statement = &trust["Statement"][0];
     assert_eq!(statement["Principal"], json!({ "AWS": hub }));
     assert_eq!(statement["Condition"], json!({ "StringEquals": { "sts:ExternalId": "x-1" } }));
@@ -136,7 +142,7 @@ fn a_role_on_the_way_is_planned_too() {
     let way = &need.doors[&Door::Minted];
     assert_eq!((way.carries.tags, way.carries.source_identity), (None, Some(Need::Required)), "tags go with the last role");
     assert!(way.external.sent.is_empty());
-    let policy: Value = serde_json::from_str(&super::plan::assuming(&need.leads_to).compact()).unwrap();
+    let policy: Value = serde_json::from_str(&assuming(&need.leads_to).compact()).unwrap();
     let actions: Vec<_> = policy["Statement"].as_array().unwrap().iter().map(|statement| statement["Action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]);
     assert!(needs.own.is_empty());
@@ -178,8 +184,16 @@ fn what_is_planned_is_good_and_whatever_is_bent_is_found() {
         ("/Statement/0/Condition/StringEquals", json!({}), "audience-open"),
         ("/Statement/0/Condition/Bool", json!({}), "not-pinned"),
         ("/Statement/0/Condition/Bool", json!({ "sts:RoleAuthorizedByIdp": ["true", "false"] }), "not-pinned"),
-        (condition, json!({ "StringEquals": { "roles.example.org:aud": "sts.amazonaws.com" }, "BoolIfExists": { "sts:RoleAuthorizedByIdp": "true" } }), "not-pinned"),
-        (condition, json!({ "StringLike": { "roles.example.org:aud": "*" }, "Bool": { "sts:RoleAuthorizedByIdp": "true" } }), "audience-open"),
+        (
+            condition,
+            json!({ "StringEquals": { "roles.example.org:aud": "sts.amazonaws.com" }, "BoolIfExists": { "sts:RoleAuthorizedByIdp": "true" } }),
+            "not-pinned",
+        ),
+        (
+            condition,
+            json!({ "StringLike": { "roles.example.org:aud": "*" }, "Bool": { "sts:RoleAuthorizedByIdp": "true" } }),
+            "audience-open",
+        ),
         ("/Statement/0/Condition/Bool", json!({ "sts:RoleAuthorizedByIdp": "true", "aws:SecureTransport": "true" }), "not-understood"),
         ("/Statement/0/Condition/Bool", json!({ "sts:RoleAuthorizedByIdp": "false" }), "not-trusted"),
         ("/Statement/0/Principal", json!({ "Federated": "arn:aws:iam::111122223333:oidc-provider/roles.example.com" }), "not-trusted"),
@@ -236,7 +250,10 @@ fn everybody_is_nobody_in_particular() {
         (json!({ "AWS": "*" }), "sts:AssumeRole", json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } }), "not-understood"),
     ] {
         let mut open = trust.clone();
-        open["Statement"].as_array_mut().unwrap().push(json!({ "Effect": "Allow", "Principal": principal, "Action": action, "Condition": condition }));
+        open["Statement"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "Effect": "Allow", "Principal": principal, "Action": action, "Condition": condition }));
         assert_eq!(judged(&rules, &open, 3600), [found], "{principal}");
     }
     let mut narrowed = trust;
@@ -275,12 +292,16 @@ fn a_role_that_aws_credentials_take_is_judged_by_principal_and_external_id() {
 fn files_are_told_apart_and_none_is_passed_over() {
     let mut snapshot = Snapshot::default();
     let nowhere = Place { name: "x.json", account: None };
-    for text in ["", "{", "[]", "{\"Users\":[]}", "{\"Roles\":[{}]}", "{\"Url\":\"a\",\"ClientIDList\":[]}", "{\"Roles\":[],\"IsTruncated\":true}"] {
+    for text in
+        ["", "{", "[]", "{\"Users\":[]}", "{\"Roles\":[{}]}", "{\"Url\":\"a\",\"ClientIDList\":[]}", "{\"Roles\":[],\"IsTruncated\":true}"]
+    {
         let before = snapshot.unread.len();
         snapshot.add(text, nowhere);
         assert_eq!(snapshot.unread.len(), before + 1, "{text}");
     }
-    for (path, account) in [("iam/111122223333/roles.json", Some(PROD)), ("111122223333-oidc.json", Some(PROD)), ("iam/1111222233334.json", None)] {
+    for (path, account) in
+        [("iam/111122223333/roles.json", Some(PROD)), ("111122223333-oidc.json", Some(PROD)), ("iam/1111222233334.json", None)]
+    {
         assert_eq!(account_in(path).map(|id| id.to_string()).as_deref(), account, "{path}");
     }
 }

@@ -54,7 +54,14 @@ pub fn verify(needs: &Needs, snapshot: &Snapshot, federation: &Federation<'_>, n
             }
             let subject = format!("account {} ({})", account.account.id, account.account.name);
             let mend = "write its roles and providers into files: docs/aws-iam.md has the commands";
-            findings.push(Finding::new(Severity::Error, Kind::NotRead, Some(account.account.id), subject, "no file tells of this account", mend));
+            findings.push(Finding::new(
+                Severity::Error,
+                Kind::NotRead,
+                Some(account.account.id),
+                subject,
+                "no file tells of this account",
+                mend,
+            ));
             continue;
         };
         let mut judge = Judge { needs: account, seen, federation, findings: &mut findings };
@@ -108,14 +115,20 @@ impl Judge<'_> {
                 }
                 Some(Some(clients)) => {
                     for client in need.clients.iter().filter(|client| !clients.contains(client)) {
-                        let mend =
-                            format!("aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {client}");
+                        let mend = format!(
+                            "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {client}"
+                        );
                         self.error(Kind::Audience, &arn, format!("it does not list the client id {client}"), mend);
                     }
                     // Another's issuer may have other clients that are nobody's business here.
                     for client in clients.iter().filter(|client| need.upstream.is_none() && !need.clients.contains(*client)) {
                         let mend = "take it out, unless something else uses it: aws iam remove-client-id-from-open-id-connect-provider";
-                        self.warn(Kind::OtherClients, &arn, format!("it lists the client id {client}, which no token of Rolegate has"), mend);
+                        self.warn(
+                            Kind::OtherClients,
+                            &arn,
+                            format!("it lists the client id {client}, which no token of Rolegate has"),
+                            mend,
+                        );
                     }
                 }
             }
@@ -131,7 +144,9 @@ impl Judge<'_> {
                     let mend = format!("aws iam create-saml-provider --name {name} --saml-metadata-document file://metadata.xml");
                     self.error(Kind::Missing, &arn, "the SAML provider is not there", mend);
                 }
-                None => self.error(Kind::NotRead, &arn, "no file tells of the SAML provider", "add what `aws iam list-saml-providers` prints"),
+                None => {
+                    self.error(Kind::NotRead, &arn, "no file tells of the SAML provider", "add what `aws iam list-saml-providers` prints");
+                }
                 Some(Some(until)) if *until <= now => {
                     let message = format!("its metadata was good until {}", until.format("%Y-%m-%d"));
                     self.error(Kind::Expired, &arn, message, "give it newer metadata: aws iam update-saml-provider");
@@ -147,7 +162,12 @@ impl Judge<'_> {
         let Some(seen) = all.roles.get(&need.role.name().to_ascii_lowercase()) else {
             let rules = need.rules.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
             if self.seen.all_roles {
-                self.error(Kind::Missing, arn, format!("there is no such role, and these rules give it: {rules}"), "create it: `rolegate aws plan`");
+                self.error(
+                    Kind::Missing,
+                    arn,
+                    format!("there is no such role, and these rules give it: {rules}"),
+                    "create it: `rolegate aws plan`",
+                );
             } else {
                 let mend = format!("add what `aws iam get-role --role-name {}` or `aws iam list-roles` prints", need.role.name());
                 self.error(Kind::NotRead, arn, "no file tells of the role", mend);
@@ -175,7 +195,8 @@ impl Judge<'_> {
         match seen.max_session {
             Some(most) if most < need.max_session => {
                 let message = format!("it allows sessions of {most} seconds, and rules let people ask for {}", need.max_session);
-                let mend = format!("aws iam update-role --role-name {name} --max-session-duration {}, or lower max_session", need.max_session);
+                let mend =
+                    format!("aws iam update-role --role-name {name} --max-session-duration {}, or lower max_session", need.max_session);
                 // With a role's session as own identity AWS never gives more than an hour, and Rolegate does not ask for it.
                 if need.doors.keys().all(|door| *door == Door::OwnIdentity) {
                     self.warn(Kind::SessionTooShort, arn, message, mend);
@@ -255,7 +276,12 @@ impl Judge<'_> {
                 Door::Forwarded(issuer) => format!("{}:aud", bare(issuer)),
                 _ => "saml:aud".to_owned(),
             };
-            self.error(Kind::AudienceOpen, arn, "it takes what was made for another audience", format!("add a condition StringEquals on {key}"));
+            self.error(
+                Kind::AudienceOpen,
+                arn,
+                "it takes what was made for another audience",
+                format!("add a condition StringEquals on {key}"),
+            );
         }
         if *door == Door::Minted && naming_no_role(&probe.request).iter().any(|other| policy.answer(other) == Answer::Yes) {
             let mend = format!("add the condition \"Bool\": {{ \"{PINNED}\": \"true\" }}");
@@ -302,7 +328,8 @@ impl Judge<'_> {
         let ours = |policy: &TrustPolicy| policy.names_federated(&minted) || saml.as_ref().is_some_and(|saml| policy.names_federated(saml));
         let needed: BTreeSet<_> = self.needs.roles.keys().map(|role| role.name().to_ascii_lowercase()).collect();
         let seen = self.seen;
-        let unused: Vec<_> = seen.roles.iter().filter(|(name, seen)| !needed.contains(*name) && seen.trust.as_ref().is_ok_and(&ours)).collect();
+        let unused: Vec<_> =
+            seen.roles.iter().filter(|(name, seen)| !needed.contains(*name) && seen.trust.as_ref().is_ok_and(&ours)).collect();
         for (_, seen) in unused {
             let mend = "take the trust out, or write the rule that is missing";
             self.warn(Kind::Unused, seen.role.as_str(), "it trusts Rolegate, and no rule gives it", mend);

@@ -30,7 +30,8 @@ async fn what_is_made_from_the_plan_is_good_until_something_is_broken() {
     write("saml", &iam(&moto, &folder, &["list-saml-providers"]).await);
     let providers = iam(&moto, &folder, &["list-open-id-connect-providers"]).await;
     write("oidc", &providers);
-    let arns: Vec<_> = providers["OpenIDConnectProviderList"].as_array().unwrap().iter().map(|provider| provider["Arn"].as_str().unwrap()).collect();
+    let arns: Vec<_> =
+        providers["OpenIDConnectProviderList"].as_array().unwrap().iter().map(|provider| provider["Arn"].as_str().unwrap()).collect();
     assert_eq!(arns.len(), 3, "Rolegate's, and two that are forwarded");
     let mut clients = Value::Null;
     for (index, arn) in arns.iter().enumerate() {
@@ -67,10 +68,22 @@ async fn what_is_made_from_the_plan_is_good_until_something_is_broken() {
         (format!("{admin}/MaxSessionDuration"), json!(3600), "role/PlatformAdmin: session-too-short"),
         (format!("{admin}/Arn"), json!(format!("arn:aws:iam::{ACCOUNT}:role/x/PlatformAdmin")), "role/PlatformAdmin: missing"),
         (format!("{admin}/RoleName"), json!("PlatformAdmin"), ""),
-        (format!("{}/AssumeRolePolicyDocument/Statement/0/Condition", role_at(&roles, "Support")), json!({}), "role/Support: no-external-id"),
-        (format!("{}/AssumeRolePolicyDocument/Statement/2/Action", role_at(&roles, "Support")), json!("sts:X"), "role/Support: no-source-identity"),
+        (
+            format!("{}/AssumeRolePolicyDocument/Statement/0/Condition", role_at(&roles, "Support")),
+            json!({}),
+            "role/Support: no-external-id",
+        ),
+        (
+            format!("{}/AssumeRolePolicyDocument/Statement/2/Action", role_at(&roles, "Support")),
+            json!("sts:X"),
+            "role/Support: no-source-identity",
+        ),
         (format!("{}/Arn", role_at(&roles, "Hub")), json!(format!("arn:aws:iam::{ACCOUNT}:role/Old")), "role/Old: unused"),
-        (format!("{}/AssumeRolePolicyDocument/Statement/0/Principal", role_at(&roles, "Own")), json!({ "AWS": "arn:aws:iam::111122223333:role/X" }), "role/Own: not-trusted"),
+        (
+            format!("{}/AssumeRolePolicyDocument/Statement/0/Principal", role_at(&roles, "Own")),
+            json!({ "AWS": "arn:aws:iam::111122223333:role/X" }),
+            "role/Own: not-trusted",
+        ),
     ];
     for (pointer, value, found) in breaks {
         let mut broken = roles.clone();

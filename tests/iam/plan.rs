@@ -26,14 +26,18 @@ fn each_account_gets_what_its_rules_need_and_what_is_not_known_is_said() {
     let accounts: Vec<_> = plan["accounts"].as_array().unwrap().iter().map(|account| account["account"].as_str().unwrap()).collect();
     assert_eq!(accounts, [ACCOUNT, "444455556666", "777788889999"]);
     let names = |account: &Value| -> Vec<String> {
-        account["roles"].as_array().unwrap().iter().map(|role| format!("{}{}", role["path"].as_str().unwrap(), role["name"].as_str().unwrap())).collect()
+        account["roles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|role| format!("{}{}", role["path"].as_str().unwrap(), role["name"].as_str().unwrap()))
+            .collect()
     };
     assert_eq!(names(&plan["accounts"][0]), ["/Analyst", "/Hub", "/Own", "/PlatformAdmin", "/Support", "/team/Developer+1"]);
     assert_eq!(names(&plan["accounts"][1]), ["/PlatformAdmin", "/team/Developer+1"]);
-    for (index, partition, audiences) in [
-        (1, "aws-cn", json!("https://signin.amazonaws.cn/saml")),
-        (2, "aws-us-gov", json!("https://signin.amazonaws-us-gov.com/saml")),
-    ] {
+    for (index, partition, audiences) in
+        [(1, "aws-cn", json!("https://signin.amazonaws.cn/saml")), (2, "aws-us-gov", json!("https://signin.amazonaws-us-gov.com/saml"))]
+    {
         let account = &plan["accounts"][index];
         let saml = &account["roles"][1]["trust_policy"]["Statement"][0];
         assert_eq!(saml["Condition"]["StringEquals"]["saml:aud"], audiences, "{partition}");
@@ -79,7 +83,14 @@ async fn terraform_is_what_a_foreign_parser_reads_and_no_name_breaks_out_of_its_
     let mut resources = BTreeSet::new();
     for resource in read["resource"].as_array().unwrap() {
         for (kind, named) in resource.as_object().unwrap().iter().filter(|(kind, _)| !kind.starts_with("__")) {
-            resources.extend(named.as_object().unwrap().keys().filter(|key| !key.starts_with("__")).map(|name| format!("{} {}", unquoted(kind), unquoted(name))));
+            resources.extend(
+                named
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .filter(|key| !key.starts_with("__"))
+                    .map(|name| format!("{} {}", unquoted(kind), unquoted(name))),
+            );
         }
     }
     let count = |kind: &str| resources.iter().filter(|resource| resource.starts_with(kind)).count();

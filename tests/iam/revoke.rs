@@ -56,9 +56,10 @@ async fn what_is_printed_runs_and_puts_a_deny_on_each_role_that_the_person_holds
     let output = shell.envs([("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 
-    for (role, operator, key, value) in
-        [("PlatformAdmin", "StringEquals", "aws:SourceIdentity", "okta+ana"), ("Developer+1", "StringLike", "aws:userid", "*:ana@example.org")]
-    {
+    for (role, operator, key, value) in [
+        ("PlatformAdmin", "StringEquals", "aws:SourceIdentity", "okta+ana"),
+        ("Developer+1", "StringLike", "aws:userid", "*:ana@example.org"),
+    ] {
         let words = ["get-role-policy", "--role-name", role, "--policy-name", "RolegateRevoke-okta+ana"];
         let policy = iam(&moto, &folder, &words).await["PolicyDocument"].clone();
         let statement = &policy["Statement"][0];
@@ -76,7 +77,10 @@ fn a_person_whom_the_trail_does_not_know_is_revoked_by_the_rules() {
     folder.write("audit.jsonl", format!("{}\n{{\"half", trail()));
     let unknown = rolegate(folder.path(), &[&REVOKE[..], &["--person", "eva@example.org"]].concat(), "");
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(text(&unknown.stderr).contains("no AWS session of `eva@example.org`") && text(&unknown.stderr).contains("1 line(s)"), "{unknown:?}");
+    assert!(
+        text(&unknown.stderr).contains("no AWS session of `eva@example.org`") && text(&unknown.stderr).contains("1 line(s)"),
+        "{unknown:?}"
+    );
     folder.write("ana.json", r#"{"sub": "ana", "email": "ana@example.org", "cost": "7", "groups": ["admins", "data", "finance"]}"#);
     let arguments = ["--claims", "ana.json", "--account", ACCOUNT, "--before", "2026-01-14T12:00:00Z", "--json"];
     let report: Value = serde_json::from_str(&told(folder.path(), &[&REVOKE[..], &arguments].concat())).unwrap();

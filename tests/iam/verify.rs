@@ -51,9 +51,7 @@ fn the_trust_policies_of_the_documentation_are_good_and_each_missing_part_is_fou
     let policies = trust_policies();
     assert_eq!(policies.len(), 2, "one by token, one by SAML");
     let write = |token: &Value, saml: &Value| {
-        let role = |name: &str, trust: &Value| {
-            json!({ "RoleName": name, "Arn": format!("arn:aws:iam::111122223333:role/{name}"), "MaxSessionDuration": 3600, "AssumeRolePolicyDocument": trust })
-        };
+        let role = |name: &str, trust: &Value| json!({ "RoleName": name, "Arn": format!("arn:aws:iam::111122223333:role/{name}"), "MaxSessionDuration": 3600, "AssumeRolePolicyDocument": trust });
         let documents = [
             json!({ "Roles": [role("ByToken", token), role("BySaml", saml)] }),
             json!({ "OpenIDConnectProviderList": [{ "Arn": "arn:aws:iam::111122223333:oidc-provider/roles.example.org" }] }),
@@ -65,7 +63,8 @@ fn the_trust_policies_of_the_documentation_are_good_and_each_missing_part_is_fou
     let kinds = || {
         let output = rolegate(folder.path(), &["aws", "verify", "--config", "rolegate.toml", "--from", "iam.json", "--json"], "");
         let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
-        let kinds: Vec<_> = report["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect();
+        let kinds: Vec<_> =
+            report["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect();
         assert_eq!(output.status.code(), Some(i32::from(!kinds.is_empty())), "{report}");
         kinds
     };
@@ -95,13 +94,20 @@ fn what_no_file_tells_is_never_good() {
     let output = verify(&["--from", "empty.json"]);
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1));
-    for line in ["role/ByToken: missing:", "role/BySaml: missing:", "oidc-provider/roles.example.org: not-read:", "saml-provider/Rolegate: not-read:"] {
+    for line in [
+        "role/ByToken: missing:",
+        "role/BySaml: missing:",
+        "oidc-provider/roles.example.org: not-read:",
+        "saml-provider/Rolegate: not-read:",
+    ] {
         assert!(told.lines().any(|told| told.starts_with("error: ") && told.contains(line)), "{line}: {told}");
     }
     folder.write("other.json", format!("{{\"Role\": {{\"Arn\": \"arn:aws:iam::{ACCOUNT}:role/x\"}}}}"));
     let told = verify(&["--from", "other.json"]);
     assert!(text(&told.stdout).contains("no file tells of this account"), "{told:?}");
-    for (usage, word) in [(&["--from", "nowhere.json"][..], "cannot be read"), (&[], "--from"), (&["--from", "empty.json", "--account", "x"], "no account")] {
+    for (usage, word) in
+        [(&["--from", "nowhere.json"][..], "cannot be read"), (&[], "--from"), (&["--from", "empty.json", "--account", "x"], "no account")]
+    {
         let output = verify(usage);
         assert_eq!(output.status.code(), Some(2), "{usage:?}");
         assert!(text(&output.stderr).contains(word), "{output:?}");

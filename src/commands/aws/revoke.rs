@@ -109,7 +109,13 @@ fn session(issued: &Issued, config: &Config) -> Session {
 }
 
 /// A session of every role that the rules give now.
-fn from_rules(arguments: &Arguments, path: &std::path::Path, config: &Config, policy: &Policy, now: Moment) -> Result<(String, Vec<Session>), Stopped> {
+fn from_rules(
+    arguments: &Arguments,
+    path: &std::path::Path,
+    config: &Config,
+    policy: &Policy,
+    now: Moment,
+) -> Result<(String, Vec<Session>), Stopped> {
     let claims = claims(&read(path)?, &path.display().to_string())?;
     let readings = startup::readings(config);
     let (id, reading) = choose(&readings, arguments.provider.as_deref())?;
@@ -129,9 +135,10 @@ fn from_rules(arguments: &Arguments, path: &std::path::Path, config: &Config, po
             session_name: names.session_name_for(granted.operation),
             source_identity: names.source_identity.clone().filter(|_| carries && granted.operation.carries_attributes()),
             ends: None,
-            user_access_key: granted.iam_user.as_ref().and_then(|user| {
-                config.file.iam_user.iter().find(|known| known.id == user.id).map(|known| known.access_key_id.clone())
-            }),
+            user_access_key: granted
+                .iam_user
+                .as_ref()
+                .and_then(|user| config.file.iam_user.iter().find(|known| known.id == user.id).map(|known| known.access_key_id.clone())),
         }
     });
     Ok((names.key.clone(), sessions.collect()))
@@ -139,7 +146,8 @@ fn from_rules(arguments: &Arguments, path: &std::path::Path, config: &Config, po
 
 /// A script whose comments say what it does; it can be read before it is run.
 fn script(person: &str, made: &[Revocation], before: Moment, policy: &Policy) -> String {
-    let mut lines = vec![format!("# Ends the AWS sessions of {person} that were issued before {}.", before.format("%Y-%m-%d %H:%M:%S UTC"))];
+    let mut lines =
+        vec![format!("# Ends the AWS sessions of {person} that were issued before {}.", before.format("%Y-%m-%d %H:%M:%S UTC"))];
     if made.is_empty() {
         lines.push("# There is none in these accounts.".into());
     }
@@ -149,7 +157,9 @@ fn script(person: &str, made: &[Revocation], before: Moment, policy: &Policy) ->
         lines.push(format!("# {} in account {} ({name})", revocation.target, revocation.account));
         lines.extend(revocation.notes.iter().map(|note| format!("# {note}")));
         lines.push(revocation.command.clone());
-        let until = revocation.until.map_or_else(|| "when the last of them has ended".to_owned(), |until| until.format("after %Y-%m-%d %H:%M UTC").to_string());
+        let until = revocation
+            .until
+            .map_or_else(|| "when the last of them has ended".to_owned(), |until| until.format("after %Y-%m-%d %H:%M UTC").to_string());
         lines.push(format!("# {until}: {}", revocation.undo));
     }
     lines.join("\n")

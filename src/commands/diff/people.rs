@@ -11,7 +11,8 @@ use rolegate::identity::{Authentication, ProviderId, Reading, Supposed};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::super::{Circumstances, Stopped, claims, read};
+use super::super::line::Line;
+use super::super::{Circumstances, Stopped, read};
 
 /// All of them, as they were read.
 pub(super) enum People {
@@ -34,13 +35,6 @@ pub(super) enum Entry<'a> {
 pub(super) enum Somebody<'a> {
     Line(Line),
     SignIn(&'a SignIn),
-}
-
-/// One line of the file of people.
-pub(super) struct Line {
-    number: usize,
-    provider: Option<String>,
-    claims: Map<String, Value>,
 }
 
 /// What was read of the audit trail.
@@ -99,26 +93,6 @@ impl<'a> Entry<'a> {
             Self::Line(number, text) => Line::of(text, number).map(Somebody::Line),
             Self::SignIn(sign_in) => Ok(Somebody::SignIn(sign_in)),
         }
-    }
-}
-
-impl Line {
-    fn of(text: &str, number: usize) -> Result<Self, Stopped> {
-        let mut claims = claims(text, &format!("line {number}"))?;
-        let wrapped = matches!(claims.get("claims"), Some(Value::Object(_)));
-        let provider = if wrapped { claims.get("provider").and_then(Value::as_str).map(str::to_owned) } else { None };
-        if let Some(Value::Object(inner)) = claims.remove("claims").filter(|_| wrapped) {
-            claims = inner;
-        }
-        Ok(Self { number, provider, claims })
-    }
-
-    fn person(&self, (id, reading): &(ProviderId, Reading), circumstances: &Circumstances) -> Result<Supposed, Stopped> {
-        let person = circumstances.person_at(id, reading, self.claims.clone());
-        person.map_err(|stopped| match stopped {
-            Stopped::Unusable(why) => Stopped::Unusable(format!("line {}: {why}", self.number)),
-            other @ Stopped::No(_) => other,
-        })
     }
 }
 
