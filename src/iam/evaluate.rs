@@ -156,6 +156,15 @@ impl TrustPolicy {
         self.names("AWS", arn)
     }
 
+    /// Whether a statement allows something to everybody, whatever else it demands.
+    pub(super) fn names_everybody(&self) -> bool {
+        let is_everybody = |statement: &Statement| match &statement.principals {
+            Principals::Everybody => true,
+            Principals::These(these) => these.iter().any(|(_, name)| name == "*"),
+        };
+        self.statements.iter().any(|statement| statement.allows && is_everybody(statement))
+    }
+
     fn names(&self, kind: &str, principal: &str) -> bool {
         let names = |statement: &Statement| match &statement.principals {
             Principals::Everybody => false,

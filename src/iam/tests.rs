@@ -71,15 +71,16 @@ fn judged(rules: &str, trust: &Value, max_session: u64) -> Vec<String> {
     let needs = Needs::of(&policy, &federation, &[], now());
     let mut snapshot = Snapshot::default();
     let role = json!({ "Arn": ROLE, "RoleName": "Dev", "MaxSessionDuration": max_session, "AssumeRolePolicyDocument": trust });
-    let provider = format!("arn:aws:iam::{PROD}:oidc-provider/roles.example.org");
+    // Where no token is minted a provider would be one too many.
+    let provider = json!({ "Arn": format!("arn:aws:iam::{PROD}:oidc-provider/roles.example.org") });
+    let mints = !needs.accounts[0].oidc.is_empty();
+    let providers = if mints { json!([provider]) } else { json!([]) };
     let place = Place { name: "file", account: Some((PROD.parse().unwrap(), crate::arn::Partition::Aws)) };
-    for document in [
-        json!({ "Roles": [role] }),
-        json!({ "OpenIDConnectProviderList": [{ "Arn": provider }] }),
-        json!({ "Url": "roles.example.org", "ClientIDList": ["sts.amazonaws.com"] }),
-        json!({ "SAMLProviderList": [] }),
-    ] {
+    for document in [json!({ "Roles": [role] }), json!({ "OpenIDConnectProviderList": providers }), json!({ "SAMLProviderList": [] })] {
         snapshot.add(&document.to_string(), place);
+    }
+    if mints {
+        snapshot.add(&json!({ "Url": "roles.example.org", "ClientIDList": ["sts.amazonaws.com"] }).to_string(), place);
     }
     let found = verify(&needs.only(&[PROD.parse().unwrap()]), &snapshot, &federation, now());
     found.iter().map(|finding| finding.kind.as_str().to_owned()).collect()
@@ -260,7 +261,7 @@ fn everybody_is_nobody_in_particular() {
     narrowed["Statement"].as_array_mut().unwrap().push(
         json!({ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole", "Condition": { "StringEquals": { "sts:ExternalId": "x" } } }),
     );
-    assert_eq!(judged(&rules, &narrowed, 3600), [""; 0], "who knows no external id");
+    assert_eq!(judged(&rules, &narrowed, 3600), ["open-to-all"], "a warning: who knows the external id gets in");
 }
 
 #[test]

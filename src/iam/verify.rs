@@ -213,6 +213,7 @@ impl Judge<'_> {
     }
 
     fn open_to_all(&mut self, arn: &str, policy: &TrustPolicy) {
+        let mut found = false;
         for request in strangers(&self.needs.account) {
             let action = request.action;
             match policy.answer(&request) {
@@ -224,8 +225,13 @@ impl Judge<'_> {
                     let mend = "look at it yourself: a Principal of * that is narrowed by conditions alone lets in whoever meets them";
                     self.warn(Kind::NotUnderstood, arn, format!("whether anybody may {action} hangs on {}", listed(&what)), mend);
                 }
-                Answer::No(_) => {}
+                Answer::No(_) => continue,
             }
+            found = true;
+        }
+        if !found && policy.names_everybody() {
+            let mend = "name who may: if a condition is taken out one day, everybody may";
+            self.warn(Kind::OpenToAll, arn, "it has a Principal of *, which conditions alone narrow", mend);
         }
     }
 

@@ -2,19 +2,23 @@
 
 usage: lint_template.py FILE...
 
-Prints every finding, warnings too, and exits with 1 if there is one.
+Looks with errors and warnings at every region; what cfn-lint calls informational is advice on style. Prints every finding, and exits with 1 if
+there is one.
 """
 
 import pathlib
 import sys
 
-from cfnlint.api import lint_all
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from cfnlint.helpers import REGIONS
 
 
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    findings = [str(match) for name in sys.argv[1:] for match in lint_all(pathlib.Path(name).read_text(encoding="utf-8"))]
+    config = ManualArgs(include_experimental=True, regions=REGIONS)
+    findings = [str(match) for name in sys.argv[1:] for match in lint(pathlib.Path(name).read_text(encoding="utf-8"), config=config)]
     print("\n".join(findings))
     sys.exit(1 if findings else 0)
 

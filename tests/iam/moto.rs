@@ -63,7 +63,7 @@ async fn what_is_made_from_the_plan_is_good_until_something_is_broken() {
         (format!("{sign_in}/Condition/Bool"), json!({}), "role/PlatformAdmin: not-pinned"),
         (format!("{sign_in}/Condition/StringEquals"), json!({}), "role/PlatformAdmin: audience-open"),
         (format!("{sign_in}/Condition/StringEquals/roles.example.org:aud"), json!("other"), "role/PlatformAdmin: audience:"),
-        (format!("{sign_in}/Principal"), json!("*"), "role/PlatformAdmin: audience"),
+        (format!("{sign_in}/Principal"), json!("*"), "role/PlatformAdmin: open-to-all"),
         (format!("{admin}/AssumeRolePolicyDocument/Statement/1/Effect"), json!("Deny"), "role/PlatformAdmin: no-tag-session"),
         (format!("{admin}/MaxSessionDuration"), json!(3600), "role/PlatformAdmin: session-too-short"),
         (format!("{admin}/Arn"), json!(format!("arn:aws:iam::{ACCOUNT}:role/x/PlatformAdmin")), "role/PlatformAdmin: missing"),

@@ -52,7 +52,12 @@ async fn what_is_printed_runs_and_puts_a_deny_on_each_role_that_the_person_holds
     symlink(repository().join("target/counterparts/venv/bin/aws"), bin.join("aws")).unwrap();
     let mut shell = Command::new("/bin/sh");
     shell.arg("-eu").arg(&file).env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("HOME", folder.path());
-    shell.envs([("AWS_ENDPOINT_URL", moto.url()), ("AWS_REGION", "us-east-1"), ("AWS_PAGER", ""), ("AWS_EC2_METADATA_DISABLED", "true")]);
+    shell.envs([
+        ("AWS_ENDPOINT_URL", moto.url()),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_PAGER", ""),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
     let output = shell.envs([("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 

@@ -9,7 +9,6 @@ use rolegate::audit::{self, SignIn};
 use rolegate::clock::Moment;
 use rolegate::identity::{Authentication, ProviderId, Reading, Supposed};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::super::line::Line;
 use super::super::{Circumstances, Stopped, read};
