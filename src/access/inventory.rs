@@ -7,7 +7,7 @@ use super::accounts::{AccountSelector, roles_named};
 use super::compile::Policy;
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::Template;
-use super::{Account, Carry, Hub, IamUser, Operation, Person, Target};
+use super::{Account, Carry, Hub, IamUser, Operation, Person, Purposes, Target};
 use crate::arn::{RoleArn, is_name_byte};
 use crate::clock::Moment;
 use crate::identity::ProviderId;
@@ -19,8 +19,10 @@ pub struct Use<'a> {
     pub rule: &'a Arc<str>,
     /// From when on it gives nothing any more.
     pub until: Option<Moment>,
-    /// The providers whose people it is about; all where there is none.
+    /// The providers whose people, or workloads, it is about; all where there is none.
     pub providers: &'a [ProviderId],
+    /// What it gives roles for.
+    pub purposes: Purposes,
     /// What it gives.
     pub gives: Gives<'a>,
     /// How AWS is asked; none where the rule has no opinion.
@@ -157,6 +159,7 @@ impl Policy {
             rule: &rule.id,
             until: rule.until,
             providers: &rule.providers,
+            purposes: rule.purposes,
             gives: match roles {
                 Roles::Fixed(numbers) => Gives::Listed(self.roles.of(numbers).map(|place| (&place.target, &place.account)).collect()),
                 Roles::Captured { accounts, roles } => Gives::Built(masks(accounts, roles)),

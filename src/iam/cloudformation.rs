@@ -1,7 +1,8 @@
 //! The plan as CloudFormation templates, one for each account.
 
+use super::doors::Door;
 use super::federation::{Federation, is_built_in, saml_provider_arn};
-use super::needs::{AccountNeeds, Door, Needs, RoleNeed, SamlSource};
+use super::needs::{AccountNeeds, Needs, RoleNeed, SamlSource};
 use super::node::{Node, Parameter};
 use super::plan::{assuming, digest, federating, notes, path_of, trust_policy};
 use crate::trust::SamlIssuer;

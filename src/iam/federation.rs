@@ -11,7 +11,7 @@ use crate::trust::{Issuer, SamlIssuer};
 pub struct Federation<'a> {
     /// What mints tokens and SAML responses.
     pub issuer: &'a Issuer,
-    /// The identity providers that people sign in with, in the order of the configuration.
+    /// The identity providers of people and of workloads, in the order of the configuration.
     pub upstreams: Vec<Upstream>,
     /// The ARNs of the AWS identity that Rolegate runs under, if they are told.
     pub identities: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Federation<'a> {
     pub access_keys: BTreeMap<String, String>,
 }
 
-/// An identity provider that people sign in with, and whose own proofs may be passed on.
+/// An identity provider, whose own proofs may be passed on where it is people's.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     /// Its id.
@@ -38,6 +38,8 @@ pub enum UpstreamKind {
         /// Rolegate's client id there: the tokens' audience.
         client_id: String,
     },
+    /// ID tokens of workloads, which are never passed on.
+    Workload,
     /// SAML responses.
     Saml {
         /// The Recipient that they have for AWS; none if they are not for AWS.
@@ -55,6 +57,11 @@ impl Federation<'_> {
         self.upstreams.iter().filter(move |upstream| ids.is_empty() || ids.contains(&upstream.id))
     }
 
+    /// The platforms of workloads.
+    pub(super) fn workloads(&self) -> impl Iterator<Item = &ProviderId> {
+        self.upstreams.iter().filter(|upstream| upstream.is_for_workloads()).map(|upstream| &upstream.id)
+    }
+
     /// IAM's name of the provider for minted tokens in an account.
     pub(super) fn minted_provider(&self, account: &Account) -> String {
         oidc_provider_arn(account, self.issuer.url())
@@ -69,6 +76,13 @@ impl Federation<'_> {
     pub(super) fn saml_audiences(&self, account: &Account) -> Vec<String> {
         let endpoints = self.issuer.saml().map(|saml: &SamlIssuer| saml.endpoints(account));
         endpoints.unwrap_or_default().into_iter().map(|endpoint| endpoint.url).collect()
+    }
+}
+
+impl Upstream {
+    /// Whether it vouches for workloads, and not for people.
+    pub(super) const fn is_for_workloads(&self) -> bool {
+        matches!(self.kind, UpstreamKind::Workload)
     }
 }
 

@@ -5,6 +5,7 @@
 //! than Rolegate, would be answered. Nothing here calls AWS.
 
 mod cloudformation;
+mod doors;
 mod evaluate;
 mod federation;
 mod findings;
@@ -22,9 +23,10 @@ mod tests;
 mod verify;
 
 pub use cloudformation::{cloudformation, template};
+pub use doors::{Carries, Door, ExternalIds, Need, Way};
 pub use federation::{Federation, Upstream, UpstreamKind};
 pub use findings::{Finding, Kind, Severity};
-pub use needs::{AccountNeeds, Carries, Door, ExternalIds, Need, Needs, OidcNeed, RoleNeed, SamlNeed, SamlSource, UserNeed, Way};
+pub use needs::{AccountNeeds, Needs, OidcNeed, RoleNeed, SamlNeed, SamlSource, UserNeed};
 pub use plan::json;
 pub use policy::{NotAPolicy, TrustPolicy};
 pub use revoke::{Revocation, Session, revocations};

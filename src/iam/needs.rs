@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::doors::{Carries, Door, ExternalIds, Way};
 use super::federation::{Federation, UpstreamKind, is_built_in};
-use crate::access::{
-    Account, Built, CHAINED_SESSION, Carry, ExternalIdMask, Gives, Operation, Policy, RoleMask, Target, USUAL_SESSION, Use,
-};
+use crate::access::{Account, Built, CHAINED_SESSION, Carry, Gives, Operation, Policy, RoleMask, Target, USUAL_SESSION, Use};
 use crate::arn::{AccountId, RoleArn};
 use crate::clock::Moment;
 use crate::identity::ProviderId;
@@ -86,65 +85,6 @@ pub struct RoleNeed {
     pub max_session: u64,
     /// The roles that are taken with its credentials.
     pub leads_to: BTreeMap<RoleArn, Carries>,
-}
-
-/// How a role is entered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Door {
-    /// With tokens that Rolegate mints.
-    Minted,
-    /// With ID tokens of an issuer, passed on.
-    Forwarded(String),
-    /// With SAML responses that Rolegate mints.
-    Saml,
-    /// With SAML responses of a provider, passed on.
-    ForwardedSaml(ProviderId),
-    /// With the AWS identity that Rolegate runs under.
-    OwnIdentity,
-    /// With the credentials of a role on the way.
-    Hub(RoleArn),
-}
-
-/// What comes through a door.
-#[derive(Debug, Clone, Default)]
-pub struct Way {
-    /// The providers whose people come; none for those of all.
-    pub people: Option<BTreeSet<ProviderId>>,
-    /// The audiences of forwarded tokens.
-    pub clients: BTreeSet<String>,
-    /// What the session carries.
-    pub carries: Carries,
-    /// The external ids that are sent.
-    pub external: ExternalIds,
-}
-
-/// External ids, where rules send one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExternalIds {
-    /// Those that are sent.
-    pub sent: BTreeSet<ExternalIdMask>,
-    /// The rules that send none, so that the role cannot demand one.
-    pub without: BTreeSet<Arc<str>>,
-}
-
-/// What a session carries that the trust policy must allow.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Carries {
-    /// The keys of session tags.
-    pub tag_keys: BTreeSet<String>,
-    /// Whether tags must be let in; none if there are none.
-    pub tags: Option<Need>,
-    /// Whether a source identity must be let in; none if there is none.
-    pub source_identity: Option<Need>,
-}
-
-/// How much something is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// Without it Rolegate asks once more, for less.
-    Wanted,
-    /// Without it the role is refused.
-    Required,
 }
 
 /// An IAM user whose keys ask without a role.
@@ -265,8 +205,8 @@ impl Gathered<'_> {
         let mut doors: BTreeMap<Door, Way> = BTreeMap::new();
         for given in uses {
             for (door, clients) in self.doors_of(given) {
-                let way = doors.entry(door).or_insert_with(|| Way { people: Some(BTreeSet::new()), ..Way::default() });
-                way.add(given);
+                let way = doors.entry(door).or_default();
+                way.add(given, self.federation);
                 way.clients.extend(clients);
             }
         }
@@ -309,8 +249,8 @@ impl Gathered<'_> {
             Operation::Saml => Door::Saml,
             _ => Door::Minted,
         };
-        let mut way = Way { people: Some(BTreeSet::new()), ..Way::default() };
-        way.add(given);
+        let mut way = Way::default();
+        way.add(given, self.federation);
         // The external id is for the last role.
         way.external = ExternalIds::default();
         way.carries.source_identity = carries.source_identity;
@@ -337,7 +277,7 @@ impl Gathered<'_> {
             Operation::ForwardedWebIdentity => {
                 let issuers = upstreams.filter_map(|upstream| match &upstream.kind {
                     UpstreamKind::Oidc { issuers, client_id } => Some(issuers.iter().map(move |issuer| (issuer, client_id))),
-                    UpstreamKind::Saml { .. } => None,
+                    UpstreamKind::Saml { .. } | UpstreamKind::Workload => None,
                 });
                 issuers.flatten().map(|(issuer, client)| (Door::Forwarded(issuer.clone()), vec![client.clone()])).collect()
             }
@@ -390,92 +330,4 @@ fn longest(uses: &[Arc<Use<'_>>]) -> Duration {
         if given.hub.is_some() { wanted.min(CHAINED_SESSION) } else { wanted }
     });
     each.max().unwrap_or(USUAL_SESSION)
-}
-
-impl Way {
-    /// Adds the people of a rule, and its external id.
-    fn add(&mut self, given: &Use<'_>) {
-        match &mut self.people {
-            Some(people) if !given.providers.is_empty() => people.extend(given.providers.iter().cloned()),
-            people => *people = None,
-        }
-        match &given.external_id {
-            Some(mask) => self.external.sent.insert(mask.clone()),
-            None => self.external.without.insert(Arc::clone(given.rule)),
-        };
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.people = self.people.take().zip(other.people.clone()).map(|(one, other)| one.union(&other).cloned().collect());
-        self.clients.extend(other.clients.iter().cloned());
-        self.carries.add(&other.carries);
-        self.external.sent.extend(other.external.sent.iter().cloned());
-        self.external.without.extend(other.external.without.iter().cloned());
-    }
-
-    /// Whether somebody can come who is no provider's in particular.
-    #[must_use]
-    pub const fn is_for_everyone(&self) -> bool {
-        self.people.is_none()
-    }
-}
-
-impl ExternalIds {
-    /// Whether the role can demand one of these.
-    #[must_use]
-    pub fn can_be_demanded(&self) -> bool {
-        !self.sent.is_empty() && self.without.is_empty()
-    }
-}
-
-impl Carries {
-    /// What the rules of one role bring through a door. Rules meet in people where their operations do not contradict each other.
-    fn of(door: &Door, uses: &[Arc<Use<'_>>]) -> Self {
-        let Some(operation) = door.operation() else { return Self::default() };
-        let meeting: Vec<_> = uses.iter().filter(|given| given.operation.is_none_or(|own| own == operation)).collect();
-        // Each alone with no opinion carries; one that switches it off counts for nothing beside one that does not.
-        let need = |of: fn(&Use<'_>) -> Option<Carry>, count: &dyn Fn(&Use<'_>) -> bool| {
-            let said = meeting.iter().filter(|given| count(given)).filter_map(|given| match of(given).unwrap_or_default() {
-                Carry::Required => Some(Need::Required),
-                Carry::IfAllowed => Some(Need::Wanted),
-                Carry::Off => None,
-            });
-            said.max()
-        };
-        let anybody_sends = meeting.iter().any(|given| given.carry_tags.is_some_and(|carry| carry != Carry::Off));
-        let sent = |given: &Use<'_>| !given.tag_keys.is_empty() && (anybody_sends || given.carry_tags != Some(Carry::Off));
-        let tag_keys: BTreeSet<_> =
-            meeting.iter().filter(|given| sent(given)).flat_map(|given| given.tag_keys.iter().map(|key| (*key).to_owned())).collect();
-        let opinion = need(|given| given.carry_tags, &|given| !given.tag_keys.is_empty() || given.carry_tags.is_some());
-        let tags = if tag_keys.is_empty() { None } else { opinion };
-        Self { tag_keys, tags, source_identity: need(|given| given.carry_source_identity, &|_| true) }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.tag_keys.extend(other.tag_keys.iter().cloned());
-        self.tags = self.tags.max(other.tags);
-        self.source_identity = self.source_identity.max(other.source_identity);
-    }
-}
-
-impl Door {
-    /// The operation of rules that use it; none where Rolegate says nothing of what the session carries.
-    const fn operation(&self) -> Option<Operation> {
-        match self {
-            Self::Minted => Some(Operation::WebIdentity),
-            Self::Saml => Some(Operation::Saml),
-            Self::OwnIdentity | Self::Hub(_) => Some(Operation::AssumeRole),
-            Self::Forwarded(_) | Self::ForwardedSaml(_) => None,
-        }
-    }
-
-    /// The action that a trust policy allows for it.
-    #[must_use]
-    pub const fn action(&self) -> &'static str {
-        match self {
-            Self::Minted | Self::Forwarded(_) => "sts:AssumeRoleWithWebIdentity",
-            Self::Saml | Self::ForwardedSaml(_) => "sts:AssumeRoleWithSAML",
-            Self::OwnIdentity | Self::Hub(_) => "sts:AssumeRole",
-        }
-    }
 }

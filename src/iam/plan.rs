@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::doors::{Carries, Door, Way};
 use super::federation::{Federation, UpstreamKind, bare, oidc_principal, oidc_provider_arn, saml_provider_arn};
-use super::needs::{AccountNeeds, Carries, Door, Needs, RoleNeed, SamlSource, UserNeed, Way};
+use super::needs::{AccountNeeds, Needs, RoleNeed, SamlSource, UserNeed};
 use super::node::{Node, Parameter};
 use crate::access::{Account, ExternalIdMask, RoleMask};
 use crate::arn::RoleArn;
@@ -99,8 +100,8 @@ fn door_conditions(account: &Account, door: &Door, way: &Way, federation: &Feder
         Door::Minted => {
             let host = bare(federation.issuer.url());
             let mut conditions = vec![("StringEquals", vec![(format!("{host}:aud"), Node::text(literal(federation.issuer.audience())))])];
-            if let Some(people) = &way.people {
-                let subjects = people.iter().map(|provider| format!("{provider}+*"));
+            if !way.everybody {
+                let subjects = way.providers.iter().map(|provider| format!("{provider}+*"));
                 conditions.push(("StringLike", vec![(format!("{host}:sub"), Node::one_or_more(subjects))]));
             }
             // STS refuses a token that names another role in any case, with this one that names none too.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::doors::{Carries, Door, Way};
 use super::evaluate::{Caller, Request, Said};
-use super::federation::{Federation, UpstreamKind, bare, oidc_principal, saml_provider_arn};
-use super::needs::{Carries, Door, Way};
+use super::federation::{Federation, Upstream, UpstreamKind, bare, oidc_principal, saml_provider_arn};
 use crate::access::Account;
 
 /// A person whom no policy can mean in particular.
@@ -88,21 +88,19 @@ fn web_identity(account: &Account, issuer: &str, audience: &str, subject: Option
 }
 
 fn minted(account: &Account, way: &Way, federation: &Federation<'_>) -> Vec<Probe> {
-    let people: Vec<_> = federation
-        .upstreams
-        .iter()
-        .map(|upstream| &upstream.id)
-        .filter(|id| way.people.as_ref().is_none_or(|of| of.contains(*id)))
-        .collect();
+    let is_meant = |upstream: &&Upstream| way.providers.contains(&upstream.id) || (way.everybody && !upstream.is_for_workloads());
+    let upstreams = federation.upstreams.iter().filter(is_meant);
     let issuer = federation.issuer.url();
-    let probe = |provider: &crate::identity::ProviderId| {
+    let probe = |upstream: &Upstream| {
+        let provider = &upstream.id;
         let subject = Some(format!("{provider}+{SOMEBODY}"));
         let mut request =
             web_identity(account, issuer, federation.issuer.audience(), subject, &way.carries).saying(PINNED, Said::one("true"));
         request.says.insert(format!("{}:amr", bare(issuer).to_ascii_lowercase()), Said::Nothing);
-        Probe { about: format!("people of {provider}"), request }
+        let who = if upstream.is_for_workloads() { "workloads" } else { "people" };
+        Probe { about: format!("{who} of {provider}"), request }
     };
-    people.into_iter().map(probe).collect()
+    upstreams.map(probe).collect()
 }
 
 fn forwarded(account: &Account, issuer: &str, way: &Way) -> Vec<Probe> {

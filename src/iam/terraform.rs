@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::doors::Door;
 use super::federation::{Federation, bare, is_built_in, saml_provider_arn};
 use super::hcl::{Expression, Line, one_line, write};
-use super::needs::{AccountNeeds, Door, Needs, RoleNeed, SamlSource};
+use super::needs::{AccountNeeds, Needs, RoleNeed, SamlSource};
 use super::node::{Node, Parameter};
 use super::plan::{assuming, digest, federating, notes, path_of, trust_policy};
 

@@ -38,15 +38,16 @@ fn federation(issuer: &Issuer) -> Federation<'_> {
         id: id.parse().unwrap(),
         kind: UpstreamKind::Oidc { issuers: vec![format!("https://{id}.example.com")], client_id: format!("client-{id}") },
     };
-    Federation { issuer, upstreams: vec![oidc("okta"), oidc("entra")], identities: Vec::new(), access_keys: BTreeMap::new() }
+    let ci = Upstream { id: "ci".parse().unwrap(), kind: UpstreamKind::Workload };
+    Federation { issuer, upstreams: vec![oidc("okta"), oidc("entra"), ci], identities: Vec::new(), access_keys: BTreeMap::new() }
 }
 
 fn policy(rules: &str) -> Policy {
     let file: File = toml::from_str(rules).unwrap();
     let account = |id: &str, name: &str| AccountSettings { id: id.into(), name: name.into(), ..AccountSettings::default() };
     let accounts = [account(PROD, "Production"), account("888899990000", "Hub")];
-    Policy::compile(&accounts, &file.rule, &crate::access::NamingSettings::default(), &["okta".parse().unwrap(), "entra".parse().unwrap()])
-        .unwrap()
+    let providers = ["okta", "entra", "ci"].map(|id| id.parse().unwrap());
+    Policy::compile(&accounts, &file.rule, &crate::access::NamingSettings::default(), &providers).unwrap()
 }
 
 /// The needs of rules that all have a group, and the trust policy of the role `Dev`.
@@ -129,6 +130,23 @@ fn rules_that_can_meet_in_one_person_are_added_up() {
     assert_eq!(sids, ["RolegateSignInToken", "RolegateTagsToken", "RolegateSignInOwn", "RolegateTagsOwn", "RolegateSourceIdentityOwn"]);
     assert_eq!(trust["Statement"][2]["Condition"], json!({ "StringLike": { "sts:ExternalId": "acme-*" } }));
     assert_eq!(trust["Statement"][0]["Condition"]["StringLike"]["roles.example.org:sub"], json!(["entra+*", "okta+*"]));
+}
+
+#[test]
+fn workloads_come_only_where_rules_say_so() {
+    let subjects = |rules: &str| planned(rules).1["Statement"][0]["Condition"]["StringLike"]["roles.example.org:sub"].clone();
+    assert_eq!(subjects(&rule("both", "purposes = ['workload']")), json!("ci+*"), "all platforms, and no people");
+    assert_eq!(subjects(&rule("named", "providers = ['okta', 'ci']")), json!("okta+*"), "for people unless it is said");
+    let rules = rule("people", "") + &rule("deploy", "purposes = ['workload']\nproviders = ['ci']");
+    let (_, trust) = planned(&rules);
+    assert_eq!(judged(&rules, &trust, 3600), [""; 0]);
+    let people = json!({ "roles.example.org:sub": ["okta+*", "entra+*"] });
+    let mut narrowed = trust.clone();
+    narrowed["Statement"][0]["Condition"]["StringLike"] = people.clone();
+    assert_eq!(judged(&rules, &narrowed, 3600), ["some-shut-out"]);
+    let mut narrowed = planned(&rule("people", "")).1;
+    narrowed["Statement"][0]["Condition"]["StringLike"] = people;
+    assert_eq!(judged(&rule("people", ""), &narrowed, 3600), [""; 0], "no rule lets workloads in");
 }
 
 #[test]

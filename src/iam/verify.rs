@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::doors::{Door, Need, Way};
 use super::evaluate::{Answer, Request, Why};
 use super::federation::{Federation, bare, oidc_provider_arn, saml_provider_arn};
 use super::findings::{Finding, Kind, Severity};
-use super::needs::{AccountNeeds, Door, Need, Needs, RoleNeed, Way};
+use super::needs::{AccountNeeds, Needs, RoleNeed};
 use super::policy::TrustPolicy;
 use super::probe::{PINNED, Probe, for_another_audience, naming_no_role, probes, strangers, without_external_id};
 use super::snapshot::{SeenAccount, SeenRole, Snapshot};

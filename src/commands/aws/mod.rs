@@ -56,7 +56,7 @@ struct Known {
     /// A file with one JSON object of claims in each line, or {"provider": …, "claims": {…}}: roles that are named after groups become known by it; `-` reads standard input
     #[arg(long)]
     people: Option<PathBuf>,
-    /// The ARN of the role or user that Rolegate runs under, for operation = "assume_role"; may be given several times
+    /// The ARN of the role or user that Rolegate runs under, for rules by `assume_role`; may be given several times
     #[arg(long, value_name = "ARN", value_parser = identity)]
     identity: Vec<String>,
 }
@@ -111,7 +111,8 @@ fn federation<'a>(config: &Config, issuer: &'a Issuer, known: &Known) -> Federat
         };
         (&provider.id, kind)
     });
-    let upstreams = oidc.chain(saml).filter_map(|(id, kind)| Some(Upstream { id: id.parse().ok()?, kind })).collect();
+    let workloads = file.workload_provider.iter().map(|provider| (&provider.id, UpstreamKind::Workload));
+    let upstreams = oidc.chain(saml).chain(workloads).filter_map(|(id, kind)| Some(Upstream { id: id.parse().ok()?, kind })).collect();
     let access_keys: BTreeMap<_, _> = file.iam_user.iter().map(|user| (user.id.clone(), user.access_key_id.clone())).collect();
     Federation { issuer, upstreams, identities: known.identity.clone(), access_keys }
 }
