@@ -19,6 +19,15 @@ pub(super) struct Probe {
     pub(super) request: Request,
 }
 
+impl Probe {
+    /// The same, with another provider in IAM.
+    pub(super) fn vouched_for_by(self, provider: &str) -> Self {
+        let mut request = self.request.saying("aws:FederatedProvider", Said::one(provider));
+        request.caller = Caller::Federated(provider.to_owned());
+        Self { request, ..self }
+    }
+}
+
 /// The key that says which role a token is for.
 pub(super) const PINNED: &str = "sts:RoleAuthorizedByIdp";
 const EXTERNAL_ID: &str = "sts:ExternalId";

@@ -39,14 +39,20 @@ fn federation(issuer: &Issuer) -> Federation<'_> {
         kind: UpstreamKind::Oidc { issuers: vec![format!("https://{id}.example.com")], client_id: format!("client-{id}") },
     };
     let ci = Upstream { id: "ci".parse().unwrap(), kind: UpstreamKind::Workload };
-    Federation { issuer, upstreams: vec![oidc("okta"), oidc("entra"), ci], identities: Vec::new(), access_keys: BTreeMap::new() }
+    let adfs = UpstreamKind::Saml {
+        recipient: Some("https://signin.aws.amazon.com/saml".into()),
+        entity_id: Some("urn:adfs".into()),
+        metadata: "https://adfs.example.com/metadata".into(),
+    };
+    let adfs = Upstream { id: "adfs".parse().unwrap(), kind: adfs };
+    Federation { issuer, upstreams: vec![oidc("okta"), oidc("entra"), ci, adfs], identities: Vec::new(), access_keys: BTreeMap::new() }
 }
 
 fn policy(rules: &str) -> Policy {
     let file: File = toml::from_str(rules).unwrap();
     let account = |id: &str, name: &str| AccountSettings { id: id.into(), name: name.into(), ..AccountSettings::default() };
     let accounts = [account(PROD, "Production"), account("888899990000", "Hub")];
-    let providers = ["okta", "entra", "ci"].map(|id| id.parse().unwrap());
+    let providers = ["okta", "entra", "ci", "adfs"].map(|id| id.parse().unwrap());
     Policy::compile(&accounts, &file.rule, &crate::access::NamingSettings::default(), &providers).unwrap()
 }
 
@@ -77,7 +83,8 @@ fn judged(rules: &str, trust: &Value, max_session: u64) -> Vec<String> {
     let mints = !needs.accounts[0].oidc.is_empty();
     let providers = if mints { json!([provider]) } else { json!([]) };
     let place = Place { name: "file", account: Some((PROD.parse().unwrap(), crate::arn::Partition::Aws)) };
-    for document in [json!({ "Roles": [role] }), json!({ "OpenIDConnectProviderList": providers }), json!({ "SAMLProviderList": [] })] {
+    let saml = json!([{ "Arn": format!("arn:aws:iam::{PROD}:saml-provider/CorpADFS") }]);
+    for document in [json!({ "Roles": [role] }), json!({ "OpenIDConnectProviderList": providers }), json!({ "SAMLProviderList": saml })] {
         snapshot.add(&document.to_string(), place);
     }
     if mints {
@@ -140,7 +147,7 @@ fn workloads_come_only_where_rules_say_so() {
     let rules = rule("people", "") + &rule("deploy", "purposes = ['workload']\nproviders = ['ci']");
     let (_, trust) = planned(&rules);
     assert_eq!(judged(&rules, &trust, 3600), [""; 0]);
-    let people = json!({ "roles.example.org:sub": ["okta+*", "entra+*"] });
+    let people = json!({ "roles.example.org:sub": ["okta+*", "entra+*", "adfs+*"] });
     let mut narrowed = trust.clone();
     narrowed["Statement"][0]["Condition"]["StringLike"] = people.clone();
     assert_eq!(judged(&rules, &narrowed, 3600), ["some-shut-out"]);
@@ -233,8 +240,8 @@ fn what_is_planned_is_good_and_whatever_is_bent_is_found() {
             "Bool": { "sts:RoleAuthorizedByIdp": "true" } });
         judged(&rules, &bent(&trust, condition, conditions), 7200)
     };
-    assert_eq!(with_sub(json!(["okta+*", "e*+*"])), [""; 0]);
-    assert_eq!(with_sub(json!("okta+*")), ["some-shut-out"]);
+    assert_eq!(with_sub(json!(["okta+*", "e*+*", "adfs+*"])), [""; 0]);
+    assert_eq!(with_sub(json!("okta+*")), ["some-shut-out", "some-shut-out"]);
     assert_eq!(with_sub(json!("okta+ana")), ["not-trusted"]);
 }
 
@@ -305,6 +312,21 @@ fn a_role_that_aws_credentials_take_is_judged_by_principal_and_external_id() {
     let named = serde_json::from_str(&trust.to_string().replace("ROLEGATE_IDENTITY_ARN", "arn:aws:iam::888899990000:role/Gate")).unwrap();
     let found = judged(&own, &named, 3600);
     assert!(found.iter().all(|kind| kind == "not-understood"), "which one it is was not said: {found:?}");
+}
+
+#[test]
+fn anothers_saml_provider_may_have_any_name_in_iam() {
+    let rules = rule("passed-on", "operation = 'forwarded_saml'");
+    let (needs, trust) = planned(&rules);
+    assert_eq!(needs.accounts[0].saml.keys().collect::<Vec<_>>(), ["adfs"]);
+    let condition = &trust["Statement"][0]["Condition"];
+    assert_eq!(*condition, json!({ "StringEquals": { "saml:aud": "https://signin.aws.amazon.com/saml", "saml:iss": "urn:adfs" } }));
+    let named =
+        |name: &str| bent(&trust, "/Statement/0/Principal", json!({ "Federated": format!("arn:aws:iam::{PROD}:saml-provider/{name}") }));
+    assert_eq!(judged(&rules, &named("CorpADFS"), 3600), [""; 0]);
+    assert_eq!(judged(&rules, &named("Other"), 3600), ["not-trusted"]);
+    let wide = bent(&named("CorpADFS"), "/Statement/0/Condition", json!({ "StringEquals": { "saml:iss": "urn:adfs" } }));
+    assert_eq!(judged(&rules, &wide, 3600), ["audience-open"]);
 }
 
 #[test]

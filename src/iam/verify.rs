@@ -6,7 +6,7 @@ use super::doors::{Door, Need, Way};
 use super::evaluate::{Answer, Request, Why};
 use super::federation::{Federation, bare, oidc_provider_arn, saml_provider_arn};
 use super::findings::{Finding, Kind, Severity};
-use super::needs::{AccountNeeds, Needs, RoleNeed};
+use super::needs::{AccountNeeds, Needs, RoleNeed, SamlSource};
 use super::policy::TrustPolicy;
 use super::probe::{PINNED, Probe, for_another_audience, naming_no_role, probes, strangers, without_external_id};
 use super::snapshot::{SeenAccount, SeenRole, Snapshot};
@@ -138,8 +138,14 @@ impl Judge<'_> {
 
     fn saml_providers(&mut self, now: Moment) {
         let (needs, seen) = (self.needs, self.seen);
-        for name in needs.saml.keys() {
+        let own = self.federation.saml_provider(&needs.account);
+        for (name, saml) in &needs.saml {
             let arn = saml_provider_arn(&needs.account, name);
+            // Another's may have any name.
+            let is_elsewhere = saml.source != SamlSource::Rolegate && seen.saml.keys().any(|arn| Some(arn) != own.as_ref());
+            if is_elsewhere && !seen.saml.contains_key(&arn) {
+                continue;
+            }
             match seen.saml.get(&arn) {
                 None if seen.all_saml => {
                     let mend = format!("aws iam create-saml-provider --name {name} --saml-metadata-document file://metadata.xml");
@@ -237,7 +243,7 @@ impl Judge<'_> {
     }
 
     fn door(&mut self, arn: &str, policy: &TrustPolicy, door: &Door, way: &Way) {
-        let probes = probes(&self.needs.account, door, way, self.federation);
+        let probes = self.probes(policy, door, way);
         let answers: Vec<_> = probes.iter().map(|probe| (probe, policy.answer(&probe.request))).collect();
         if answers.iter().all(|(_, answer)| matches!(answer, Answer::No(_))) {
             if let Some((probe, Answer::No(whys))) = answers.first() {
@@ -259,6 +265,19 @@ impl Judge<'_> {
         if let Some((probe, _)) = let_in {
             self.attributes(arn, policy, way, &probe.request);
         }
+    }
+
+    /// What is asked about a door. What another's provider is called in IAM is known to the attribute Role of its responses alone: the plan calls it
+    /// by its id, and here it may be any SAML provider of the account that gets in.
+    fn probes(&self, policy: &TrustPolicy, door: &Door, way: &Way) -> Vec<Probe> {
+        let planned = || probes(&self.needs.account, door, way, self.federation);
+        if !matches!(door, Door::ForwardedSaml(_)) {
+            return planned();
+        }
+        let named =
+            self.seen.saml.keys().map(|provider| planned().into_iter().map(|probe| probe.vouched_for_by(provider)).collect::<Vec<_>>());
+        let gets_in = |probes: &Vec<Probe>| probes.iter().all(|probe| policy.answer(&probe.request) == Answer::Yes);
+        named.into_iter().find(gets_in).unwrap_or_else(planned)
     }
 
     /// Nobody gets in: by which of the conditions, or because no statement is about it.
