@@ -1,6 +1,6 @@
 # `make demo` to try Rolegate, `make test` to check it; both install what this machine lacks (scripts/setup.sh says what, and why).
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshots clean
+.PHONY: help demo test lint client bench screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,11 @@ lint: ## Formatting, clippy, documentation, and cargo-deny where it is installed
 	@if command -v cargo-deny > /dev/null; then set -x; cargo deny --locked check bans licenses sources; \
 	else echo 'lint: cargo-deny is not installed (cargo install --locked cargo-deny): deny.toml is not checked'; fi
 
+client: ## The client alone, checked and built: target/client/release/rolegate
+	@scripts/setup.sh demo
+	cargo clippy --locked --no-default-features --features client --target-dir target/client -- -D warnings
+	cargo build --release --locked --no-default-features --features client --target-dir target/client
+
 bench: ## Measure what docs/performance.md states
 	@scripts/setup.sh test
 	cargo bench --locked
@@ -28,6 +33,8 @@ bench: ## Measure what docs/performance.md states
 	scripts/measure.py
 	scripts/measure_rules.py
 	target/counterparts/venv/bin/python3 scripts/measure_saml.py
+	$(MAKE) client
+	scripts/measure_client.py
 
 screenshots: ## Pictures of every page, both colour schemes, two widths: target/screenshots
 	@scripts/setup.sh test

@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed), and xmlsec's
 #                           headers, OpenSSL's and clang's library, by which xmlsec's are read
-#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, xmlsec1, SimpleSAMLphp; then scripts/counterparts.sh
+#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp; then scripts/counterparts.sh
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -52,6 +52,8 @@ look() {
     [ "$1" = test ] || return 0
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    command -v gnome-keyring-daemon > /dev/null && command -v dbus-run-session > /dev/null || want 'gnome-keyring dbus-daemon' \
+        "the keyring that the client's session is put into, on a bus of the test's own"
     command -v xmlsec1 > /dev/null || want xmlsec1 'signs the SAML documents that the tests attack, and verifies and decrypts ours'
     has_simplesamlphp || want 'simplesamlphp php-cli php-xml php-mbstring php-curl php-sqlite3' \
         'the SAML identity provider that the tests sign in with, each on a port of its own'

@@ -7,7 +7,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | [`arn`], [`clock`], [`cores`], [`settings`] | names, time, work on all cores, and configuration words that all others use |
+//! | [`arn`], [`clock`], `cores`, [`settings`], [`terminal`] | names, time, work on all cores, configuration words and what may be written to a terminal; all others use them |
 //! | [`saml`] | SAML 2.0 documents: screened, verified, read, written |
 //! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
 //! | [`access`] | which roles, under what limits, and why |
@@ -17,23 +17,43 @@
 //! | [`store`], [`audit`] | remembers; records |
 //! | [`gateway`] | the product in a few verbs |
 //! | [`web`] | HTTP in, HTTP out |
+//! | [`client`] | the commands of people who want roles; it talks to a gateway by its API and shares with it the names and formats above |
 //! | [`config`] | composes each module's settings into one checked configuration |
 //! | [`sandbox`] | a make-believe identity provider and AWS for trials, on loopback only |
 
+#[cfg(not(any(feature = "server", feature = "client")))]
+compile_error!("choose at least one of the features `server` and `client`");
+
+#[cfg(feature = "server")]
 pub mod access;
 pub mod arn;
+#[cfg(feature = "server")]
 pub mod audit;
 pub mod aws;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
 pub mod cores;
+#[cfg(feature = "server")]
 pub mod gateway;
+#[cfg(feature = "server")]
 pub mod iam;
+#[cfg(feature = "server")]
 pub mod identity;
+#[cfg(feature = "server")]
 pub mod saml;
+#[cfg(feature = "server")]
 pub mod sandbox;
 pub mod settings;
+#[cfg(feature = "server")]
 pub mod startup;
+#[cfg(feature = "server")]
 pub mod store;
+pub mod terminal;
+#[cfg(feature = "server")]
 pub mod trust;
+#[cfg(feature = "server")]
 pub mod web;

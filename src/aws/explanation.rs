@@ -39,6 +39,7 @@ pub struct Explanation {
     pub may_pass: bool,
 }
 
+#[cfg(feature = "server")]
 impl Explanation {
     pub(crate) const fn new(happened: &'static str, mender: Mender, advice: &'static str) -> Self {
         Self { happened, mender, advice, may_pass: matches!(mender, Mender::Aws) }

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;
 mod line;
+pub(crate) mod server;
 pub(crate) mod test;
 
 use std::io::{IsTerminal, Read, Write};
@@ -22,6 +23,7 @@ use rolegate::config::Config;
 use rolegate::identity::{ProviderId, Reading, Supposed};
 use rolegate::settings::{self, read_file};
 use rolegate::startup;
+use rolegate::terminal::{harmless, harmless_json};
 use serde_json::{Map, Value};
 
 /// Why a command did not do its work.
@@ -115,28 +117,6 @@ fn read_input() -> std::io::Result<Vec<u8>> {
 /// The most that is read of claims or people, in bytes: a hundred thousand people with a hundred groups each.
 const LARGEST_INPUT: u64 = 1024 * 1024 * 1024;
 
-/// A text with its control characters written out: what a claim or a rule's name holds must not steer the terminal. Line ends stay.
-pub(crate) fn harmless(text: &str) -> String {
-    escaped(text, |character| character.escape_default().to_string())
-}
-
-fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {
-    let mut harmless = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_control(character) && character != '\n' {
-            harmless.push_str(&escape(character));
-        } else {
-            harmless.push(character);
-        }
-    }
-    harmless
-}
-
-/// Control characters, and those that turn the direction of a line around.
-fn is_control(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
 /// One JSON object of claims.
 pub(crate) fn claims(text: &str, from: &str) -> Result<Map<String, Value>, Stopped> {
     serde_json::from_str(text).map_err(|error| Stopped::Unusable(format!("{from}: not a JSON object of claims: {error}")))
@@ -156,8 +136,7 @@ fn write(text: &str) -> Result<(), Stopped> {
 
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Stopped> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Stopped::No(error.to_string()))?;
-    // JSON leaves some of them as they are; its own way to write them stays JSON.
-    write(&escaped(&text, |character| format!("\\u{:04x}", u32::from(character))))
+    write(&harmless_json(&text))
 }
 
 /// Whether somebody watches who wants to see progress.

@@ -181,7 +181,7 @@ struct Rendered {
 impl Rendered {
     fn of(me: &SignedInVisitor, credentials: &crate::aws::Credentials) -> Result<Self, PageError> {
         let (account, profile, region) = naming(me, &credentials.target)?;
-        let rendered = Format::ALL.into_iter().filter_map(|format| match format.render(credentials, &profile, Some(&region)) {
+        let rendered = Format::ALL.into_iter().filter_map(|format| match format.render(credentials.keys(), &profile, Some(&region)) {
             Ok(text) => Some((format, text)),
             Err(error) => {
                 tracing::warn!(format = format.id(), reason = %error, "a format was left out");
@@ -205,7 +205,7 @@ pub(super) const fn kind(target: &Target) -> Option<&'static str> {
 fn naming(me: &SignedInVisitor, role: &Target) -> Result<(Account, String, Region), PageError> {
     let gateway = &me.visitor.site.gateway;
     let account = gateway.policy.load().account(role.account().as_str()).cloned().ok_or(PageError::NotFound)?;
-    let profile = profile_name(&account, role);
+    let profile = profile_name(&account.name, account.id, role.name());
     Ok((account, profile, gateway.sts.region(role.partition()).clone()))
 }
 
@@ -251,7 +251,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         let wish = wish(form.role, form.duration, form.reason, form.mfa_code, Purpose::Credentials);
         let issued = me.visitor.site.gateway.assume(&me.session, &wish, &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.target)?;
-        let text = format.render(&issued.credentials, &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
+        let text = format.render(issued.credentials.keys(), &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
         Ok(HttpResponse::Ok()
             .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", format.file_name())))
             .content_type(format.media_type())

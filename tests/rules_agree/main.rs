@@ -4,7 +4,6 @@
 //! `RULES_PAIRS` says how many pairs of a policy and a person (CONTRIBUTING.md has the command of the full run), `RULES_SEED` which.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, reason = "a failed step is a failed test")]
-#![expect(clippy::similar_names, reason = "role and rule are what this is about")]
 
 mod conditions;
 mod generate;

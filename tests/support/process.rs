@@ -126,12 +126,17 @@ impl Running {
     /// Asks it to stop (SIGTERM) and waits for that.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
+        self.finish().await
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn finish(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.ended() {
                 return status;
             }
-            assert!(start.elapsed() < PATIENCE, "{} did not stop when asked to\n{}", self.name, self.last_words());
+            assert!(start.elapsed() < PATIENCE, "{} did not end\n{}", self.name, self.last_words());
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
     }

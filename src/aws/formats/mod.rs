@@ -12,9 +12,21 @@ use chrono::SecondsFormat;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use super::Credentials;
-use crate::access::{Account, Target};
-use crate::arn::{Region, is_name_byte};
+use crate::arn::{AccountId, Region, is_name_byte};
+use crate::clock::Moment;
+
+/// What every format writes of temporary credentials.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    /// The access key id.
+    pub access_key_id: &'a str,
+    /// The secret access key.
+    pub secret_access_key: &'a SecretString,
+    /// The session token.
+    pub session_token: &'a SecretString,
+    /// When AWS stops accepting them.
+    pub expires: Moment,
+}
 
 /// A form of credentials that some program reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,10 +124,9 @@ impl Format {
     ///
     /// # Errors
     /// [`UnsafeValue`] when a value has characters that the format cannot hold safely.
-    pub fn render(self, credentials: &Credentials, profile: &str, region: Option<&Region>) -> Result<SecretString, UnsafeValue> {
-        let expires = credentials.expires.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let (key, secret, token) =
-            (credentials.access_key_id.as_str(), credentials.secret_access_key.expose_secret(), credentials.session_token.expose_secret());
+    pub fn render(self, keys: Keys<'_>, profile: &str, region: Option<&Region>) -> Result<SecretString, UnsafeValue> {
+        let expires = keys.expires.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let (key, secret, token) = (keys.access_key_id, keys.secret_access_key.expose_secret(), keys.session_token.expose_secret());
         for (name, value) in [("the access key id", key), ("the secret access key", secret), ("the session token", token)] {
             if value.is_empty() || !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
                 return Err(UnsafeValue(name));
@@ -143,10 +154,16 @@ impl Format {
         Ok(SecretString::from(text))
     }
 
-    /// One line that sets each variable. The names are ours; the values are printable ASCII.
-    fn assignments(self, variables: &[(&'static str, &str)]) -> Result<String, UnsafeValue> {
+    /// One line for a shell that sets each variable. The names are ours.
+    ///
+    /// # Errors
+    /// [`UnsafeValue`] when a value has characters that the shell cannot be given safely, or the format is none of a shell's.
+    pub fn assignments(self, variables: &[(&'static str, &str)]) -> Result<String, UnsafeValue> {
         let mut text = String::with_capacity(4096);
         for &(name, value) in variables {
+            if !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                return Err(UnsafeValue(name));
+            }
             let line = match self {
                 // Nothing but the quote itself is special between single quotes (POSIX 2.2.2).
                 Self::Bash => format!("export {name}='{}'\n", value.replace('\'', r"'\''")),
@@ -154,8 +171,9 @@ impl Format {
                 Self::PowerShell => format!("$env:{name} = '{}'\r\n", value.replace('\'', "''")),
                 // The command prompt expands these even between quotes, and has no way to write them that works both at the prompt and
                 // in a file.
-                _ if value.contains(['%', '!', '"', '^']) => return Err(UnsafeValue(name)),
-                _ => format!("set \"{name}={value}\"\r\n"),
+                Self::Cmd if value.contains(['%', '!', '"', '^']) => return Err(UnsafeValue(name)),
+                Self::Profile | Self::ProcessJson => return Err(UnsafeValue(name)),
+                Self::Cmd => format!("set \"{name}={value}\"\r\n"),
             };
             text.push_str(&line);
         }
@@ -187,14 +205,19 @@ fn json(process: &Process<'_>) -> Result<String, UnsafeValue> {
     serde_json::to_string_pretty(process).map(|text| text + "\n").map_err(|_| UnsafeValue("the credentials"))
 }
 
-/// The profile's name for a role in an account: the account's name and the role's, in the alphabet of role names. Where the account's name
-/// does not fit into that alphabet, its id stands beside what is left of it, so that two accounts never share a profile.
+/// The profile's name for what an account has, a role mostly: the account's name (see [`account_word`]) and its own. What is no role has a
+/// colon in its name, which no role has and no profile may have: it becomes a dot.
 #[must_use]
-pub fn profile_name(account: &Account, target: &Target) -> String {
-    // What is no role has a name that no role has: two never share a profile.
-    let own = target.role().map_or_else(|| target.path_and_name().replace(':', "."), |role| role.name().to_owned());
+pub fn profile_name(account: &str, id: AccountId, own: &str) -> String {
+    format!("{}-{}", account_word(account, id), own.replace(':', "."))
+}
+
+/// An account's name in the alphabet of role names. Where it does not fit into that alphabet, the account's id stands beside what is left of
+/// it, so that two accounts never share a word unless they share their name.
+#[must_use]
+pub fn account_word(account: &str, id: AccountId) -> String {
     let mut name = String::new();
-    for c in account.name.chars().take(48) {
+    for c in account.chars().take(48) {
         let fits = u8::try_from(c).is_ok_and(is_name_byte);
         if fits {
             name.push(c);
@@ -204,10 +227,10 @@ pub fn profile_name(account: &Account, target: &Target) -> String {
     }
     let name = name.trim_matches('-');
     if name.is_empty() {
-        format!("{}-{own}", account.id)
-    } else if name == account.name {
-        format!("{name}-{own}")
+        id.to_string()
+    } else if name == account {
+        name.to_owned()
     } else {
-        format!("{name}-{}-{own}", account.id)
+        format!("{name}-{id}")
     }
 }

@@ -4,28 +4,30 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::*;
-use crate::arn::{Partition, RoleArn};
+use crate::arn::RoleArn;
 
 const NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-fn credentials(key: &str, secret: &str, token: &str) -> Credentials {
-    Credentials {
-        access_key_id: key.into(),
-        secret_access_key: secret.to_owned().into(),
-        session_token: token.to_owned().into(),
-        expires: "2026-11-24T12:00:00Z".parse().unwrap(),
-        target: "arn:aws:iam::111122223333:role/Dev".parse().unwrap(),
-        assumed_role: None,
+struct Owned(String, SecretString, SecretString);
+
+impl Owned {
+    fn keys(&self) -> Keys<'_> {
+        let expires = "2026-11-24T12:00:00Z".parse().unwrap();
+        Keys { access_key_id: &self.0, secret_access_key: &self.1, session_token: &self.2, expires }
     }
 }
 
-fn usual() -> Credentials {
+fn credentials(key: &str, secret: &str, token: &str) -> Owned {
+    Owned(key.into(), secret.to_owned().into(), token.to_owned().into())
+}
+
+fn usual() -> Owned {
     credentials("ASIAEXAMPLE", "abc/+=", "tok/+en==")
 }
 
-fn text(format: Format, credentials: &Credentials) -> Result<String, UnsafeValue> {
+fn text(format: Format, credentials: &Owned) -> Result<String, UnsafeValue> {
     let region = "eu-central-1".parse().unwrap();
-    format.render(credentials, "Production-Dev", Some(&region)).map(|text| text.expose_secret().to_owned())
+    format.render(credentials.keys(), "Production-Dev", Some(&region)).map(|text| text.expose_secret().to_owned())
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn each_format_is_what_its_reader_expects() {
 #[test]
 fn without_a_region_none_is_set() {
     for format in Format::ALL {
-        let rendered = format.render(&usual(), "p", None).unwrap();
+        let rendered = format.render(usual().keys(), "p", None).unwrap();
         assert!(!rendered.expose_secret().to_ascii_lowercase().contains("region"), "{format:?}");
         assert!(!format!("{rendered:?}").contains("tok/"), "what is rendered prints nothing");
     }
@@ -94,7 +96,7 @@ fn w8_the_command_prompt_refuses_what_it_cannot_quote() {
 #[test]
 fn w8_a_profile_is_one_section_and_nothing_in_it_is_open_to_reading() {
     for profile in ["", "a]\n[default", "a b", "a]", "ü", "a#b", &"x".repeat(129)] {
-        assert_eq!(Format::Profile.render(&usual(), profile, None).unwrap_err(), UnsafeValue("the profile's name"), "{profile:?}");
+        assert_eq!(Format::Profile.render(usual().keys(), profile, None).unwrap_err(), UnsafeValue("the profile's name"), "{profile:?}");
     }
     for hostile in ["a b", " a", "a;b", "a#b", "\"a\"", "a'b", "a\\b"] {
         assert!(text(Format::Profile, &credentials("k", "s", hostile)).is_err(), "{hostile}");
@@ -104,24 +106,14 @@ fn w8_a_profile_is_one_section_and_nothing_in_it_is_open_to_reading() {
 #[test]
 fn a_profiles_name_is_in_the_alphabet_and_tells_accounts_apart() {
     let role: RoleArn = "arn:aws:iam::111122223333:role/team/Dev+x".parse().unwrap();
-    let name = |account: &str| {
-        let account = Account {
-            id: role.account(),
-            name: account.into(),
-            partition: Partition::Aws,
-            tags: Vec::new(),
-            ou: None,
-            saml_provider: None,
-            saml_acs_id: None,
-        };
-        profile_name(&account, &Target::Role(role.clone()))
-    };
+    let name = |account: &str| profile_name(account, role.account(), role.name());
     assert_eq!(name("production"), "production-Dev+x");
     assert_eq!(name("Pröd / EU"), "Pr-d-EU-111122223333-Dev+x");
     assert_eq!(name("Pr-d-EU"), "Pr-d-EU-Dev+x");
+    assert_eq!(profile_name("production", role.account(), "federated:billing"), "production-federated.billing");
     assert_eq!(name("本番"), "111122223333-Dev+x");
     assert_eq!(name("]\n[default"), "default-111122223333-Dev+x");
-    assert!(Format::Profile.render(&usual(), &name(&"n ".repeat(500)), None).is_ok());
+    assert!(Format::Profile.render(usual().keys(), &name(&"n ".repeat(500)), None).is_ok());
 }
 
 /// What a shell's environment holds after it has read `script`. The shell starts with nothing else in it.
@@ -159,7 +151,7 @@ fn read_powershell(quoted: &str) -> String {
     inner.replace("''", "'")
 }
 
-fn lines_of(format: Format, credentials: &Credentials, separator: &str, prefix: &str, joint: &str) -> Vec<String> {
+fn lines_of(format: Format, credentials: &Owned, separator: &str, prefix: &str, joint: &str) -> Vec<String> {
     let text = text(format, credentials).unwrap();
     let lines: Vec<&str> = text.split_terminator(separator).collect();
     assert_eq!(lines.len(), 6);

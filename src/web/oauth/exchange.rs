@@ -72,7 +72,7 @@ fn role(parameters: &Parameters) -> Result<Target, OAuthError> {
 
 fn written(issued: &Issued) -> Result<SecretString, OAuthError> {
     // The profile's name has no place in this format.
-    Format::ProcessJson.render(&issued.credentials, "", None).map_err(|error| refused(&PageError::broken(&error)))
+    Format::ProcessJson.render(issued.credentials.keys(), "", None).map_err(|error| refused(&PageError::broken(&error)))
 }
 
 /// The same failures as the API's, in the standards' words: RFC 8693 section 2.2.2 wants `invalid_request` for a token that is not good,

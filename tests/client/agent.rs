@@ -1,0 +1,135 @@
+//! `agent`: who may ask it, what it hands out, and that it renews.
+
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+
+use super::double::{DoubleGateway, READ_ONLY};
+use super::person::Person;
+use super::support::{Moto, Running, aws_cli};
+
+struct World {
+    gateway: DoubleGateway,
+    ana: Person,
+    client: Client,
+}
+
+impl World {
+    fn new() -> Self {
+        let gateway = DoubleGateway::start();
+        let ana = Person::new(&gateway.url);
+        ana.keep_session(&gateway.session());
+        Self { gateway, ana, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    /// An agent, its address and its token.
+    async fn agent(&self, arguments: &[&str]) -> (Running, String, String) {
+        let mut agent = Running::spawn("agent", &mut self.ana.command(&[&["agent", READ_ONLY, "--shell", "bash"], arguments].concat()));
+        let uri = agent.until_line("export AWS_CONTAINER_CREDENTIALS_FULL_URI=").await.trim_matches('\'').to_owned();
+        let token = agent.until_line("export AWS_CONTAINER_AUTHORIZATION_TOKEN").await;
+        let token = token.split_once('=').unwrap().1.trim_matches('\'').to_owned();
+        (agent, uri, token)
+    }
+
+    async fn ask(&self, uri: &str, token: &str) -> (StatusCode, Value) {
+        let answer = self.client.get(uri).header("Authorization", token).send().await.unwrap();
+        (answer.status(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_knows_the_token_and_names_the_address_itself_gets_credentials() {
+    let world = World::new();
+    let (mut agent, uri, token) = world.agent(&[]).await;
+    let (status, credentials) = world.ask(&uri, &token).await;
+    assert_eq!(
+        (status, credentials["AccessKeyId"].as_str(), credentials["Token"].as_str()),
+        (StatusCode::OK, Some("ASIADOUBLE1"), Some("canary-session-token"))
+    );
+    assert_eq!(credentials["RoleArn"], READ_ONLY);
+    for wrong in ["", "x", &format!("Bearer {token}"), &token[1..], &format!("{token}x")] {
+        let (status, told) = world.ask(&uri, wrong).await;
+        assert_eq!((status, told["code"].as_str()), (StatusCode::UNAUTHORIZED, Some("Unauthorized")), "{wrong}");
+    }
+    let without = world.client.get(&uri).send().await.unwrap();
+    assert_eq!(without.status(), StatusCode::UNAUTHORIZED);
+    // A page of evil.example, whose name leads here.
+    let rebound = world.client.get(&uri).header("Authorization", &token).header("Host", "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(world.client.post(&uri).header("Authorization", &token).send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(world.ask(&uri.replace("/credentials", "/"), &token).await.0, StatusCode::NOT_FOUND);
+    for open in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80", "127.0.0.2:0"] {
+        let (code, told) = world.ana.ended(&["agent", READ_ONLY, "--listen", open]).await;
+        assert!(code == 2 && told.stderr.contains("other machines"), "{told:?}");
+    }
+    assert!(agent.stop().await.success());
+    assert!(!agent.output().contains("canary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_aws_cli_and_boto3_take_credentials_from_it_by_token_and_by_file() {
+    let world = World::new();
+    let moto = Moto::start().await;
+    let (_agent, uri, token) = world.agent(&[]).await;
+    let by_token = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token)];
+    let (mut filed, uri, file) = world.agent(&["--token-file", "agent-token", "--listen", "[::1]:0"]).await;
+    assert!(uri.starts_with("http://[::1]:") && file.starts_with('/'), "{uri} {file}");
+    let by_file = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.clone())];
+    for more in [by_token, by_file] {
+        let found = world.ana.boto3(moto.url(), None, &more).await;
+        assert_eq!((found["method"].as_str(), found["key"].as_str()), (Some("container-role"), Some("ASIADOUBLE1")), "{found}");
+        let env: Vec<(&str, &str)> = more.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let shown = aws_cli(world.ana.home(), &["configure", "list"], &env).await.or_fail();
+        assert!(shown.contains("container-role"), "{shown}");
+    }
+    assert!(filed.stop().await.success());
+    assert!(!std::path::Path::new(&file).exists(), "its token goes with it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_renews_after_three_quarters_and_nobody_waits_for_that() {
+    let world = World::new();
+    world.gateway.with(|state| state.life = 20);
+    let (_agent, uri, token) = world.agent(&[]).await;
+    let key = async || world.ask(&uri, &token).await.1["AccessKeyId"].as_str().unwrap().to_owned();
+    let issued = || world.gateway.count("POST /api/v1/credentials");
+    // Whoever asks when the time has come is still given what was there, and the next one what is new.
+    while issued() == 1 {
+        assert_eq!(key().await, "ASIADOUBLE1");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    world.gateway.with(|state| state.life = 3);
+    let (_second, uri, token) = world.agent(&["--fresh"]).await;
+    let key = async || world.ask(&uri, &token).await.1["AccessKeyId"].as_str().unwrap().to_owned();
+    let first = key().await;
+    // Too old for anybody: who asks waits for others.
+    tokio::time::sleep(Duration::from_millis(3100)).await;
+    assert_ne!(key().await, first);
+    world
+        .gateway
+        .with(|state| state.instead.insert("POST /api/v1/credentials".into(), DoubleGateway::problem(403, "not_granted", "No more.")));
+    tokio::time::sleep(Duration::from_millis(3100)).await;
+    let (status, told) = world.ask(&uri, &token).await;
+    assert!(status == StatusCode::FORBIDDEN && told["message"].as_str().unwrap().contains("No more."), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_runs_with_an_agent_that_ends_with_it() {
+    let world = World::new();
+    let curl = "env | grep -E '^AWS_' | cut -d= -f1 | sort; exit 9";
+    let mut command = world.ana.command(&["agent", READ_ONLY, "--", "sh", "-c", curl]);
+    let output = command.env("AWS_SESSION_TOKEN", "of another").output().unwrap();
+    assert_eq!(output.status.code(), Some(9), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "AWS_CONTAINER_AUTHORIZATION_TOKEN\nAWS_CONTAINER_CREDENTIALS_FULL_URI\n");
+
+    let script = "trap 'echo caught; exit 7' TERM; echo \"at $AWS_CONTAINER_CREDENTIALS_FULL_URI\"; while :; do sleep 0.05; done";
+    let mut running = Running::spawn("agent", &mut world.ana.command(&["agent", READ_ONLY, "--", "sh", "-c", script]));
+    let uri = running.until_line("at ").await;
+    assert_eq!(world.client.get(&uri).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(running.stop().await.code(), Some(7));
+    assert!(running.output().contains("caught"));
+    assert!(world.client.get(&uri).send().await.is_err(), "nobody listens any more");
+    assert_eq!(world.ana.ended(&["agent", READ_ONLY, "--", "sh", "-c", "kill -KILL $$"]).await.0, 137);
+    assert_eq!(world.ana.ended(&["agent", READ_ONLY, "--", "no-such-command"]).await.0, 127);
+}
