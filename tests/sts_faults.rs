@@ -309,3 +309,22 @@ async fn when_all_of_sts_is_down_people_are_told_so_and_it_is_not_asked_without_
     // A hundred more at first, and one more in each second.
     assert!(requests > count && requests <= count + 100 + seconds + 2, "{requests}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_same_credentials_gets_the_same_failure_and_sts_is_not_stormed() {
+    let plan = Plan::new();
+    let aws = SandboxAws::start(&plan.url()).await;
+    let proxy = FaultProxy::start(aws.url(), Faults::Always(Fault::Hang)).await;
+    let mut world = World::start(&plan, &aws, &[&proxy.url], "deadline = \"2s\"", "reuse_credentials = true").await;
+    let (_, refused) = take_many(&world, AT_ONCE).await;
+    assert_eq!(refused.len(), AT_ONCE);
+    assert!(refused.iter().all(|page| told(page).contains("did not answer in time")), "{:?}", refused.iter().map(told).collect::<Vec<_>>());
+    let tries = proxy.requests();
+    println!("{AT_ONCE} people who asked for the same at once made {tries} tries");
+    assert!(tries < AT_ONCE / 4, "{tries}");
+    let failed = world.issuances().iter().filter(|event| event["outcome"] == "failed").count();
+    assert_eq!(failed, AT_ONCE, "each is in the trail");
+    // A failure is not kept: who comes later asks again.
+    assert_eq!(world.take().await.status, StatusCode::BAD_GATEWAY);
+    assert!(proxy.requests() > tries);
+}

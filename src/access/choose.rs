@@ -80,6 +80,7 @@ impl Entitlements {
             tags,
             carry_tags: entitlement.carry_tags,
             evidence: entitlement.evidence.clone(),
+            reuse: entitlement.reuse,
             policy: Arc::clone(&self.policy),
         })
     }

@@ -43,6 +43,7 @@ impl Draft {
                 iam_user: None,
                 chained: false,
                 console: ConsoleWay::default(),
+                reuse: true,
                 tags: Vec::new(),
                 carry_tags: Carry::default(),
                 carry_source_identity: Carry::default(),
@@ -70,6 +71,7 @@ impl Draft {
             if is_first { matched.rule.until } else { self.entitlement.until.zip(matched.rule.until).map(|(one, other)| one.max(other)) };
         self.entitlement.evidence.push(evidence);
         self.max_session = narrower(self.max_session, terms.max_session);
+        self.entitlement.reuse &= terms.reuse;
         self.carry_tags = narrower(self.carry_tags, terms.carry_tags);
         self.carry_source_identity = narrower(self.carry_source_identity, terms.carry_source_identity);
         match (&self.entitlement.session_policy, &terms.session_policy) {
@@ -167,6 +169,7 @@ impl Draft {
             Target::Federated(_) => Operation::FederationToken,
             Target::IamUser(_) => Operation::SessionToken,
         };
+        entitlement.reuse &= entitlement.operation.may_be_reused();
         if let Some(hub) = &entitlement.hub {
             entitlement.chained = true;
             entitlement.max_session = entitlement.max_session.min(CHAINED_SESSION);

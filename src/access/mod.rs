@@ -26,6 +26,7 @@ mod person;
 mod purposes;
 mod reads;
 mod reason;
+mod reuse;
 mod roles;
 mod rule;
 mod session_policy;
@@ -59,6 +60,7 @@ pub use naming::{encode_federated_name, encode_name};
 pub use person::Person;
 pub use purposes::Purposes;
 pub use reason::{Reason, ReasonSettings};
+pub use reuse::Fingerprint;
 pub use session_policy::{PolicyFiles, SessionPolicy, read_policies};
 pub use settings::{AccountSettings, Carry, ConsoleWay, Effect, NamingSettings, Operation, RuleSettings};
 pub use target::{Named, NoTarget, Target};
@@ -200,6 +202,8 @@ pub struct Entitlement {
     pub chained: bool,
     /// How one gets into the console with it.
     pub console: ConsoleWay,
+    /// Whether credentials that were issued may be handed out again in the same session: every rule that grants it says so.
+    pub reuse: bool,
     /// Session tags, values filled in, ordered by key.
     pub tags: Vec<SessionTag>,
     /// Whether the tags travel into the AWS session.
@@ -307,6 +311,7 @@ pub struct AssumeRequest {
     tags: Vec<SessionTag>,
     carry_tags: Carry,
     evidence: Vec<Evidence>,
+    reuse: bool,
     policy: Arc<str>,
 }
 
@@ -508,6 +513,7 @@ impl AssumeRequest {
             tags: vec![SessionTag { key: "Team".into(), value: "blue".into(), transitive: false }],
             carry_tags: Carry::IfAllowed,
             evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()), also: Vec::new() }],
+            reuse: false,
             policy: "digest".into(),
         }
     }

@@ -67,6 +67,7 @@ pub(super) struct Terms {
     pub(super) external_id: Option<Template>,
     pub(super) iam_user: Option<Arc<IamUser>>,
     pub(super) console: Option<ConsoleWay>,
+    pub(super) reuse: bool,
     pub(super) tags: Tags,
     pub(super) carry_tags: Option<Carry>,
     pub(super) carry_source_identity: Option<Carry>,
@@ -251,6 +252,7 @@ impl RuleCompiler<'_, '_> {
             || settings.iam_user.is_some()
             || settings.federated.is_some()
             || settings.console.is_some()
+            || settings.reuse_credentials
             || !settings.tags.is_empty()
             || settings.carry_tags.is_some()
             || settings.carry_source_identity.is_some();
@@ -371,6 +373,7 @@ impl RuleCompiler<'_, '_> {
             external_id: self.external_id(pattern),
             iam_user: None,
             console: settings.console,
+            reuse: self.reuse(),
             tags,
             carry_tags: settings.carry_tags,
             carry_source_identity: settings.carry_source_identity,

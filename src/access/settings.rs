@@ -246,6 +246,10 @@ pub struct RuleSettings {
     /// How people get into the console. Without it, `post` for the operation `saml` and `federation` for every other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<ConsoleWay>,
+    /// Whether credentials that were issued may be handed out again, in the same session and to the same request, until 80 % of their life.
+    /// Where several rules grant a role, all of them must say so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse_credentials: bool,
     /// Session tags: AWS tag key to value, with `${claims.NAME}`, `${username}`, `${subject}`, `${provider}` or captures in it.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,

@@ -5,6 +5,7 @@ mod groups;
 mod growing;
 mod iam_user;
 mod reason;
+mod reuse;
 mod session_policy;
 mod step_up;
 

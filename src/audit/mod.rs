@@ -96,6 +96,7 @@ impl From<&Authentication> for HowSignedIn {
 
 /// One decision. Begun with [`Event::new`], filled as the request goes on, recorded however it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in the line")]
 pub struct Event {
     /// When it was decided.
     pub time: Moment,
@@ -204,6 +205,9 @@ pub struct Event {
     /// The id of the access key that was issued: no secret, and CloudTrail's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<String>,
+    /// Whether it was issued before, within the same session, and is handed out again: AWS was not asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// The ARN of the assumed role, or of the federated user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_role: Option<String>,
@@ -262,6 +266,7 @@ impl Event {
             token_id: None,
             proof_id: None,
             access_key_id: None,
+            reused: false,
             assumed_role: None,
             sts_request_id: None,
             expires: None,

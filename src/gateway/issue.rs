@@ -84,54 +84,67 @@ struct Walk<'a> {
 }
 
 /// Why an issuance ended before it handed out anything.
-enum Ended {
+#[derive(Debug, Clone)]
+pub(super) enum Ended {
     Denied(Denied),
     Signing(SigningFailed),
     Sts(StsError, Hop),
 }
 
 impl Gateway {
-    /// Issues credentials for a role: the rules are asked anew, and nothing leaves before the record is on disk.
+    /// Hands out credentials for a role: the rules are asked anew, and nothing leaves before the record is on disk. Where the rules allow it,
+    /// they are those that the session got before for the same request.
     ///
     /// # Errors
     /// [`Trouble::Denied`], [`Trouble::SignInAgain`], [`Trouble::Signing`], [`Trouble::Aws`], [`Trouble::Audit`].
-    pub async fn assume(&self, session: &Session, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
-        self.issue_in(session, wish, &self.entitlements(session, caller), caller).await.map(|(issued, _)| issued)
+    pub async fn assume(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
+        self.hand_out(id, session, wish, caller).await.map(|(issued, _)| issued)
     }
 
     /// [`Self::assume`], with the event that was recorded of it.
-    async fn issue_in(
-        &self,
-        session: &Session,
-        wish: &Wish,
-        entitlements: &Entitlements,
-        caller: &Caller,
-    ) -> Result<(Issued, Event), Failure> {
-        self.issue(&session.identity, wish, entitlements, self.wish_event(session, wish, entitlements, caller)).await
+    async fn hand_out(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<(Issued, Event), Failure> {
+        let entitlements = self.entitlements(session, caller);
+        let event = self.wish_event(session, wish, &entitlements, caller);
+        let decided = entitlements.choose(wish);
+        match decided.as_ref().ok().and_then(AssumeRequest::fingerprint).zip(decided.as_ref().ok()) {
+            Some((fingerprint, request)) => Box::pin(self.share((id, session), request.clone(), fingerprint, event)).await,
+            None => self.issue(&session.identity, decided, event).await,
+        }
     }
 
-    /// Decides, proves, exchanges and records, whoever it is for. `event` says what is known of it beforehand.
+    /// Proves, exchanges and records what was decided, whoever it is for. `event` says what is known of it beforehand.
     pub(super) async fn issue(
         &self,
         who: &Identity,
-        wish: &Wish,
-        entitlements: &Entitlements,
+        decided: Result<AssumeRequest, Denied>,
         event: Event,
     ) -> Result<(Issued, Event), Failure> {
-        let (event, exchanged) = Box::pin(self.exchange(who, entitlements.choose(wish), event)).await;
+        let (event, exchanged) = Box::pin(self.exchange(who, decided, event)).await;
+        self.settle(event, exchanged).await
+    }
+
+    /// Records how an exchange ended, and only then gives its outcome.
+    pub(super) async fn settle(
+        &self,
+        event: Event,
+        exchanged: Result<(sts::Issued, AssumeRequest), Ended>,
+    ) -> Result<(Issued, Event), Failure> {
         match exchanged {
             Ok((issued, request)) => {
                 let event = Event { sts_request_id: issued.request_id, ..event.issued(&issued.credentials) };
                 self.record(&event).await?;
                 Ok((Issued { credentials: issued.credentials, request }, event))
             }
-            Err(ended) => {
-                let event = event.because(&ended);
-                let (failure, outcome) = ended.into_failure();
-                self.record(&Event { outcome, incident: failure.incident.clone(), ..event }).await?;
-                Err(failure)
-            }
+            Err(ended) => Err(self.not_issued(event, ended).await?),
         }
+    }
+
+    /// Records why nothing was issued, and makes the failure of it.
+    pub(super) async fn not_issued(&self, event: Event, ended: Ended) -> Result<Failure, Failure> {
+        let event = event.because(&ended);
+        let (failure, outcome) = ended.into_failure();
+        self.record(&Event { outcome, incident: failure.incident.clone(), ..event }).await?;
+        Ok(failure)
     }
 
     /// What is known of an issuance before it is decided.
@@ -147,7 +160,7 @@ impl Gateway {
     }
 
     /// Proves what was decided and asks STS; the event comes back with all that became known on the way, however it ended.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         who: &Identity,
         decided: Result<AssumeRequest, Denied>,
@@ -273,7 +286,9 @@ impl Gateway {
             let event = self.wish_event(session, wish, &entitlements, caller);
             return self.post_into_console(session, request, entrance.attempt, destination, event).await;
         }
-        let (issued, event) = self.issue_in(session, wish, &entitlements, caller).await?;
+        // The console session gets the whole life of credentials of its own: what is handed out again has less of it.
+        let event = self.wish_event(session, wish, &entitlements, caller);
+        let (issued, event) = self.issue(&session.identity, entitlements.choose(wish), event).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
         match self.console.sign_in_url(&issued.credentials, &destination, None).await {
             Ok(url) => Ok(ConsoleEntry::Redirect(url)),
@@ -298,13 +313,7 @@ impl Gateway {
                 self.record(&event.proven_by(&post.proof)).await?;
                 Ok(ConsoleEntry::Post(Box::new(ConsolePost { post, destination, request })))
             }
-            Err(failed) => {
-                let ended = Ended::Signing(failed);
-                let event = event.because(&ended);
-                let (failure, outcome) = ended.into_failure();
-                self.record(&Event { outcome, incident: failure.incident.clone(), ..event }).await?;
-                Err(failure)
-            }
+            Err(failed) => Err(self.not_issued(event, Ended::Signing(failed)).await?),
         }
     }
 
@@ -313,7 +322,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::assume`], and [`Trouble::Store`].
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
-        let (issued, event) = self.issue_in(session, wish, &self.entitlements(session, caller), caller).await?;
+        let (issued, event) = self.hand_out(id, session, wish, caller).await?;
         let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
         let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
         match self.vault.hand_over(id, &sealable).await {

@@ -12,6 +12,7 @@ mod local_path;
 mod logout;
 mod policy;
 mod replace;
+mod reuse;
 mod saml;
 mod sessions;
 mod sign_in;
@@ -34,6 +35,7 @@ pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use local_path::LocalPath;
 pub use policy::{Refusal, Reloads};
 pub use replace::{Arrival, Question};
+pub use reuse::Flights;
 pub use saml::LogoutTaken;
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 
@@ -65,6 +67,8 @@ pub struct Gateway {
     pub issuer: Issuer,
     /// The way to STS.
     pub sts: Sts,
+    /// Who asks STS on behalf of whom just now, where credentials are handed out again.
+    pub flights: Flights,
     /// The way into the console.
     pub console: Console,
     /// The record of every decision.

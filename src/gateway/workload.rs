@@ -49,7 +49,7 @@ impl Gateway {
         let counted = self.vault.count_use(&workload.mark, workload.remember).await;
         let (trouble, outcome, reason) = match counted {
             Ok(uses) if uses <= workload.uses.into() => {
-                return self.issue(who, wish, &entitlements, event).await.map(|(issued, _)| issued);
+                return self.issue(who, entitlements.choose(wish), event).await.map(|(issued, _)| issued);
             }
             Ok(_) => {
                 let rejected = Rejected::TokenUsedUp(workload.uses);

@@ -106,6 +106,11 @@ impl SessionId {
     pub(super) fn laid_down_key(&self, purpose: Purpose, id: &HandoverId) -> Key {
         Key::of(purpose, &[self.0, id.0].concat())
     }
+
+    /// A key that follows from this session and what it keeps: nobody finds it who has not the id.
+    pub(super) fn keeping_key(&self, purpose: Purpose, what: &[&[u8]]) -> Key {
+        Key::of(purpose, &[&self.0, what.concat().as_slice()].concat())
+    }
 }
 
 impl GrantId {

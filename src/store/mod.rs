@@ -5,6 +5,7 @@
 
 mod codes;
 mod ids;
+mod kept;
 mod kind;
 mod memory;
 mod redis;
@@ -24,6 +25,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 pub use codes::{AuthorizationCode, DeviceCode, Polled, UserCode};
 pub use ids::{BrowserId, GrantId, HandoverId, SessionId, State};
+pub use kept::KeptId;
 pub use kind::{DeviceName, SessionKind};
 pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
@@ -62,6 +64,12 @@ pub enum Purpose {
     Asked,
     /// How often something was used that may be used several times.
     Uses,
+    /// Issued credentials that may be handed out again within their session.
+    Kept,
+    /// The index of what one session keeps.
+    KeptBy,
+    /// That AWS is being asked for what will be kept.
+    Call,
 }
 
 impl Purpose {
@@ -83,6 +91,9 @@ impl Purpose {
             Self::Verdict => "verdict",
             Self::Asked => "asked",
             Self::Uses => "uses",
+            Self::Kept => "kept",
+            Self::KeptBy => "kept-by",
+            Self::Call => "call",
         }
     }
 }

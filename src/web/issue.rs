@@ -249,7 +249,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
         let form = form.into_inner();
         let wish = wish(form.role, form.duration, form.reason, form.mfa_code, Purpose::Credentials);
-        let issued = me.visitor.site.gateway.assume(&me.session, &wish, &me.visitor.caller).await?;
+        let issued = me.visitor.site.gateway.assume(&me.id, &me.session, &wish, &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.target)?;
         let text = format.render(issued.credentials.keys(), &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;
         Ok(HttpResponse::Ok()

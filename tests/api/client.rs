@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::world::{Answer, Browser, World};
 
+#[derive(Clone)]
 pub(crate) struct Program {
     browser: Browser,
     pub(crate) token: String,

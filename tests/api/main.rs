@@ -15,4 +15,5 @@ mod cookies;
 mod document;
 mod foreign;
 mod problems;
+mod reuse;
 mod sessions;

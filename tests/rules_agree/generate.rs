@@ -214,6 +214,11 @@ fn terms(random: &mut Random, rule: &mut Value, accounts: &[Known], team: bool) 
     if operation.is_some_and(|operation| operation.starts_with("forwarded")) {
         return;
     }
+    // A rule without credentials for people has nothing to hand out again, and is refused.
+    let for_people = rule["purposes"].as_array().is_none_or(|purposes| purposes.contains(&json!("credentials")));
+    if for_people && random.chance(40) {
+        rule["reuse_credentials"] = json!(true);
+    }
     if operation == Some("assume_role") {
         hops(random, rule, accounts);
     }

@@ -33,6 +33,7 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
         hub: entitlement.hub.as_ref().map(|hub| (hub.role.to_string(), hub.operation)),
         external_id: entitlement.external_id.as_ref().map(|id| id.expose().to_owned()),
         console: entitlement.console,
+        reuse: entitlement.reuse,
         carry_tags: entitlement.carry_tags,
         carry_source_identity: entitlement.carry_source_identity,
         tags: entitlement.tags.iter().map(|tag| (tag.key.clone(), (tag.value.clone(), tag.transitive))).collect(),

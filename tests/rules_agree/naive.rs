@@ -32,6 +32,7 @@ pub(crate) struct Session {
     pub(crate) hub: Option<(String, Operation)>,
     pub(crate) external_id: Option<String>,
     pub(crate) console: ConsoleWay,
+    pub(crate) reuse: bool,
     pub(crate) carry_tags: Carry,
     pub(crate) carry_source_identity: Carry,
     /// Value, and whether it is transitive, by key.
@@ -250,6 +251,8 @@ impl Naive<'_> {
             hub: hubs.into_iter().next(),
             external_id: external_ids.into_iter().next(),
             console: consoles.first().copied().unwrap_or(usual),
+            // Every rule must say so, and what is passed on as it came is good once.
+            reuse: !forwards && gifts.iter().all(|gift| gift.rule.reuse_credentials),
             carry_tags: carried(gifts.iter().filter_map(|gift| gift.rule.carry_tags).collect()),
             carry_source_identity: carried(gifts.iter().filter_map(|gift| gift.rule.carry_source_identity).collect()),
             tags,

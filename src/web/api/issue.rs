@@ -77,7 +77,7 @@ pub(super) async fn credentials(client: Client, wish: web::Json<CredentialsWish>
             return Ok(Answer(Credentials::from(&issued)));
         }
         let me = client.signed_in().await?;
-        let issued = me.client.site.gateway.assume(&me.session, &wish, &me.client.caller).await;
+        let issued = me.client.site.gateway.assume(&me.id, &me.session, &wish, &me.client.caller).await;
         let issued = issued.map_err(|failure| me.refused(&role, None, failure))?;
         Ok(Answer(Credentials::from(&issued)))
     })
