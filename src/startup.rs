@@ -24,7 +24,7 @@ use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{self, Config, Discovered, Findings};
-use crate::gateway::{Flights, Gateway, Reloads};
+use crate::gateway::{Flights, Gateway, Lengths, Reloads};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc, workload};
 use crate::saml;
 use crate::settings::Problem;
@@ -230,6 +230,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         issuer: parts.issuer,
         sts: parts.sts,
         flights: Flights::default(),
+        lengths: Lengths::default(),
         console: parts.console,
         audit,
         clock,

@@ -32,6 +32,7 @@ impl Draft {
                 account: Arc::clone(account),
                 purposes,
                 max_session: USUAL_SESSION,
+                learnt: None,
                 until: None,
                 session_policy: None,
                 demand: Demand::default(),

@@ -20,6 +20,7 @@ mod findings;
 mod groups;
 mod iam_user;
 mod inventory;
+mod length;
 mod naming;
 mod patterns;
 mod person;
@@ -56,6 +57,7 @@ pub use findings::EDITABLE_CLAIMS;
 pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use iam_user::{IamUser, IamUserSettings, LONGEST_USER_SESSION, MfaCode};
 pub use inventory::{Built, ExternalIdMask, Gives, RoleMask, Use};
+pub use length::next_shorter;
 pub use naming::{encode_federated_name, encode_name};
 pub use person::Person;
 pub use purposes::Purposes;
@@ -180,6 +182,8 @@ pub struct Entitlement {
     pub purposes: Purposes,
     /// The longest session that the rules allow; AWS may allow less.
     pub max_session: Duration,
+    /// What AWS was found to allow, where it refused more of late.
+    pub learnt: Option<Duration>,
     /// From when on no rule of today gives it any more; none where one gives it without an end.
     pub until: Option<Moment>,
     /// What limits the session below what the role may do.

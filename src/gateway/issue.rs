@@ -1,6 +1,7 @@
 //! From a click to credentials or the console: decide, prove, exchange, record, hand over.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,8 @@ pub(super) enum Ended {
     Denied(Denied),
     Signing(SigningFailed),
     Sts(StsError, Hop),
+    /// The role does not allow so long a session; which one is offered now.
+    TooLong(StsError, Duration),
 }
 
 impl Gateway {
@@ -183,7 +186,23 @@ impl Gateway {
             request = lesser;
             (event, answer) = self.ask(walk, &request, event).await;
         }
+        let answer = self.learn(&request, answer);
         (event, answer.map(|issued| (issued, request)))
+    }
+
+    /// Learns from AWS's answer how long the role's sessions may last. A role that is taken from another one has its hour, whatever it allows.
+    fn learn(&self, request: &AssumeRequest, answer: Result<sts::Issued, Ended>) -> Result<sts::Issued, Ended> {
+        let Some(role) = request.role().filter(|_| !request.is_chained()) else { return answer };
+        match answer {
+            Err(Ended::Sts(error @ StsError::SessionTooLong(_), _)) => {
+                Err(Ended::TooLong(error, self.lengths.refused(role, request.duration(), self.now())))
+            }
+            Ok(issued) => {
+                self.lengths.granted(role, request.duration(), self.now());
+                Ok(issued)
+            }
+            answer => answer,
+        }
     }
 
     /// Where the gateway's own AWS identity signs the last call, and is itself a session, AWS allows an hour and refuses more.
@@ -354,7 +373,7 @@ impl Display for Ended {
         match self {
             Self::Denied(denied) => denied.fmt(f),
             Self::Signing(failed) => failed.fmt(f),
-            Self::Sts(error, _) => error.fmt(f),
+            Self::Sts(error, _) | Self::TooLong(error, _) => error.fmt(f),
         }
     }
 }
@@ -369,6 +388,7 @@ impl Ended {
             Self::Signing(SigningFailed::NotOffered) => Trouble::Aws(sts::NOT_OFFERED),
             Self::Signing(_) => Trouble::Signing,
             Self::Sts(error, hop) => Trouble::Aws(error.explain(*hop)),
+            Self::TooLong(_, offered) => Trouble::Aws(sts::session_too_long(*offered)),
         };
         (Failure::logged(trouble, &self), outcome)
     }

@@ -8,6 +8,7 @@ mod command_line;
 mod explain;
 mod failure;
 mod issue;
+mod lengths;
 mod local_path;
 mod logout;
 mod policy;
@@ -32,6 +33,7 @@ pub use command_line::{
 pub use explain::Explained;
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
+pub use lengths::Lengths;
 pub use local_path::LocalPath;
 pub use policy::{Refusal, Reloads};
 pub use replace::{Arrival, Question};
@@ -69,6 +71,8 @@ pub struct Gateway {
     pub sts: Sts,
     /// Who asks STS on behalf of whom just now, where credentials are handed out again.
     pub flights: Flights,
+    /// Which lengths of sessions AWS refused of late.
+    pub lengths: Lengths,
     /// The way into the console.
     pub console: Console,
     /// The record of every decision.
@@ -182,6 +186,7 @@ impl Gateway {
             // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
             tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");
         }
+        let entitlements = entitlements.as_learnt(|role| self.lengths.longest(role, self.now()));
         if self.sts.knows_own_session() { entitlements.chained_by_own_identity() } else { entitlements }
     }
 }

@@ -58,7 +58,7 @@ fn role(entitlement: &Entitlement) -> Role<'_> {
         mfa_code: entitlement.needs_mfa_code(),
         console: entitlement.purposes.has(access::Purpose::Console),
         credentials: entitlement.purposes.has(access::Purpose::Credentials),
-        longest: entitlement.max_session,
+        longest: entitlement.longest_offered(),
         chained: entitlement.chained,
         step_up: entitlement.step_up.as_deref().map(|step_up| StepUp {
             fresh: step_up.is_only_stale(),

@@ -14,6 +14,7 @@ mod client;
 mod cookies;
 mod document;
 mod foreign;
+mod lengths;
 mod problems;
 mod reuse;
 mod sessions;

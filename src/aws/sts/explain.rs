@@ -1,5 +1,7 @@
 //! What people are told when STS says no: plain sentences, nothing from the wire.
 
+use std::time::Duration;
+
 use super::StsError;
 use crate::access::{AssumeRequest, Operation};
 use crate::aws::{Explanation, Mender};
@@ -201,6 +203,31 @@ const SESSION_TOO_LONG: Explanation = Explanation::new(
     Mender::Person,
     "choose a shorter session; or have the administrator of the AWS account raise the role's maximum session duration.",
 );
+
+/// The same, with the length that is offered now.
+#[must_use]
+pub const fn session_too_long(offered: Duration) -> Explanation {
+    let advice = match offered.as_secs() {
+        28_800 => {
+            "choose 8 hours or less, which is what is offered for the role now; or have the administrator of the AWS account raise the role's \
+             maximum session duration."
+        }
+        14_400 => {
+            "choose 4 hours or less, which is what is offered for the role now; or have the administrator of the AWS account raise the role's \
+             maximum session duration."
+        }
+        7200 => {
+            "choose 2 hours or less, which is what is offered for the role now; or have the administrator of the AWS account raise the role's \
+             maximum session duration."
+        }
+        3600 => {
+            "choose 1 hour or less, which every role allows; or have the administrator of the AWS account raise the role's maximum session \
+             duration."
+        }
+        _ => SESSION_TOO_LONG.advice,
+    };
+    Explanation { advice, ..SESSION_TOO_LONG }
+}
 const INVALID_REQUEST: Explanation = Explanation::new(
     "AWS did not accept a part of the gateway's request.",
     Mender::GatewayAdministrator,

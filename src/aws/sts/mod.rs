@@ -43,7 +43,7 @@ use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 pub use error::{Answer, StsError};
-pub use explain::Hop;
+pub use explain::{Hop, session_too_long};
 
 /// Why no role can be had with a SAML response that is longer than STS takes; nobody needs to be asked.
 pub const RESPONSE_TOO_LARGE: Explanation = explain::RESPONSE_TOO_LARGE;

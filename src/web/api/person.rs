@@ -106,7 +106,8 @@ struct OwnRole {
     purposes: Vec<Purpose>,
     /// How AWS is asked for it.
     operation: Operation,
-    /// The longest session that the rules allow, in seconds; AWS may allow less.
+    /// The longest session to ask for, in seconds: what the rules allow, or less, where AWS refused it of late and less is worth a try. It may
+    /// still allow less than this.
     max_session_seconds: u64,
     /// What must be brought before it is handed out.
     needs: Needs,
@@ -204,7 +205,7 @@ impl From<&Entitlement> for OwnRole {
             role: entitlement.target.path_and_name().to_owned(),
             purposes: entitlement.purposes.list(),
             operation: entitlement.operation,
-            max_session_seconds: entitlement.max_session.as_secs(),
+            max_session_seconds: entitlement.longest_offered().as_secs(),
             needs: Needs {
                 reason: entitlement.wanted_reason().map(|hint| {
                     let pattern = entitlement.reason_pattern().map(str::to_owned);

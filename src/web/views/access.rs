@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::{Query, Shell, Text};
 
-/// The session lengths that are offered, in seconds, up to what the rules allow.
+/// The session lengths that are offered, in seconds, up to the longest one.
 const STEPS: [u64; 6] = [900, 3600, 7200, 14_400, 28_800, 43_200];
 /// The length that is chosen until the person says otherwise: every role allows it.
 const USUAL: u64 = 3600;
@@ -64,7 +64,7 @@ pub struct Role<'a> {
     pub console: bool,
     /// Whether its credentials may be taken.
     pub credentials: bool,
-    /// The longest session that the rules allow.
+    /// The longest session to offer: that the rules allow, and AWS as far as is known.
     pub longest: Duration,
     /// Whether AWS ends its sessions after an hour, because it is taken with another role's credentials.
     pub chained: bool,

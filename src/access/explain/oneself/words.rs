@@ -105,7 +105,7 @@ fn limits(entitlement: &Entitlement) -> Vec<String> {
         [Purpose::Credentials] => "It is for credentials only, not for the console.".to_owned(),
         _ => "It is for the console and for credentials.".to_owned(),
     }];
-    limits.push(format!("A session lasts at most {}.", humantime::format_duration(entitlement.max_session)));
+    limits.push(format!("A session lasts at most {}.", humantime::format_duration(entitlement.longest_offered())));
     if entitlement.session_policy.is_some() {
         limits.push("A session may do less than the role itself: a session policy limits it.".into());
     }
