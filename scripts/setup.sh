@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed), and xmlsec's
 #                           headers, OpenSSL's and clang's library, by which xmlsec's are read
-#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp; then scripts/counterparts.sh
+#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp,
+#                           version 2 of the AWS CLI; then scripts/counterparts.sh
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -35,6 +36,9 @@ has_fonts() {
 has_simplesamlphp() {
     [ -d /usr/share/simplesamlphp/www ] && php -r 'exit((int) !(extension_loaded("dom") && extension_loaded("mbstring") && extension_loaded("curl")));' 2> /dev/null
 }
+has_aws_cli() {
+    /usr/bin/aws --version 2> /dev/null | grep -q '^aws-cli/2'
+}
 has_python() {
     python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null
 }
@@ -59,6 +63,7 @@ look() {
         'the SAML identity provider that the tests sign in with, each on a port of its own'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
+    has_aws_cli || want awscli 'version 2 of the AWS CLI, beside version 1 from PyPI: most people have it, and PyPI has it not'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'
 }
 

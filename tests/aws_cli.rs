@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Plan, Scratch, Visitor, aws_cli};
+use support::{AwsCli, Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Plan, Scratch, Visitor};
 
 /// A gateway in front of moto's AWS, and credential files that `ana` downloaded from it for the role `PlatformAdmin` in Production.
 struct Downloaded {
@@ -32,9 +32,9 @@ async fn download() -> Downloaded {
 }
 
 impl Downloaded {
-    async fn get_caller_identity(&self, home: &Scratch, env: &[(&str, &str)]) -> Finished {
+    async fn get_caller_identity(&self, cli: AwsCli, home: &Scratch, env: &[(&str, &str)]) -> Finished {
         let args = ["sts", "get-caller-identity", "--output", "json", "--region", "us-east-1", "--endpoint-url", self.moto.url()];
-        aws_cli(home.path(), &args, env).await
+        cli.run(home.path(), &args, env).await
     }
 }
 
@@ -52,19 +52,29 @@ fn assert_is_ana(answer: Finished) {
 async fn the_aws_cli_works_with_what_was_downloaded() {
     let downloaded = download().await;
 
-    let home = Scratch::new();
-    let file = home.write("credentials", &downloaded.profile);
-    let name = downloaded.profile.lines().find_map(|line| line.strip_prefix('[')?.strip_suffix(']')).unwrap();
-    let env = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), ("AWS_PROFILE", name)];
-    assert_is_ana(downloaded.get_caller_identity(&home, &env).await);
+    for cli in AwsCli::BOTH {
+        let home = Scratch::new();
+        let file = home.write("credentials", &downloaded.profile);
+        let name = downloaded.profile.lines().find_map(|line| line.strip_prefix('[')?.strip_suffix(']')).unwrap();
+        let env = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), ("AWS_PROFILE", name)];
+        assert_is_ana(downloaded.get_caller_identity(cli, &home, &env).await);
 
-    let home = Scratch::new();
-    let json = home.write("credentials.json", &downloaded.process_json);
-    let config = home.write("config", format!("[profile work]\ncredential_process = cat {}\n", json.display()));
-    let env = [("AWS_CONFIG_FILE", config.to_str().unwrap()), ("AWS_PROFILE", "work")];
-    assert_is_ana(downloaded.get_caller_identity(&home, &env).await);
+        let home = Scratch::new();
+        let json = home.write("credentials.json", &downloaded.process_json);
+        let config = home.write("config", format!("[profile work]\ncredential_process = cat {}\n", json.display()));
+        let env = [("AWS_CONFIG_FILE", config.to_str().unwrap()), ("AWS_PROFILE", "work")];
+        assert_is_ana(downloaded.get_caller_identity(cli, &home, &env).await);
 
-    // The same without either file: the scrubbed environment really has no other credentials.
-    let nothing = downloaded.get_caller_identity(&Scratch::new(), &[]).await;
-    assert!(!nothing.success && nothing.stderr.contains("Unable to locate credentials"), "{nothing:?}");
+        // The same without either file: the scrubbed environment really has no other credentials.
+        let nothing = downloaded.get_caller_identity(cli, &Scratch::new(), &[]).await;
+        assert!(!nothing.success && nothing.stderr.contains("Unable to locate credentials"), "{cli:?}: {nothing:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_two_lines_of_the_aws_cli_are_two() {
+    for (cli, version) in [(AwsCli::V1, "aws-cli/1."), (AwsCli::V2, "aws-cli/2.")] {
+        let told = cli.run(Scratch::new().path(), &["--version"], &[]).await.or_fail();
+        assert!(told.starts_with(version), "{told}");
+    }
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::double::{ADMIN, DoubleGateway, READ_ONLY};
 use super::person::Person;
-use super::support::{Moto, aws_cli};
+use super::support::{AwsCli, Moto};
 
 fn signed_in() -> (DoubleGateway, Person) {
     let gateway = DoubleGateway::start();
@@ -100,14 +100,20 @@ async fn the_aws_cli_and_boto3_use_the_written_profiles() {
     ana.run(&["configure", "--yes", "--region", "eu-central-1"]).await.or_fail();
     let env = ana.env();
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let shown = aws_cli(ana.home(), &["configure", "list", "--profile", "Production-ReadOnly"], &env).await.or_fail();
-    assert!(shown.contains("custom-process") && shown.contains("eu-central-1"), "{shown}");
+    for cli in AwsCli::BOTH {
+        let shown = cli.run(ana.home(), &["configure", "list", "--profile", "Production-ReadOnly"], &env).await.or_fail();
+        assert!(shown.contains("custom-process") && shown.contains("eu-central-1"), "{cli:?}: {shown}");
+    }
     let found = ana.boto3(moto.url(), Some("Production-ReadOnly"), &[]).await;
     assert_eq!((found["method"].as_str(), found["key"].as_str()), (Some("custom-process"), Some("ASIADOUBLE1")));
     // A role that wants a reason tells so to who reads the AWS CLI's error.
     let arguments = ["sts", "get-caller-identity", "--profile", "Staging-EU-444455556666-Admin", "--endpoint-url", moto.url()];
-    let refused = aws_cli(ana.home(), &arguments, &env).await;
-    assert!(!refused.success && refused.stderr.contains("number of a ticket") && refused.stderr.contains("--reason"), "{refused:?}");
+    for cli in AwsCli::BOTH {
+        let refused = cli.run(ana.home(), &arguments, &env).await;
+        assert!(!refused.success && refused.stderr.contains("number of a ticket") && refused.stderr.contains("--reason"), "{refused:?}");
+    }
     ana.run(&["credentials", ADMIN, "--reason", "OPS-1"]).await.or_fail();
-    assert!(aws_cli(ana.home(), &arguments, &env).await.success);
+    for cli in AwsCli::BOTH {
+        cli.run(ana.home(), &arguments, &env).await.or_fail();
+    }
 }

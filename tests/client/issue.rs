@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::double::{ADMIN, DoubleGateway, READ_ONLY};
 use super::person::Person;
-use super::support::{Moto, Running, aws_cli, run};
+use super::support::{AwsCli, Moto, Running, run};
 
 fn signed_in() -> (DoubleGateway, Person) {
     let gateway = DoubleGateway::start();
@@ -230,10 +230,12 @@ async fn the_aws_cli_and_boto3_take_the_credentials_from_the_process() {
     let env = ana.env();
     let mut env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     env.push(("AWS_PROFILE", "work"));
-    let shown = aws_cli(ana.home(), &["configure", "list"], &env).await.or_fail();
-    assert!(shown.contains("BLE1") && shown.contains("custom-process"), "{shown}");
     let arguments = ["sts", "get-caller-identity", "--region", "us-east-1", "--endpoint-url", moto.url()];
-    assert!(aws_cli(ana.home(), &arguments, &env).await.or_fail().contains("\"Arn\""));
+    for cli in AwsCli::BOTH {
+        let shown = cli.run(ana.home(), &["configure", "list"], &env).await.or_fail();
+        assert!(shown.contains("BLE1") && shown.contains("custom-process"), "{cli:?}: {shown}");
+        assert!(cli.run(ana.home(), &arguments, &env).await.or_fail().contains("\"Arn\""), "{cli:?}");
+    }
     let found = ana.boto3(moto.url(), Some("work"), &[]).await;
     assert_eq!(
         (found["method"].as_str(), found["key"].as_str(), found["token"].as_str()),

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::hurried::HurriedAws;
 use super::person::Person;
 use super::support::{
-    Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, Running, SandboxAws, Visitor, aws_cli, chromium, node,
+    AwsCli, Finished, Gateway, Moto, OidcOptions, OidcProvider, PRODUCTION, Page, Plan, Running, SandboxAws, Visitor, chromium, node,
 };
 
 struct World {
@@ -89,7 +89,9 @@ async fn from_the_browser_to_the_aws_cli_and_boto3_and_out_again() {
     let env = world.ana.env();
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let arguments = ["sts", "get-caller-identity", "--profile", "Production-PlatformAdmin", "--endpoint-url", moto.url()];
-    assert_is_ana(aws_cli(world.ana.home(), &arguments, &env).await);
+    for cli in AwsCli::BOTH {
+        assert_is_ana(cli.run(world.ana.home(), &arguments, &env).await);
+    }
     let found = world.ana.boto3(moto.url(), Some("Production-PlatformAdmin"), &[]).await;
     assert!(found["method"] == "custom-process" && found["arn"].as_str().unwrap().contains(":assumed-role/PlatformAdmin/"), "{found}");
 
@@ -97,7 +99,7 @@ async fn from_the_browser_to_the_aws_cli_and_boto3_and_out_again() {
     let (_agent, more) = world.agent(name).await;
     let found = world.ana.boto3(moto.url(), None, &more).await;
     assert!(found["method"] == "container-role" && found["arn"].as_str().unwrap().contains(":assumed-role/PlatformAdmin/"), "{found}");
-    assert_eq!(world.gateway.events("issue").len(), 1, "one issuance serves the AWS CLI, boto3 and the agent");
+    assert_eq!(world.gateway.events("issue").len(), 1, "one issuance serves both AWS CLIs, boto3 and the agent");
 
     world.ana.run(&["logout"]).await.or_fail();
     let (code, told) = world.ana.ended(&["whoami"]).await;

@@ -43,12 +43,41 @@ pub(crate) async fn python(script: &str, args: &[&str]) -> Finished {
 /// The AWS CLI with a home folder of its own and nothing of this machine's AWS configuration: no environment variable, no profile, no
 /// instance metadata.
 pub(crate) async fn aws_cli(home: &Path, args: &[&str], env: &[(&str, &str)]) -> Finished {
-    let mut command = Command::new(installed("venv/bin/python"));
-    command.arg(installed("venv/bin/aws")).args(args).current_dir(home);
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).env("LC_ALL", "C.UTF-8");
-    command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_MAX_ATTEMPTS", "1").env("AWS_PAGER", "");
-    command.envs(env.iter().copied());
-    run("aws", &mut command, LIMIT).await
+    AwsCli::V1.run(home, args, env).await
+}
+
+/// The AWS CLI in one of its two lines. They read profiles, processes and endpoints by code of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AwsCli {
+    /// Version 1, from Python's index.
+    V1,
+    /// Version 2, as Debian has it (2.9.19): it knows neither `AWS_ENDPOINT_URL` nor a token file of an agent.
+    V2,
+}
+
+impl AwsCli {
+    /// Both.
+    pub(crate) const BOTH: [Self; 2] = [Self::V1, Self::V2];
+
+    /// Runs it. What asks AWS must say where that is: nothing leaves this machine.
+    pub(crate) async fn run(self, home: &Path, args: &[&str], env: &[(&str, &str)]) -> Finished {
+        assert!(args.contains(&"--endpoint-url") || args[0] == "configure" || args[0] == "--version", "{args:?} would ask AWS itself");
+        let mut command = match self {
+            Self::V1 => {
+                let mut command = Command::new(installed("venv/bin/python"));
+                command.arg(installed("venv/bin/aws"));
+                command
+            }
+            Self::V2 => Command::new("/usr/bin/aws"),
+        };
+        command.args(args).current_dir(home);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).env("LC_ALL", "C.UTF-8");
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_MAX_ATTEMPTS", "1").env("AWS_PAGER", "");
+        // And if it did not say so: a proxy that is not there.
+        command.env("HTTP_PROXY", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1,localhost,::1");
+        command.envs(env.iter().copied());
+        run("aws", &mut command, LIMIT).await
+    }
 }
 
 /// A Redis of the test's own: one server in memory, without persistence.
