@@ -63,6 +63,7 @@ look() {
         'the SAML identity provider that the tests sign in with, each on a port of its own'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
+    command -v groff > /dev/null || want groff-base 'reads the manual pages that the client writes'
     has_aws_cli || want awscli 'version 2 of the AWS CLI, beside version 1 from PyPI: most people have it, and PyPI has it not'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'
 }

@@ -7,6 +7,7 @@
 mod agent;
 mod configure;
 mod double;
+mod handbook;
 mod hurried;
 mod issue;
 mod login;
