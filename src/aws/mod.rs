@@ -1,4 +1,4 @@
-//! AWS itself: the STS operations, the organization's accounts, the console sign-in, and the formats that credentials are handed over in.
+//! AWS itself: the STS operations, the organization's accounts, an account's IAM, the console sign-in, and the formats that credentials are handed over in.
 
 #[cfg(feature = "server")]
 pub mod console;
@@ -6,6 +6,8 @@ pub mod console;
 mod credentials;
 mod explanation;
 pub mod formats;
+#[cfg(feature = "server")]
+pub mod iam;
 #[cfg(feature = "server")]
 pub mod organization;
 #[cfg(feature = "server")]

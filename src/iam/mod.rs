@@ -2,7 +2,7 @@
 //!
 //! [`Needs`] is computed from the rules and from how Rolegate proves people to AWS ([`Federation`]). [`terraform`], [`cloudformation`] and
 //! [`json`] write it down; [`verify`] compares it with what IAM has ([`Snapshot`]), by asking each trust policy what Rolegate, and others
-//! than Rolegate, would be answered. Nothing here calls AWS.
+//! than Rolegate, would be answered. Nothing here calls AWS: [`crate::aws::iam`] does.
 
 mod cloudformation;
 mod doors;
@@ -29,7 +29,7 @@ pub use findings::{Finding, Kind, Severity};
 pub use needs::{AccountNeeds, Needs, OidcNeed, RoleNeed, SamlNeed, SamlSource, UserNeed};
 pub use plan::json;
 pub use policy::{NotAPolicy, TrustPolicy};
-pub use revoke::{Revocation, Session, revocations};
+pub use revoke::{PolicyHolder, Revocation, Session, revocations};
 pub use snapshot::{Place, SeenRole, Snapshot, account_in};
 pub use terraform::terraform;
 pub use verify::verify;

@@ -30,6 +30,15 @@ pub struct Session {
     pub user_access_key: Option<String>,
 }
 
+/// What an inline policy is put on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyHolder {
+    /// The role of this name.
+    Role(String),
+    /// The IAM user whose access key has this id: only IAM knows its name. None where the configuration no longer has the user.
+    UserOf(Option<String>),
+}
+
 /// What ends a person's sessions of one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Revocation {
@@ -37,6 +46,9 @@ pub struct Revocation {
     pub target: Target,
     /// Its account.
     pub account: String,
+    /// On what the policy is put.
+    #[serde(skip)]
+    pub holder: PolicyHolder,
     /// The name of the inline policy.
     pub policy_name: String,
     /// The policy.
@@ -67,9 +79,10 @@ fn revocation(target: &Target, sessions: &[&Session], person: &str, before: Mome
     let policy = deny(target, sessions, before, &mut notes);
     // An inline policy's name has the alphabet of session names, and 128 characters at most.
     let policy_name = format!("RolegateRevoke-{}", crate::access::encode_name(person));
-    let (verb, at) = match target {
-        Target::Role(role) => ("role", format!("--role-name {}", quoted(role.name()))),
-        Target::Federated(_) | Target::IamUser(_) => ("user", format!("--user-name {}", user_name(sessions))),
+    let holder = holder(target, sessions);
+    let (verb, at) = match &holder {
+        PolicyHolder::Role(name) => ("role", format!("--role-name {}", quoted(name))),
+        PolicyHolder::UserOf(key) => ("user", format!("--user-name {}", user_name(key.as_deref().unwrap_or("ACCESS_KEY_ID")))),
     };
     let text = policy.compact();
     let command = format!("aws iam put-{verb}-policy {at} --policy-name {} --policy-document {}", quoted(&policy_name), quoted(&text));
@@ -77,6 +90,7 @@ fn revocation(target: &Target, sessions: &[&Session], person: &str, before: Mome
     Revocation {
         target: target.clone(),
         account: target.account().to_string(),
+        holder,
         policy_name,
         // What was just written is JSON.
         policy: serde_json::from_str(&text).unwrap_or_default(),
@@ -91,9 +105,17 @@ fn revocation(target: &Target, sessions: &[&Session], person: &str, before: Mome
     }
 }
 
+fn holder(target: &Target, sessions: &[&Session]) -> PolicyHolder {
+    match target {
+        Target::Role(role) => PolicyHolder::Role(role.name().to_owned()),
+        Target::Federated(_) | Target::IamUser(_) => {
+            PolicyHolder::UserOf(sessions.iter().find_map(|session| session.user_access_key.clone()))
+        }
+    }
+}
+
 /// The user is known by its access key alone; IAM tells whose it is.
-fn user_name(sessions: &[&Session]) -> String {
-    let key = sessions.iter().find_map(|session| session.user_access_key.as_deref()).unwrap_or("ACCESS_KEY_ID");
+fn user_name(key: &str) -> String {
     format!("\"$(aws iam get-access-key-last-used --access-key-id {} --query UserName --output text)\"", quoted(key))
 }
 

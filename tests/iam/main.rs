@@ -147,6 +147,19 @@ pub(crate) fn rolegate(folder: &Path, arguments: &[&str], input: &str) -> Output
     process.wait_with_output().unwrap()
 }
 
+/// The same, with credentials of the account that moto plays, and no other AWS within reach.
+pub(crate) fn rolegate_with(moto: &support::Moto, folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rolegate"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs([("AWS_ENDPOINT_URL", moto.url()), ("AWS_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .envs([("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")])
+        .env("HOME", folder)
+        .output()
+        .unwrap()
+}
+
 /// The output of a command that succeeds.
 pub(crate) fn told(folder: &Path, arguments: &[&str]) -> String {
     let output = rolegate(folder, arguments, "");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Moto, Scratch, aws_cli, python};
-use crate::{ACCOUNT, CONFIG, rolegate, text, told, world};
+use crate::{ACCOUNT, CONFIG, rolegate, rolegate_with, text, told, world};
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
 const GATE: &str = "arn:aws:iam::111122223333:role/Rolegate";
@@ -111,6 +111,61 @@ async fn what_is_made_from_the_plan_is_good_until_something_is_broken() {
     assert_eq!((code, told.lines().count()), (Some(1), 2), "{told}");
     assert!(told.contains("audience: it does not list the client id sts.amazonaws.com"), "{told}");
     assert!(told.contains("other-clients: it lists the client id other"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_itself_is_asked_in_the_account_of_the_credentials() {
+    let folder = world(CONFIG);
+    let moto = Moto::start().await;
+    let verify = |more: &[&str]| {
+        let arguments = [&["aws", "verify", "--config", "rolegate.toml", "--live", "--identity", GATE], more].concat();
+        let output = rolegate_with(&moto, folder.path(), &arguments);
+        (output.status.code(), text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    let (code, told, _) = verify(&[]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("role/PlatformAdmin: missing") && told.contains("oidc-provider/roles.example.org: missing"), "{told}");
+    assert!(!told.contains("444455556666"), "of the account of the credentials alone: {told}");
+
+    let plan = ["aws", "plan", "--config", "rolegate.toml", "--account", ACCOUNT, "--identity", GATE, "--format", "cloudformation"];
+    let template = folder.write("template.json", self::told(folder.path(), &plan));
+    python("tests/counterparts/make_stack.py", &[template.to_str().unwrap(), moto.url()]).await.or_fail();
+    let (code, told, _) = verify(&[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.starts_with("good: IAM has what the rules need, 6 role(s)"), "{told}");
+
+    iam(&moto, &folder, &["update-role", "--role-name", "PlatformAdmin", "--max-session-duration", "3600"]).await;
+    let (code, told, _) = verify(&["--account", ACCOUNT]);
+    assert_eq!((code, told.lines().count()), (Some(1), 1), "{told}");
+    assert!(told.contains("role/PlatformAdmin: session-too-short"), "{told}");
+
+    let (code, _, wrong) = verify(&["--account", "China"]);
+    assert_eq!(code, Some(2));
+    assert!(wrong.contains(&format!("are of the account {ACCOUNT}, not the one that --account chose")), "{wrong}");
+    drop(moto);
+    let nobody = rolegate(folder.path(), &["aws", "verify", "--config", "rolegate.toml", "--live", "--from", "iam"], "");
+    assert_eq!(nobody.status.code(), Some(2), "files and IAM are not mixed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aws_that_does_not_answer_is_never_taken_for_good() {
+    let folder = world(CONFIG);
+    let moto = Moto::start().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let arguments = ["aws", "verify", "--config", "rolegate.toml", "--live", "--account", ACCOUNT];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_rolegate"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_clear()
+        .envs([("AWS_ENDPOINT_URL_STS", moto.url()), ("AWS_ENDPOINT_URL_IAM", &format!("http://{closed}"))])
+        .envs([("AWS_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .envs(KEYS)
+        .env("HOME", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text(&output.stderr).contains("AWS did not answer ListRoles"), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
 }
 
 fn role_at(roles: &Value, name: &str) -> String {

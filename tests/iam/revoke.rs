@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::moto::iam;
 use crate::support::{Moto, repository};
-use crate::{ACCOUNT, CONFIG, rolegate, text, told, world};
+use crate::{ACCOUNT, CONFIG, rolegate, rolegate_with, text, told, world};
 
 /// A trail with a living session of two people, and one of ana's that has ended.
 fn trail() -> String {
@@ -74,6 +74,36 @@ async fn what_is_printed_runs_and_puts_a_deny_on_each_role_that_the_person_holds
     }
     let untouched = iam(&moto, &folder, &["list-role-policies", "--role-name", "Support"]).await;
     assert_eq!(untouched["PolicyNames"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn applied_it_is_on_the_roles_of_the_account_whose_credentials_are_at_hand() {
+    let folder = world(CONFIG);
+    folder.write("audit.jsonl", trail());
+    let moto = Moto::start().await;
+    let apply = |person: &str| rolegate_with(&moto, folder.path(), &[&REVOKE[..], &["--person", person, "--apply"]].concat());
+    let refused = apply("okta+ana");
+    assert_eq!(refused.status.code(), Some(1), "there are no such roles yet: {refused:?}");
+    assert!(text(&refused.stdout).contains("NOT denied: arn:aws:iam::123456789012:role/PlatformAdmin"), "{refused:?}");
+    assert!(text(&refused.stderr).contains("2 of 2 were not denied"), "{refused:?}");
+
+    let plan = ["aws", "plan", "--config", "rolegate.toml", "--account", ACCOUNT, "--format", "cloudformation"];
+    let template = folder.write("template.json", told(folder.path(), &plan));
+    let own = "RolegateIdentity=arn:aws:iam::111122223333:role/Rolegate";
+    crate::support::python("tests/counterparts/make_stack.py", &[template.to_str().unwrap(), moto.url(), own]).await.or_fail();
+    let applied = apply("okta+ana");
+    assert_eq!(applied.status.code(), Some(0), "{applied:?}");
+    assert_eq!(text(&applied.stdout).lines().filter(|line| line.starts_with("denied: ")).count(), 2, "{applied:?}");
+    assert!(text(&applied.stderr).contains("run this again with credentials of 444455556666"), "{applied:?}");
+    let words = ["get-role-policy", "--role-name", "PlatformAdmin", "--policy-name", "RolegateRevoke-okta+ana"];
+    let policy = iam(&moto, &folder, &words).await["PolicyDocument"].clone();
+    assert_eq!(policy["Statement"][0]["Condition"]["StringEquals"]["aws:SourceIdentity"], "okta+ana");
+    let untouched = iam(&moto, &folder, &["list-role-policies", "--role-name", "Support"]).await;
+    assert_eq!(untouched["PolicyNames"], json!([]));
+
+    let elsewhere = [&REVOKE[..], &["--person", "okta+ana", "--account", "China", "--apply"]].concat();
+    let elsewhere = rolegate_with(&moto, folder.path(), &elsewhere);
+    assert_eq!(elsewhere.status.code(), Some(2), "{elsewhere:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `rolegate aws`: IAM's half of the federation. It prints; nothing here changes anything in AWS.
+//! `rolegate aws`: IAM's half of the federation. It prints; only `revoke --apply` changes anything in AWS.
 
 mod people;
 mod plan;
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use rolegate::access::Policy;
 use rolegate::arn::AccountId;
+use rolegate::aws::iam::IamTrouble;
 use rolegate::config::Config;
 use rolegate::iam::{Federation, Upstream, UpstreamKind};
 use rolegate::startup;
@@ -26,7 +27,7 @@ pub(crate) enum AwsCommand {
     /// Compare what IAM has with what the rules need; exit code 1 if anything is to be mended
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Arguments),
-    /// Print the policies, and the commands, that end one person's AWS sessions
+    /// Print the policies, and the commands, that end one person's AWS sessions; or put them on the roles of one account
     #[command(after_help = revoke::EXAMPLES)]
     Revoke(revoke::Arguments),
 }
@@ -115,6 +116,16 @@ fn federation<'a>(config: &Config, issuer: &'a Issuer, known: &Known) -> Federat
     let upstreams = oidc.chain(saml).chain(workloads).filter_map(|(id, kind)| Some(Upstream { id: id.parse().ok()?, kind })).collect();
     let access_keys: BTreeMap<_, _> = file.iam_user.iter().map(|user| (user.id.clone(), user.access_key_id.clone())).collect();
     Federation { issuer, upstreams, identities: known.identity.clone(), access_keys }
+}
+
+/// Waits for what is asked of AWS.
+fn asked<T>(question: impl Future<Output = Result<T, IamTrouble>>) -> Result<T, Stopped> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Stopped::Unusable(format!("the system lets no requests be made: {error}")))?;
+    runtime.block_on(question).map_err(|trouble| {
+        let mend = "give this command AWS credentials of the account (AWS_PROFILE, environment, `rolegate exec ROLE -- …`) that may do it";
+        Stopped::Unusable(format!("{trouble}; {mend}"))
+    })
 }
 
 /// Says something beside the result.

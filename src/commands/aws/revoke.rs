@@ -8,6 +8,7 @@ use clap::Args;
 use rolegate::access::{Context, Operation, Person, Policy, Target};
 use rolegate::arn::AccountId;
 use rolegate::audit::{self, Issued};
+use rolegate::aws::iam::Iam;
 use rolegate::clock::{Clock, Moment, SystemClock};
 use rolegate::config::Config;
 use rolegate::iam::{Revocation, Session, revocations};
@@ -16,15 +17,19 @@ use rolegate::startup;
 use serde_json::json;
 
 use super::super::{Stopped, choose, claims, load, print, print_json, read};
-use super::{Subject, note};
+use super::{Subject, asked, note};
 
 pub(super) const EXAMPLES: &str = "Examples:
   rolegate aws revoke --config rolegate.toml --person ana@example.org
   rolegate aws revoke --config rolegate.toml --person okta+00u1abcd --audit /var/log/rolegate > revoke.sh
   rolegate aws revoke --config rolegate.toml --claims ana.json
 
+  rolegate aws revoke --config rolegate.toml --person ana@example.org --apply
+
 Only sessions that were issued before the moment are ended. First take the person's groups away and sign them out, or they just come again.
-Nothing is changed: read what is printed, then run each command with credentials of its account.";
+Without --apply nothing is changed: read what is printed, then run each command with credentials of its account.
+
+Exit code 0: done; 1: some roles could not be denied; 2: nothing was done.";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -45,6 +50,9 @@ pub(crate) struct Arguments {
     /// End what was issued before this moment, as 2026-01-14T12:00:00Z (now)
     #[arg(long, value_name = "TIME")]
     before: Option<Moment>,
+    /// Put the policies on the roles now, in the account of the AWS credentials at hand (environment, profile, container, instance)
+    #[arg(long, conflicts_with = "json")]
+    apply: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -63,10 +71,49 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     };
     let sessions: Vec<_> = sessions.into_iter().filter(|session| is_in(&accounts, &session.target)).collect();
     let made = revocations(&sessions, &person, before);
+    if arguments.apply {
+        return apply(&person, &made, &accounts);
+    }
     if arguments.json {
         return print_json(&json!({ "person": person, "before": before, "revocations": made }));
     }
     print(&script(&person, &made, before, &policy))
+}
+
+/// Puts the policies on what one account has of it, as far as AWS lets; what belongs to other accounts is named.
+fn apply(person: &str, made: &[Revocation], chosen: &[AccountId]) -> Result<(), Stopped> {
+    let account_of = |revocation: &Revocation| revocation.target.account();
+    let (account, outcomes) = asked(async {
+        let iam = Iam::open().await?;
+        let mut outcomes = Vec::new();
+        // Nothing is touched where --account chose another account than the credentials are of.
+        let is_chosen = chosen.is_empty() || chosen.contains(&iam.account());
+        for revocation in made.iter().filter(|revocation| is_chosen && account_of(revocation) == iam.account()) {
+            outcomes.push((revocation, iam.apply(revocation).await));
+        }
+        Ok((iam.account(), outcomes))
+    })?;
+    let mut failed = 0;
+    for (revocation, outcome) in &outcomes {
+        print(&match outcome {
+            Ok(()) => format!("denied: {} has {}. To take it off: {}", revocation.target, revocation.policy_name, revocation.undo),
+            Err(trouble) => {
+                failed += 1;
+                format!("NOT denied: {}: {trouble}", revocation.target)
+            }
+        })?;
+        revocation.notes.iter().for_each(|text| note(text));
+    }
+    let others: BTreeSet<_> = made.iter().map(account_of).filter(|other| *other != account).map(|other| other.to_string()).collect();
+    if !others.is_empty() {
+        let others = others.into_iter().collect::<Vec<_>>().join(", ");
+        note(&format!("{person} has sessions in other accounts too: run this again with credentials of {others}"));
+    }
+    match (outcomes.len(), failed) {
+        (0, _) => Err(Stopped::Unusable(format!("{person} has no session to end in the account {account}, whose credentials are at hand"))),
+        (_, 0) => Ok(()),
+        (all, failed) => Err(Stopped::No(format!("{failed} of {all} were not denied"))),
+    }
 }
 
 fn is_in(accounts: &[AccountId], target: &Target) -> bool {

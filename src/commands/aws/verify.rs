@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rolegate::access::Policy;
 use rolegate::arn::AccountId;
+use rolegate::aws::iam::Iam;
 use rolegate::clock::{Clock, SystemClock};
 use rolegate::iam::{Finding, Needs, Place, Severity, Snapshot, account_in, verify};
 use serde_json::{Value, json};
 
 use super::super::{Stopped, load, print, print_json, read};
-use super::{Known, Subject, federation, issuer, note, people};
+use super::{Known, Subject, asked, federation, issuer, note, people};
 
 pub(super) const EXAMPLES: &str = "Examples, for one account after the other, with credentials that may read its IAM:
+  rolegate exec Production/ReadOnly -- rolegate aws verify --config rolegate.toml --live
+
   mkdir -p iam/111122223333 && cd iam/111122223333
   aws iam list-roles --output json > roles.json
   aws iam list-saml-providers --output json > saml.json
@@ -30,8 +33,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     subject: Subject,
     /// Files that the AWS CLI wrote as JSON, or folders with such (*.json). What does not name its account is of the one whose id stands in the path
-    #[arg(long, value_name = "FILE|FOLDER", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE|FOLDER", required_unless_present = "live", num_args = 1..)]
     from: Vec<PathBuf>,
+    /// Ask IAM itself, in the account of the AWS credentials at hand (environment, profile, container, instance)
+    #[arg(long, conflicts_with = "from")]
+    live: bool,
     #[command(flatten)]
     known: Known,
     /// Print JSON
@@ -44,10 +50,16 @@ const DEPTH: usize = 8;
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     let (config, policy) = load(&arguments.subject.config)?;
-    let accounts = arguments.subject.accounts(&policy)?;
+    let mut accounts = arguments.subject.accounts(&policy)?;
     let issuer = issuer(&config)?;
     let federation = federation(&config, &issuer, &arguments.known);
-    let snapshot = snapshot(&arguments.from, &policy, &accounts)?;
+    let snapshot = if arguments.live {
+        let (account, snapshot) = live(&policy, &accounts)?;
+        accounts = vec![account];
+        snapshot
+    } else {
+        from_files(&arguments.from, &policy, &accounts)?
+    };
     let mut built = snapshot.built(&policy, &federation);
     if let Some(path) = &arguments.known.people {
         built.extend(people::built(path, &config, &policy)?);
@@ -77,7 +89,25 @@ fn report(findings: &[Finding], roles: usize, as_json: bool) -> Result<(), Stopp
     print(&findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
-fn snapshot(from: &[PathBuf], policy: &Policy, chosen: &[AccountId]) -> Result<Snapshot, Stopped> {
+/// Asks IAM, in the account whose credentials are at hand.
+fn live(policy: &Policy, chosen: &[AccountId]) -> Result<(AccountId, Snapshot), Stopped> {
+    let (id, documents) = asked(async {
+        let iam = Iam::open().await?;
+        Ok((iam.account(), iam.documents().await?))
+    })?;
+    let known = policy.accounts().iter().find(|account| account.id == id);
+    let Some(account) = known.filter(|_| chosen.is_empty() || chosen.contains(&id)) else {
+        let whose = if known.is_some() { "not the one that --account chose" } else { "none of the configuration's" };
+        return Err(Stopped::Unusable(format!("the AWS credentials at hand are of the account {id}, {whose}")));
+    };
+    let mut snapshot = Snapshot::default();
+    for document in documents {
+        snapshot.add(&document.to_string(), Place { name: "IAM", account: Some((id, account.partition)) });
+    }
+    Ok((id, snapshot))
+}
+
+fn from_files(from: &[PathBuf], policy: &Policy, chosen: &[AccountId]) -> Result<Snapshot, Stopped> {
     let partitions: BTreeMap<_, _> = policy.accounts().iter().map(|account| (account.id, account.partition)).collect();
     let only = match (chosen, policy.accounts()) {
         ([only], _) => Some(*only),
