@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::command_line::{Cli, assert_error, decide, hidden, session, token};
+use crate::cli::{Cli, assert_error, decide, hidden, session, token};
 use crate::world::{Browser, World};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -112,7 +112,7 @@ async fn w10_a_device_code_is_known_to_its_device_alone() {
     let mut ana = Browser::signed_in(&world, "ana").await;
     let page = ana.get(&format!("/device?user_code={}", device.user_code)).await;
     decide(&mut ana, &page, "/device", "allow").await.assert_page(200, "may act for you");
-    let code = crate::command_line::code(&mut ana).await;
+    let code = crate::cli::code(&mut ana).await;
     for (client, wrong, error) in [
         ("another", device.code.clone(), "invalid_client"),
         ("rolegate-cli", device.user_code.clone(), "invalid_grant"),

@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the helpers stand outside of test functions")]
 
 mod catalogue;
+mod cli;
 mod command_line;
 mod demands;
 mod devices;
 mod explain;
 mod forms;
+mod fresh_sign_in;
 mod hygiene;
 mod log;
 mod login;
