@@ -36,7 +36,7 @@ bench: ## Measure what docs/performance.md states
 	$(MAKE) client
 	scripts/measure_client.py
 
-screenshots: ## Pictures of every page, both colour schemes, two widths: target/screenshots
+screenshots: ## Pictures of every page, both colour schemes, three widths: target/screenshots
 	@scripts/setup.sh test
 	SCREENSHOTS='$(CURDIR)/target/screenshots' cargo test --locked --test browser memory
 

@@ -7,7 +7,7 @@ mod reload;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -30,7 +30,7 @@ use crate::saml;
 use crate::settings::Problem;
 use crate::trust::keys::KeyRing;
 use crate::trust::{Issuer, SamlIssuer, SamlPlace};
-use crate::web::{ServerOptions, Site, SiteSettings, serve};
+use crate::web::{BrandSettings, ServerOptions, Site, SiteSettings, serve};
 
 /// What is made from the configuration alone, before anything is opened or asked.
 struct Parts {
@@ -247,6 +247,8 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
     let server = &config.file.server;
     let settings = SiteSettings {
         contact: config.file.help.contact.clone(),
+        help_link: config.file.help.link.clone(),
+        brand: brand(config),
         banner,
         trusted_proxies: server.trusted_proxies.clone(),
         body_limit: server.body_limit,
@@ -257,6 +259,21 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         workload_burst: server.workload_burst,
     };
     Site::new(gateway, settings)
+}
+
+/// The brand, with its logo read. One that has gone since the configuration was checked is left out, and the log says so.
+fn brand(config: &Config) -> BrandSettings {
+    let settings = &config.file.portal.brand;
+    let read = |path: &PathBuf| {
+        let bytes = std::fs::read(config.base.join(path)).inspect_err(|error| tracing::warn!(%error, "the logo cannot be read"));
+        Some((bytes.ok()?, path.extension().is_some_and(|extension| extension == "svg")))
+    };
+    BrandSettings {
+        name: settings.name.clone(),
+        logo: settings.logo.as_ref().and_then(read),
+        color: settings.color.clone(),
+        color_dark: settings.color_dark.clone(),
+    }
 }
 
 /// How the configuration wants the server.

@@ -1,4 +1,4 @@
-// Makes quicker what already works without it: copying, filtering, local times, downloads without a second request.
+// Makes quicker what already works without it: copying, local times, downloads without a second request. Says what ends soon.
 (() => {
   "use strict";
   const $ = (id) => document.getElementById(id);
@@ -28,11 +28,12 @@
     const button = document.createElement("button");
     button.type = "button";
     button.className = "share";
-    button.textContent = "Copy link";
+    button.textContent = "Copy the " + link.textContent.replace("Link", "link");
     button.dataset.href = link.href;
-    button.setAttribute("aria-describedby", link.getAttribute("aria-describedby"));
     link.replaceWith(button);
   }
+  document.addEventListener("copy-link", (event) => copy(event.detail, "Link"));
+  document.addEventListener("say", (event) => say(event.detail));
 
   document.addEventListener("click", (event) => {
     const menu = document.querySelector("details.menu[open]");
@@ -44,6 +45,10 @@
     else if (from) copy($(from).textContent, what);
   });
 
+  const rest = (form, busy) => {
+    delete form.dataset.sent;
+    busy.ariaBusy = null;
+  };
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.from) {
@@ -56,9 +61,10 @@
       say("Saved as " + form.dataset.file);
     } else if (form.method === "post") {
       // A second click while AWS answers would only ask twice.
-      if (form.ariaBusy === "true") event.preventDefault();
-      form.ariaBusy = "true";
-      setTimeout(() => { form.ariaBusy = null; }, 3000);
+      const busy = event.submitter ?? form;
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = busy.ariaBusy = "true";
+      setTimeout(() => rest(form, busy), 3000);
     }
   });
 
@@ -69,21 +75,38 @@
     time.textContent = at.toLocaleString([], { hour: "numeric", minute: "2-digit", ...day });
   }
 
-  const countdown = $("countdown");
-  if (countdown) {
+  const secondsUntil = (time) => Math.floor((new Date(time) - Date.now()) / 1000);
+  const left = (seconds) => {
+    const [h, m] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+    return seconds <= 0 ? "Expired" : seconds < 60 ? seconds + " s left" : (h ? h + " h " : "") + m + " min left";
+  };
+  // Says each thing once: that little is left, and that nothing is.
+  const watch = (until, soon, tell) => {
+    let told = 0;
     const tick = () => {
-      const seconds = Math.floor((new Date(countdown.dataset.until) - Date.now()) / 1000);
-      const [h, m] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-      countdown.textContent = seconds <= 0 ? "Expired" : seconds < 60 ? seconds + " s left" : (h ? h + " h " : "") + m + " min left";
-      countdown.classList.toggle("soon", seconds < 300);
-      if (seconds <= 0) {
-        clearInterval(timer);
-        say("These credentials have expired");
-      }
+      const seconds = secondsUntil(until);
+      const stage = seconds <= 0 ? 2 : seconds < soon ? 1 : 0;
+      tell(seconds, stage, stage > told);
+      told = stage;
+      if (stage === 2) clearInterval(timer);
     };
     const timer = setInterval(tick, 1000);
     tick();
-  }
+  };
+  const countdown = $("countdown");
+  if (countdown) watch(countdown.dataset.until, 300, (seconds, stage, isNew) => {
+    countdown.textContent = left(seconds);
+    countdown.classList.toggle("soon", stage > 0);
+    if (isNew) say(stage === 2 ? "These credentials have expired" : "These credentials expire in less than five minutes");
+  });
+  const ends = document.querySelector("[data-session]");
+  if (ends) watch(ends.dateTime, 600, (seconds, stage, isNew) => {
+    for (const time of all(".until time")) time.parentElement.classList.toggle("soon", stage > 0);
+    if (!isNew) return;
+    const ending = $("ending");
+    ending.hidden = false;
+    ending.textContent = stage === 2 ? "Your session here has ended. Load the page again to sign in; AWS sessions that you have go on." : "Your session here ends in less than ten minutes. Then you sign in again; AWS sessions that you have go on.";
+  });
 
   // A form on its way elsewhere, which nobody has to fill in, goes by itself once. Who comes back chooses, and an old proof is gone.
   const onward = document.querySelector("form[data-onward]");
@@ -96,61 +119,8 @@
   addEventListener("pagehide", () => all("[data-secret]").forEach((node) => node.replaceChildren()));
   addEventListener("pageshow", (event) => {
     if (event.persisted && document.querySelector("[data-secret]")) location.reload();
-    all("form[aria-busy]").forEach((form) => { form.ariaBusy = null; });
+    all("form[data-sent]").forEach((form) => rest(form, document.querySelector("[aria-busy]") ?? form));
   });
-
-  const filter = $("filter");
-  if (filter) {
-    filter.form.hidden = false;
-    const count = $("count");
-    const whole = count.textContent;
-    let index;
-    const read = () => all(".account").map((node) => {
-      const head = node.querySelector(".head").textContent.toLowerCase();
-      const roles = all(".roles > li", node).map((row) => ({ row, text: head + " " + row.querySelector("b").textContent.toLowerCase() }));
-      return { node, roles };
-    });
-    const apply = () => {
-      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-      if (!words.length && !index) return;
-      index ??= read();
-      let found = 0;
-      for (const { node, roles } of index) {
-        let here = 0;
-        for (const { row, text } of roles) {
-          const match = words.every((word) => text.includes(word));
-          row.hidden = !match;
-          here += match;
-        }
-        node.hidden = !here;
-        found += here;
-      }
-      document.querySelector(".ledger").hidden = !found;
-      $("nothing").hidden = found > 0;
-      count.textContent = words.length ? found + " of " + whole : whole;
-    };
-    const clear = () => {
-      filter.value = "";
-      apply();
-      filter.focus();
-    };
-    filter.addEventListener("input", apply);
-    filter.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      document.querySelector(".account:not([hidden]) li:not([hidden]) button:not(.share)")?.focus();
-    });
-    $("clear").addEventListener("click", clear);
-    addEventListener("keydown", (event) => {
-      const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-        event.preventDefault();
-        filter.focus();
-        filter.select();
-      } else if (event.key === "Escape" && event.target === filter) clear();
-    });
-    // A page that comes back keeps what was typed.
-    addEventListener("pageshow", apply);
-  }
 
   addEventListener("keydown", (event) => {
     const menu = document.querySelector("details.menu[open]");

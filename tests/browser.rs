@@ -11,15 +11,29 @@ use support::{Gateway, OidcProvider, PRODUCTION, Plan, Redis, SamlOptions, Sandb
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_with_sessions_in_memory() {
-    walk(Plan::new(), None).await;
+    walk(Plan::new(), None, ("way", 14)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_found_with_sessions_in_memory() {
+    walk(Plan::new(), None, ("roles", 5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_with_sessions_in_redis() {
+    in_redis(("way", 14)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_found_with_sessions_in_redis() {
+    in_redis(("roles", 5)).await;
+}
+
+async fn in_redis(part: (&str, u64)) {
     let redis = Redis::start().await;
     let mut plan = Plan::new();
     plan.store = format!("[store]\nurl = \"{}\"\nseal_keys = [{{ file = \"seal-key\" }}]", redis.url());
-    walk(plan, Some(redis)).await;
+    walk(plan, Some(redis), part).await;
 }
 
 /// By SAML, at SimpleSAMLphp on another site: `tests/browser/saml.mjs` walks it.
@@ -76,7 +90,7 @@ async fn a_command_line_is_let_in() {
     }
 }
 
-async fn walk(plan: Plan, redis: Option<Redis>) {
+async fn walk(plan: Plan, redis: Option<Redis>, (part, steps): (&str, u64)) {
     let provider = OidcProvider::start(&plan.provider()).await;
     let aws = SandboxAws::start(&plan.url()).await;
     let folder = Scratch::new();
@@ -93,16 +107,17 @@ async fn walk(plan: Plan, redis: Option<Redis>) {
         ("EXPECT", expect.as_str()),
         ("DOWNLOADS", downloads.path().to_str().unwrap()),
         ("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()),
+        ("PART", part),
     ];
     let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
     // Two walks at a time must not write one picture.
-    let pictures = format!("{pictures}/{}", if redis.is_some() { "redis" } else { "memory" });
+    let pictures = format!("{pictures}/{part}-{}", if redis.is_some() { "redis" } else { "memory" });
     env.push(("SCREENSHOTS", &pictures));
     let walked = node("tests/browser/flow.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
     assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
 
     let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
-    assert!(report["steps"].as_u64().unwrap() >= 13, "steps are missing:\n{}", walked.stdout);
+    assert!(report["steps"].as_u64().unwrap() >= steps, "steps are missing:\n{}", walked.stdout);
     let mut secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
     assert!(secrets.len() >= 5, "the walk saw session cookies, codes, sign-in tokens and credentials: {} secrets", secrets.len());
     secrets.push(OidcProvider::CLIENT_SECRET.to_owned());

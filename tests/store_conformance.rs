@@ -35,6 +35,7 @@ const CASES: &[(&str, Case)] = cases![
     reading_does_not_prolong,
     several_values_are_read_in_one_with_what_they_have_left,
     touching_prolongs,
+    touching_reads_another_value_beside_it_and_leaves_that_alone,
     touching_does_not_bring_back_what_is_gone,
     take_is_exclusive,
     claim_is_exclusive,
@@ -154,6 +155,18 @@ async fn touching_prolongs(store: Arc<dyn Store>) {
     sleep(millis(120)).await;
     assert_eq!(store.get_and_touch(&key("touched"), HOUR).await.unwrap(), None);
     assert_eq!(store.get(&key("touched")).await.unwrap(), None);
+}
+
+async fn touching_reads_another_value_beside_it_and_leaves_that_alone(store: Arc<dyn Store>) {
+    store.put(&key("pair"), b"one".into(), millis(60_000)).await.unwrap();
+    store.put(&key("beside"), b"two".into(), millis(60_000)).await.unwrap();
+    let both = store.get_and_touch_with(&key("pair"), HOUR, &key("beside")).await.unwrap();
+    assert_eq!(both, (Some(b"one".into()), Some(b"two".into())));
+    let kept = store.get_all(&["pair", "beside"].map(key)).await.unwrap();
+    assert!(kept[0].left > millis(3_500_000) && kept[1].left <= millis(60_000), "{kept:?}");
+    let one = store.get_and_touch_with(&key("never there"), HOUR, &key("beside")).await.unwrap();
+    assert_eq!(one, (None, Some(b"two".into())));
+    assert_eq!(store.get_and_touch_with(&key("pair"), HOUR, &key("nor this")).await.unwrap(), (Some(b"one".into()), None));
 }
 
 async fn touching_does_not_bring_back_what_is_gone(store: Arc<dyn Store>) {

@@ -20,7 +20,7 @@ use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::{Demand, StepUp};
 
-pub use oneself::{Disclosure, Lack, NotARole, OwnExplanation, OwnGrant, Refusal, Way};
+pub use oneself::{Disclosure, Lack, NearMiss, NotARole, OwnExplanation, OwnGrant, Refusal, Way};
 
 /// What the rules say of one person and one role.
 #[derive(Debug, Serialize)]

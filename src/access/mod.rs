@@ -52,7 +52,9 @@ pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
 pub use decide::SessionNames;
 pub use discovered::with_discovered;
-pub use explain::{Because, Called, Disclosure, Explanation, Grant, Lack, Miss, Missing, NotARole, OwnExplanation, OwnGrant, Refusal, Way};
+pub use explain::{
+    Because, Called, Disclosure, Explanation, Grant, Lack, Miss, Missing, NearMiss, NotARole, OwnExplanation, OwnGrant, Refusal, Way,
+};
 pub use findings::EDITABLE_CLAIMS;
 pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use iam_user::{IamUser, IamUserSettings, LONGEST_USER_SESSION, MfaCode};

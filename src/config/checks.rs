@@ -22,6 +22,8 @@ pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problem
     file.session.check("session", problems);
     file.command_line.check("command_line", file.session.absolute, problems);
     file.audit.check("audit", base, problems);
+    file.help.check("help", problems);
+    file.portal.brand.check("portal.brand", base, problems);
     file.organization.check("organization", problems);
     check_secret_names(file, problems);
     if file.provider.is_empty() && file.saml_provider.is_empty() {

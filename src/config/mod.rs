@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 pub use findings::{Finding, Findings, Severity};
 pub use schema::schema;
-pub use server::{HelpSettings, PortalSettings, ServerSettings};
+pub use server::{BrandSettings, HelpSettings, PortalSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
 
 use crate::access::{

@@ -1,10 +1,12 @@
 //! What an administrator says about the HTTP server, and about what people are told.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 use crate::access::Disclosure;
 use crate::settings::{Problem, Span};
@@ -120,6 +122,22 @@ impl ServerSettings {
 pub struct HelpSettings {
     /// Whom to ask for access, shown to people without roles: `Ask #cloud-access on chat`. Plain text.
     pub contact: Option<String>,
+    /// Where help is had, shown at the foot of each page: an `https:` or `mailto:` address.
+    pub link: Option<String>,
+}
+
+impl HelpSettings {
+    /// Adds what is wrong with the settings at `path`.
+    pub fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        let Some(link) = &self.link else { return };
+        if !Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "https" | "mailto")) {
+            problems.push(Problem::new(
+                format!("{path}.link"),
+                format!("`{link}` is not an address that a page may lead to"),
+                "write one that begins with https:// or mailto:",
+            ));
+        }
+    }
 }
 
 /// What the pages offer.
@@ -129,6 +147,99 @@ pub struct PortalSettings {
     /// What people are told who ask why they do not have a role: "off" (there is no page for it), "reasons" (what about themselves is
     /// missing) or "groups" (the groups that would give it too).
     pub explain: Disclosure,
+    /// How the pages look like your own.
+    pub brand: BrandSettings,
+}
+
+/// The name, the logo and the colour of the pages.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BrandSettings {
+    /// The name in the header and in the window's title, 40 characters at most.
+    pub name: Option<String>,
+    /// The picture beside it: a file, SVG or PNG, 64 KiB at most, best as high as wide.
+    pub logo: Option<PathBuf>,
+    /// The colour of buttons and links on light pages: `#rrggbb`, dark enough for white text on it.
+    pub color: Option<String>,
+    /// The colour on dark pages: `#rrggbb`, light enough for dark text on it.
+    pub color_dark: Option<String>,
+}
+
+/// The largest logo that is served, in bytes.
+const LARGEST_LOGO: u64 = 64 * 1024;
+
+impl BrandSettings {
+    /// Adds what is wrong with the settings at `path`; a relative path of the logo starts at `base`.
+    pub fn check(&self, path: &str, base: &Path, problems: &mut Vec<Problem>) {
+        let mut wrong = |key: &str, what: String, hint: &'static str| problems.push(Problem::new(format!("{path}.{key}"), what, hint));
+        if let Some(name) = &self.name
+            && (name.trim().is_empty() || name.chars().count() > 40 || name.chars().any(char::is_control))
+        {
+            wrong("name", format!("`{name}` is not a good name for the pages"), "use 1 to 40 printable characters");
+        }
+        if let Some(logo) = &self.logo {
+            let is_picture = logo.extension().is_some_and(|extension| extension == "svg" || extension == "png");
+            match std::fs::metadata(base.join(logo)) {
+                Err(error) => wrong("logo", format!("{} cannot be read: {error}", logo.display()), "name a file that Rolegate can read"),
+                Ok(file) if !is_picture || !file.is_file() || file.len() > LARGEST_LOGO => {
+                    wrong(
+                        "logo",
+                        format!("{} is no small picture", logo.display()),
+                        "use a file of 64 KiB at most that ends in .svg or .png",
+                    );
+                }
+                Ok(_) => {}
+            }
+        }
+        let shades = [("color", &self.color, Shade::LIGHT), ("color_dark", &self.color_dark, Shade::DARK)];
+        for (key, text, shade) in shades.into_iter().filter_map(|(key, text, shade)| Some((key, text.as_ref()?, shade))) {
+            match rgb(text) {
+                None => wrong(key, format!("`{text}` is no colour"), "write it as #rrggbb, for example #0e5a66"),
+                Some(colour) if shade.least_contrast(colour) < LEAST_CONTRAST => {
+                    let found = format!("text in `{text}` would have a contrast of {:.1} to 1", shade.least_contrast(colour));
+                    wrong(key, found, "choose one with 4.5 to 1 or more (WCAG 2.2, 1.4.3): darker on light pages, lighter on dark ones");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// What text needs (WCAG 2.2, success criterion 1.4.3).
+const LEAST_CONTRAST: f64 = 4.5;
+
+type Rgb = [f64; 3];
+
+/// What a colour stands on, and what stands on it, in one of the two schemes: static/app.css has the same.
+struct Shade {
+    card: Rgb,
+    on: Rgb,
+}
+
+impl Shade {
+    const LIGHT: Self = Self { card: [255.0, 255.0, 255.0], on: [255.0, 255.0, 255.0] };
+    const DARK: Self = Self { card: [22.0, 30.0, 36.0], on: [5.0, 38.0, 43.0] };
+
+    /// The least contrast of the colour as text on a card, as text on its own tint, and under a button's text.
+    fn least_contrast(&self, colour: Rgb) -> f64 {
+        let mix = |[a, b, c]: Rgb, [x, y, z]: Rgb| [0.1 * a + 0.9 * x, 0.1 * b + 0.9 * y, 0.1 * c + 0.9 * z];
+        let pairs = [(colour, self.card), (colour, mix(colour, self.card)), (self.on, colour)];
+        pairs.into_iter().map(|(front, back)| contrast(front, back)).fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn rgb(text: &str) -> Option<Rgb> {
+    let hex = text.strip_prefix('#').filter(|hex| hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let channel = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok().map(f64::from);
+    Some([channel(0)?, channel(2)?, channel(4)?])
+}
+
+/// The contrast of two colours (WCAG 2.2, "contrast ratio").
+fn contrast(one: Rgb, other: Rgb) -> f64 {
+    let linear = |value: f64| if value / 255.0 <= 0.040_45 { value / 255.0 / 12.92 } else { ((value / 255.0 + 0.055) / 1.055).powf(2.4) };
+    let luminance = |[red, green, blue]: Rgb| 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+    let (a, b) = (luminance(one), luminance(other));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
 #[cfg(test)]
@@ -169,5 +280,38 @@ mod tests {
                 "server.workers"
             ]
         );
+    }
+
+    #[test]
+    fn a_brand_is_a_short_name_a_small_picture_and_colours_that_can_be_read() {
+        let folder = std::env::temp_dir().join(format!("rolegate-brand-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("logo.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
+        std::fs::write(folder.join("large.png"), vec![0; 70_000]).unwrap();
+        let paths = |brand: &BrandSettings| {
+            let mut problems = Vec::new();
+            brand.check("portal.brand", &folder, &mut problems);
+            problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>()
+        };
+        let (name, logo) = (Some("Example Cloud".into()), Some("logo.svg".into()));
+        let good = BrandSettings { name, logo, color: Some("#0e5a66".into()), color_dark: Some("#6fcfd4".into()) };
+        assert_eq!(paths(&good), Vec::<String>::new());
+        for (bad, path) in [
+            (BrandSettings { name: Some("x".repeat(41)), ..good.clone() }, "portal.brand.name"),
+            (BrandSettings { logo: Some("large.png".into()), ..good.clone() }, "portal.brand.logo"),
+            (BrandSettings { logo: Some("missing.svg".into()), ..good.clone() }, "portal.brand.logo"),
+            (BrandSettings { color: Some("teal".into()), ..good.clone() }, "portal.brand.color"),
+            (BrandSettings { color: Some("#6fcfd4".into()), ..good.clone() }, "portal.brand.color"),
+            (BrandSettings { color_dark: Some("#0e5a66".into()), ..good.clone() }, "portal.brand.color_dark"),
+        ] {
+            assert_eq!(paths(&bad), [path]);
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        let problems = |link: &str| {
+            let mut problems = Vec::new();
+            HelpSettings { link: Some(link.into()), contact: None }.check("help", &mut problems);
+            problems.len()
+        };
+        assert_eq!(["https://help.example.org/aws", "mailto:help@example.org", "javascript:alert(1)", "help"].map(problems), [0, 0, 1, 1]);
     }
 }

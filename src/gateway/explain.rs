@@ -10,6 +10,8 @@ use crate::store::Session;
 
 /// How many groups a report lists.
 const MOST_GROUPS: usize = 200;
+/// How reports write a moment.
+const TIME: &str = "%Y-%m-%d %H:%M:%S UTC";
 /// The longest text that is taken for the name of a role, in characters: an ARN's path has 512 at most.
 const LONGEST_ASKED: usize = 1024;
 
@@ -42,28 +44,52 @@ impl Explained {
     /// All of it as a plain text, to be sent to whoever helps.
     #[must_use]
     pub fn report(&self) -> String {
-        let mut text = String::new();
-        let mut line = |label: &str, value: &str| {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{label}: {}", one_line(value));
-        };
-        line("Report", &self.incident);
-        line("Time", &self.at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
-        line("Person", &self.username);
-        line("Provider", &format!("{} ({})", self.provider.1, self.provider.0));
-        line("Role", self.granted.as_ref().map_or(self.asked.as_str(), Target::as_str));
-        line("Answer", if self.granted.is_some() { "granted" } else { "not granted" });
+        let mut report = Report::default();
+        report.line("Report", &self.incident);
+        report.line("Time", &self.at.format(TIME).to_string());
+        report.line("Person", &self.username);
+        report.line("Provider", &format!("{} ({})", self.provider.1, self.provider.0));
+        report.line("Role", self.granted.as_ref().map_or(self.asked.as_str(), Target::as_str));
+        report.line("Answer", if self.granted.is_some() { "granted" } else { "not granted" });
         for sentence in self.by.iter().chain(&self.limits).chain(&self.missing) {
-            line(" -", sentence);
+            report.item(sentence);
         }
-        line("Groups that arrived", &self.groups.len().to_string());
-        for group in self.groups.iter().take(MOST_GROUPS) {
-            line(" -", group);
+        report.groups(&self.groups);
+        report.0
+    }
+}
+
+/// What somebody is told who has no role at all. All of it may be shown to them.
+#[derive(Debug, Clone)]
+pub struct WithoutRoles {
+    /// What came nearest, a sentence each, the nearest first.
+    pub nearest: Vec<String>,
+    /// All of it as a plain text, to be sent to whoever helps.
+    pub report: String,
+}
+
+/// Lines of a report, each `label: value`.
+#[derive(Default)]
+struct Report(String);
+
+impl Report {
+    fn line(&mut self, label: &str, value: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{label}: {}", one_line(value));
+    }
+
+    fn item(&mut self, value: &str) {
+        let _ = writeln!(self.0, "  - {}", one_line(value));
+    }
+
+    fn groups(&mut self, groups: &[String]) {
+        self.line("Groups that arrived", &groups.len().to_string());
+        for group in groups.iter().take(MOST_GROUPS) {
+            self.item(group);
         }
-        if self.groups.len() > MOST_GROUPS {
-            line(" -", &format!("and {} more", self.groups.len() - MOST_GROUPS));
+        if groups.len() > MOST_GROUPS {
+            self.item(&format!("and {} more", groups.len() - MOST_GROUPS));
         }
-        text.replace(" -: ", "  - ")
     }
 }
 
@@ -132,5 +158,36 @@ impl Gateway {
             provider: (identity.provider().to_string(), self.provider_name(identity.provider()).to_owned()),
             groups: identity.groups().to_vec(),
         }))
+    }
+
+    /// Tells the session's person, who has no role, what came nearest, as far as the configuration lets people know. Nothing is recorded and nobody is
+    /// asked; the log gets a line with the rules, under an incident id that the report has.
+    #[must_use]
+    pub fn without_roles(&self, session: &Session, caller: &Caller) -> WithoutRoles {
+        let identity = &session.identity;
+        let context = Context { now: self.now(), ip: caller.ip };
+        let policy = self.policy.load();
+        let misses = policy.near_misses(&Person::from(identity), &context, self.disclosure);
+        let incident = incident_id();
+        let rules: Vec<_> = misses.iter().map(|miss| &*miss.rule).collect();
+        tracing::info!(
+            incident,
+            provider = %identity.provider(),
+            groups = identity.groups().len(),
+            nearest = rules.join(" "),
+            "somebody has no roles: `rolegate explain` says what each rule misses"
+        );
+        let nearest: Vec<_> = misses.iter().map(|miss| miss.in_words(|id| self.provider_name(id))).collect();
+        let mut report = Report::default();
+        report.line("Report", &incident);
+        report.line("Time", &context.now.format(TIME).to_string());
+        report.line("Person", identity.username());
+        report.line("Provider", &format!("{} ({})", self.provider_name(identity.provider()), identity.provider()));
+        report.line("Answer", "no roles at all");
+        for sentence in &nearest {
+            report.item(sentence);
+        }
+        report.groups(identity.groups());
+        WithoutRoles { nearest, report: report.0 }
     }
 }

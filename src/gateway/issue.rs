@@ -105,7 +105,13 @@ impl Gateway {
     }
 
     /// [`Self::assume`], with the event that was recorded of it.
-    async fn hand_out(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<(Issued, Event), Failure> {
+    pub(super) async fn hand_out(
+        &self,
+        id: &SessionId,
+        session: &Session,
+        wish: &Wish,
+        caller: &Caller,
+    ) -> Result<(Issued, Event), Failure> {
         let entitlements = self.entitlements(session, caller);
         let event = self.wish_event(session, wish, &entitlements, caller);
         let decided = entitlements.choose(wish);
@@ -156,7 +162,7 @@ impl Gateway {
     }
 
     /// Records that what was issued did not reach the person, under the incident of the issuance: who looks for the page's id finds both.
-    async fn undelivered(&self, issued: Event, trouble: Trouble, reason: impl Display) -> Failure {
+    pub(super) async fn undelivered(&self, issued: Event, trouble: Trouble, reason: impl Display) -> Failure {
         let failure = Failure::logged_under(issued.incident.clone(), trouble, &reason);
         let event = Event { time: self.now(), outcome: Outcome::Failed, ..issued.because(reason) };
         self.record(&event).await.err().unwrap_or(failure)

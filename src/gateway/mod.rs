@@ -4,6 +4,7 @@
 //! It knows no HTTP. Every decision is recorded before its outcome leaves, and every failure is a [`Failure`] that was logged once and
 //! carries the incident id that finds the line.
 
+mod choices;
 mod command_line;
 mod explain;
 mod failure;
@@ -16,6 +17,7 @@ mod replace;
 mod reuse;
 mod saml;
 mod sessions;
+mod several;
 mod sign_in;
 mod workload;
 
@@ -30,7 +32,7 @@ pub use command_line::{
     CLIENT_ID, Challenge, CodeRequest, CommandLineSettings, DeviceAsked, DeviceGrant, GrantRefused, Granted, LoopbackUri, POLL_INTERVAL,
     Redemption,
 };
-pub use explain::Explained;
+pub use explain::{Explained, WithoutRoles};
 pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use lengths::Lengths;
@@ -39,6 +41,7 @@ pub use policy::{Refusal, Reloads};
 pub use replace::{Arrival, Question};
 pub use reuse::Flights;
 pub use saml::LogoutTaken;
+pub use several::{MOST_AT_ONCE, Missed, Several};
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 
 use crate::access::{Context, Disclosure, Entitlements, Policy};
@@ -161,8 +164,7 @@ impl Gateway {
     pub async fn session(&self, id: &SessionId) -> Result<Option<Session>, Failure> {
         let found = self.vault.session(id, self.now(), self.limits.idle.0).await;
         let session = found.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        // A provider that was taken out of the configuration vouches for nobody any more.
-        Ok(session.filter(|session| self.provider(session.identity.provider().as_str()).is_some()))
+        Ok(session.filter(|session| self.is_vouched_for(session)))
     }
 
     /// Whether people can be served: the store answers, and the audit trail can be written.

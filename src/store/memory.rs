@@ -145,6 +145,15 @@ impl Store for MemoryStore {
         Ok(self.live(key).map(|entry| entry.value.to_vec()))
     }
 
+    async fn get_and_touch_with(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        beside: &Key,
+    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreUnavailable> {
+        Ok((self.get_and_touch(key, ttl).await?, self.get(beside).await?))
+    }
+
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         Ok(self.values.remove(key).filter(|entry| self.is_live(entry)).map(|entry| entry.value.to_vec()))
     }

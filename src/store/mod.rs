@@ -3,6 +3,7 @@
 //! Two levels. A [`Store`] is dumb: bytes under a [`Key`], each with an expiry, each operation one round trip. The [`Vault`] above it
 //! knows what the bytes mean and seals them ([`seal`]): who reads the store, or writes to it, learns nothing and forges nothing.
 
+mod choices;
 mod codes;
 mod ids;
 mod kept;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64URL_NOPAD;
 
+pub use choices::{Choices, ChoicesRef, Grouping, Known, Recent};
 pub use codes::{AuthorizationCode, DeviceCode, Polled, UserCode};
 pub use ids::{BrowserId, GrantId, HandoverId, SessionId, State};
 pub use kept::KeptId;
@@ -70,6 +72,8 @@ pub enum Purpose {
     KeptBy,
     /// That AWS is being asked for what will be kept.
     Call,
+    /// What a person chose on the pages.
+    Choices,
 }
 
 impl Purpose {
@@ -94,6 +98,7 @@ impl Purpose {
             Self::Kept => "kept",
             Self::KeptBy => "kept-by",
             Self::Call => "call",
+            Self::Choices => "choices",
         }
     }
 }
@@ -109,6 +114,11 @@ impl Key {
     #[must_use]
     pub fn of(purpose: Purpose, secret_or_name: &[u8]) -> Self {
         let hash = BASE64URL_NOPAD.encode(digest(&SHA256, secret_or_name).as_ref());
+        Self(format!("{KEY_PREFIX}{}:{hash}", purpose.as_str()).into())
+    }
+
+    /// The key of what is named by its hash alone, as a browser may keep it.
+    fn named(purpose: Purpose, hash: &str) -> Self {
         Self(format!("{KEY_PREFIX}{}:{hash}", purpose.as_str()).into())
     }
 
@@ -180,6 +190,14 @@ pub trait Store: Send + Sync {
 
     /// Reads a value and lets it live for `ttl` from now, atomically: what was deleted meanwhile does not come back.
     async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+
+    /// [`Self::get_and_touch`], and reads another value beside it, in the same round trip.
+    async fn get_and_touch_with(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        beside: &Key,
+    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreUnavailable>;
 
     /// Takes a value out. Of any number of callers at once, exactly one gets it.
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable>;

@@ -251,6 +251,17 @@ impl Store for RedisStore {
         Ok(value)
     }
 
+    async fn get_and_touch_with(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        beside: &Key,
+    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreUnavailable> {
+        let mut commands = pipe("GETEX", key);
+        commands.arg("PX").arg(millis(ttl)).cmd("GET").arg(beside.as_str());
+        self.run(&commands, Twice::Same).await
+    }
+
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
         let (value,) = self.run(&pipe("GETDEL", key), Twice::Differs).await?;
         Ok(value)

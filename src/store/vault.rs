@@ -158,8 +158,13 @@ impl Vault {
     /// [`StoreUnavailable`]: nobody is signed in.
     pub async fn session(&self, id: &SessionId, now: Moment, idle: Duration) -> Result<Option<Session>, StoreUnavailable> {
         let key = id.key();
-        let Some(sealed) = self.store.get_and_touch(&key, idle).await? else { return Ok(None) };
-        let Some(session) = self.reveal::<Session>(&key, sealed) else { return Ok(None) };
+        let sealed = self.store.get_and_touch(&key, idle).await?;
+        self.alive(key, sealed, now).await
+    }
+
+    /// The session that was found under a key, if it is alive.
+    pub(super) async fn alive(&self, key: Key, sealed: Option<Vec<u8>>, now: Moment) -> Result<Option<Session>, StoreUnavailable> {
+        let Some(session) = sealed.and_then(|sealed| self.reveal::<Session>(&key, sealed)) else { return Ok(None) };
         if session.expires <= now {
             // The touch prolonged what is over. (What does not open stays: another instance may have a newer key.)
             self.store.delete(&[key]).await?;

@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
-use super::super::MemoryStore;
+use super::super::{Choices, ChoicesRef, MemoryStore};
 use super::*;
 use crate::identity::LoginSecrets;
 
@@ -218,4 +218,37 @@ async fn something_used_is_used_for_its_purpose_only() {
     assert_eq!(vault.claim_once(Purpose::Used, b"jti-1", IDLE).await, Ok(true));
     assert_eq!(vault.claim_once(Purpose::Used, b"jti-1", IDLE).await, Ok(false));
     assert_eq!(vault.claim_once(Purpose::Used, b"jti-2", IDLE).await, Ok(true));
+}
+
+#[tokio::test]
+async fn w06_naming_somebody_elses_choices_brings_ones_own() {
+    let (store, vault) = vault();
+    let (ana, bob) = (session("ana"), session("bob"));
+    let mut marked = Choices::default();
+    marked.mark("arn:aws:iam::111122223333:role/BobsOwn", true);
+    vault.keep_choices(&bob.identity.person(), &marked).await.unwrap();
+    let id = vault.open_session(&ana, IDLE).await.unwrap();
+    let of = async |hint: Option<&ChoicesRef>| vault.session_with_choices(&id, hint, now(), IDLE).await.unwrap().unwrap();
+    let bobs = {
+        let id = vault.open_session(&bob, IDLE).await.unwrap();
+        vault.session_with_choices(&id, None, now(), IDLE).await.unwrap().unwrap()
+    };
+    assert_eq!(bobs.choices, marked);
+    for hint in [None, Some(&bobs.reference), ChoicesRef::parse(&"A".repeat(43)).as_ref()] {
+        let known = of(hint).await;
+        assert_eq!((known.session.identity.subject(), known.choices), ("ana", Choices::default()));
+    }
+    let mine = of(None).await.reference;
+    let mut own = Choices::default();
+    own.took("arn:aws:iam::111122223333:role/ReadOnly", Some(now()));
+    vault.keep_choices(&ana.identity.person(), &own).await.unwrap();
+    for hint in [None, Some(&bobs.reference), Some(&mine)] {
+        assert_eq!(of(hint).await.choices, own);
+    }
+    // What somebody wrote into the store under the name opens as nobody's choices, and costs nobody the session.
+    let key = Key::of(Purpose::Choices, ana.identity.person().as_bytes());
+    store.put(&key, b"forged".to_vec(), IDLE).await.unwrap();
+    assert_eq!(of(Some(&mine)).await.choices, Choices::default());
+    let other = vault.session_with_choices(&SessionId::random(), Some(&mine), now(), IDLE).await.unwrap();
+    assert!(other.is_none());
 }

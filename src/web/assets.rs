@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
+use flate2::Compression;
+
+use super::compression::gzip;
 
 /// Where the files are served; `{name}` is what [`find`] understands.
 pub const PREFIX: &str = "/static/";
@@ -19,14 +22,18 @@ struct Asset {
     source: &'static str,
     bytes: &'static [u8],
     mime: &'static str,
+    /// The same in gzip, made when it is first wanted.
+    compressed: LazyLock<Vec<u8>, Box<dyn FnOnce() -> Vec<u8> + Send>>,
     /// Its full path with the digest: `/static/app.0123456789abcdef.css`.
     url: String,
 }
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         Asset::new("app.css", "text/css; charset=utf-8", include_bytes!("../../static/app.css")),
         Asset::new("app.js", "text/javascript; charset=utf-8", include_bytes!("../../static/app.js")),
+        Asset::new("roles.css", "text/css; charset=utf-8", include_bytes!("../../static/roles.css")),
+        Asset::new("roles.js", "text/javascript; charset=utf-8", include_bytes!("../../static/roles.js")),
         Asset::new("logo.svg", "image/svg+xml", include_bytes!("../../static/logo.svg")),
     ]
 });
@@ -37,7 +44,8 @@ impl Asset {
         let digest = digest::digest(&digest::SHA256, bytes);
         let short = digest.as_ref().get(..DIGEST_BYTES).unwrap_or_default();
         let url = format!("{PREFIX}{stem}.{}.{extension}", HEXLOWER.encode(short));
-        Self { source, bytes, mime, url }
+        let compressed = LazyLock::new(Box::new(move || gzip(bytes, Compression::best()).unwrap_or_default()) as Box<_>);
+        Self { source, bytes, mime, compressed, url }
     }
 }
 
@@ -47,13 +55,24 @@ pub fn url(source: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.source == source).map_or(PREFIX, |asset| asset.url.as_str())
 }
 
-/// The bytes and the media type of the file that is served under a name (`app.0123456789abcdef.css`, without [`PREFIX`]).
+/// A file as it goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// The file.
+    pub bytes: &'static [u8],
+    /// The same in gzip.
+    pub compressed: &'static [u8],
+    /// Its media type.
+    pub mime: &'static str,
+}
+
+/// The file that is served under a name (`app.0123456789abcdef.css`, without [`PREFIX`]).
 ///
 /// An outdated digest finds nothing: an old page must not get the new file under a name that is cached for ever.
 #[must_use]
-pub fn find(name: &str) -> Option<(&'static [u8], &'static str)> {
-    let served = ASSETS.iter().find(|asset| asset.url.strip_prefix(PREFIX) == Some(name))?;
-    Some((served.bytes, served.mime))
+pub fn find(name: &str) -> Option<Served> {
+    let asset = ASSETS.iter().find(|asset| asset.url.strip_prefix(PREFIX) == Some(name))?;
+    Some(Served { bytes: asset.bytes, compressed: &asset.compressed, mime: asset.mime })
 }
 
 /// The path of the style sheet.
@@ -80,11 +99,14 @@ mod tests {
 
     #[test]
     fn a_file_is_found_under_its_digest_and_under_nothing_else() {
-        for source in ["app.css", "app.js", "logo.svg"] {
+        for source in ["app.css", "app.js", "roles.css", "roles.js", "logo.svg"] {
             let name = url(source).strip_prefix(PREFIX).unwrap();
-            let (bytes, mime) = find(name).unwrap();
-            assert_eq!(bytes, std::fs::read(format!("static/{source}")).unwrap(), "{source}");
-            assert!(!mime.is_empty());
+            let served = find(name).unwrap();
+            assert_eq!(served.bytes, std::fs::read(format!("static/{source}")).unwrap(), "{source}");
+            assert!(!served.mime.is_empty());
+            let mut plain = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(served.compressed), &mut plain).unwrap();
+            assert_eq!(plain, served.bytes, "{source}");
             assert!(find(source).is_none(), "the bare name is not cacheable for ever");
             assert!(find(&name.replace('.', ".0")).is_none());
         }
@@ -102,8 +124,8 @@ mod tests {
 
     #[test]
     fn the_files_are_small_and_call_nobody() {
-        for (source, most) in [("app.css", 20_000), ("app.js", 6_500), ("logo.svg", 1_000)] {
-            let (bytes, _) = find(url(source).strip_prefix(PREFIX).unwrap()).unwrap();
+        for (source, most) in [("app.css", 20_000), ("app.js", 6_500), ("roles.css", 9_000), ("roles.js", 9_000), ("logo.svg", 1_000)] {
+            let bytes = find(url(source).strip_prefix(PREFIX).unwrap()).unwrap().bytes;
             let text = std::str::from_utf8(bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(bytes.len() < most, "{source} has {} bytes", bytes.len());
             for needle in ["http:", "https:", "data:", "@import", "eval(", "innerHTML", "<style", "<script"] {

@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Browser,
     /// The provider that was used last. No secret, and believed in nothing.
     LastProvider,
+    /// Where the store keeps what the person chose. No secret, and believed in nothing.
+    Choices,
     /// A pending login, sealed.
     Login(Slot),
 }
@@ -43,6 +45,7 @@ pub(super) struct Jar {
     pub(super) session: Option<String>,
     pub(super) browser: Option<String>,
     pub(super) last_provider: Option<String>,
+    pub(super) choices: Option<String>,
     logins: [Option<String>; SLOTS],
 }
 
@@ -91,7 +94,8 @@ impl Cookies {
     /// Reads the cookies of ours, in one pass over all `Cookie` headers. Bytes, because what others set for this host may be anything, and
     /// must not cost anybody the sign-in.
     pub(super) fn read(self, request: &HttpRequest) -> Jar {
-        let (mut session, mut browser, mut last, mut logins) = (Found::Nothing, Found::Nothing, Found::Nothing, [Found::Nothing; SLOTS]);
+        let (mut session, mut browser, mut last, mut choices) = (Found::Nothing, Found::Nothing, Found::Nothing, Found::Nothing);
+        let mut logins = [Found::Nothing; SLOTS];
         let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
         for pair in pairs {
             let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
@@ -102,10 +106,17 @@ impl Cookies {
                 Kind::Session => session.add(value),
                 Kind::Browser => browser.add(value),
                 Kind::LastProvider => last.add(value),
+                Kind::Choices => choices.add(value),
                 Kind::Login(Slot(index)) => logins.iter_mut().skip(index).take(1).for_each(|found| found.add(value)),
             }
         }
-        Jar { session: session.text(), browser: browser.text(), last_provider: last.text(), logins: logins.map(Found::text) }
+        Jar {
+            session: session.text(),
+            browser: browser.text(),
+            last_provider: last.text(),
+            choices: choices.text(),
+            logins: logins.map(Found::text),
+        }
     }
 
     /// A cookie's kind by its name, if it is one of ours: the other way round than [`Self::name`].
@@ -115,6 +126,7 @@ impl Cookies {
             b"session" => Some(Kind::Session),
             b"browser" => Some(Kind::Browser),
             b"last" => Some(Kind::LastProvider),
+            b"choices" => Some(Kind::Choices),
             [b'l', b'o', b'g', b'i', b'n', b'-', digit] => {
                 let index = usize::from(digit.checked_sub(b'1')?);
                 (index < SLOTS).then_some(Kind::Login(Slot(index)))
@@ -130,6 +142,7 @@ impl Cookies {
             Kind::Session => format!("{prefix}rolegate-session"),
             Kind::Browser => format!("{prefix}rolegate-browser"),
             Kind::LastProvider => format!("{prefix}rolegate-last"),
+            Kind::Choices => format!("{prefix}rolegate-choices"),
             Kind::Login(Slot(index)) => format!("{prefix}rolegate-login-{}", index + 1),
         }
     }
@@ -144,7 +157,7 @@ impl Cookies {
         match kind {
             Kind::LastProvider => cookie.set_max_age(Duration::days(REMEMBER_DAYS)),
             Kind::Login(_) => cookie.set_max_age(Duration::seconds(PendingLogin::LIFE.num_seconds())),
-            Kind::Session | Kind::Browser => {}
+            Kind::Session | Kind::Browser | Kind::Choices => {}
         }
         cookie
     }
@@ -214,7 +227,7 @@ mod tests {
                 let (slots, tickets) = jar(cookies, &[cookie.stripped().to_string().as_bytes()]).logins();
                 assert_eq!((slots, tickets.len()), (vec![Slot(slot)], 1));
             }
-            for kind in [Kind::Session, Kind::Browser, Kind::LastProvider] {
+            for kind in [Kind::Session, Kind::Browser, Kind::LastProvider, Kind::Choices] {
                 assert!(cookies.kind(cookies.name(kind).as_bytes()).is_some());
             }
         }

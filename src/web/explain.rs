@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::trouble::{PageError, html};
-use super::views::{Explain, Query, Text, Told};
+use super::views::{Explain, Query, Room, Text, Told};
 use super::visitor::Visitor;
 use crate::gateway::Explained;
 
@@ -28,7 +28,8 @@ pub(super) async fn explain(visitor: Visitor, question: web::Query<Question>) ->
         Some(Err(_)) => (None, Some("This is no role\u{2019}s name.")),
         None => (None, None),
     };
-    let page = Explain { shell: site.shell(me.csrf(), Some(&me.session)), asked: asked.into(), problem: problem.map(Text::from), told };
+    let shell = site.shell(me.csrf(), Some(&me.session)).of(Room::Explain);
+    let page = Explain { shell, asked: asked.into(), problem: problem.map(Text::from), told };
     Ok(html(&page))
 }
 

@@ -7,12 +7,14 @@ use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::listing;
 use super::step_up::{leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
-use super::visitor::{SignedInVisitor, Visitor};
-use crate::access::{Account, Denied, Purpose, Target, Wish};
+use super::visitor::{Chooser, SignedInVisitor, Visitor};
+use crate::access::{Account, Denied, Purpose, Target, USUAL_SESSION, Wish};
 use crate::arn::Region;
+use crate::aws::console as palette;
 use crate::aws::formats::{Format, profile_name};
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
@@ -26,32 +28,46 @@ pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, 
 pub(super) struct ConsoleForm {
     csrf: String,
     role: String,
+    /// Exactly how long, in seconds.
     duration: Option<u64>,
+    /// How long at most: a role that allows less is had for less. What the person chose last, where neither is said.
+    at_most: Option<u64>,
     reason: Option<String>,
     destination: Option<String>,
+    /// Where in the console, as chosen from two lists; a destination goes before.
+    #[serde(default)]
+    service: String,
+    region: Option<String>,
     attempt: Option<usize>,
 }
 
 /// `POST /console`: into the console, by a redirect that carries the secret URL, or by a page whose form goes to AWS's sign-in page.
 pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> Result<HttpResponse, PageError> {
     to_the_end(async move {
-        let me = visitor.signed_in().await?;
-        me.check(&form.csrf)?;
+        let mut chooser = visitor.chooser().await?;
+        chooser.me.check(&form.csrf)?;
         let form = form.into_inner();
-        let gateway = &me.visitor.site.gateway;
-        let wish = wish(form.role, form.duration, form.reason, None, Purpose::Console);
-        let destination = form.destination.as_deref().filter(|text| !text.is_empty());
+        let chosen = || palette::chosen(form.role.parse::<Target>().ok()?.partition(), &form.service, form.region.as_deref()?);
+        let destination = form.destination.clone().filter(|text| !text.is_empty()).or_else(chosen);
+        let destination = destination.as_deref();
+        let (duration, chosen_length) = length(&chooser, &form.role, form.duration, form.at_most);
+        let wish = wish(form.role, duration, form.reason, None, Purpose::Console);
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default(), by_program: false };
-        let entry = gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
+        let me = &chooser.me;
+        let entry = me.visitor.site.gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
+        if matches!(entry, Ok(ConsoleEntry::Redirect(_) | ConsoleEntry::Post(_))) {
+            remember(&mut chooser, &wish, chosen_length, form.region).await;
+        }
+        let me = &chooser.me;
         match entry {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, destination, failure),
-            Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, destination, failure).await,
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, destination, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, destination, failure).await,
             Err(failure) => Err(failure.into()),
             Ok(ConsoleEntry::Redirect(url)) => {
                 let mut response = HttpResponse::Found();
                 Ok(response.insert_header(("Location", url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
             }
-            Ok(ConsoleEntry::Post(entry)) => post_to_aws(&me, &entry, destination),
+            Ok(ConsoleEntry::Post(entry)) => post_to_aws(me, &entry, destination),
             Ok(ConsoleEntry::ByBrowser) => Err(PageError::broken(&"a page was taken for a program")),
         }
     })
@@ -103,27 +119,58 @@ fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&s
 pub(super) struct CredentialsForm {
     csrf: String,
     role: String,
+    /// As in the form for the console.
     duration: Option<u64>,
+    at_most: Option<u64>,
     reason: Option<String>,
     mfa_code: Option<String>,
 }
 
+/// How long a session is wanted, in seconds: exactly so long, or at most so long, or as the person chose last. And the choice, if it is a new one:
+/// what the page offers for a role that allows less than what was chosen last is none.
+fn length(chooser: &Chooser, role: &str, exactly: Option<u64>, at_most: Option<u64>) -> (Option<Duration>, Option<u64>) {
+    let (me, choices) = (&chooser.me, &chooser.choices);
+    let entitlements = me.visitor.site.gateway.entitlements(&me.session, &me.visitor.caller);
+    let offered = listing::length(entitlements.roles(), role, None, choices);
+    let wanted = exactly.map(Duration::from_secs).or_else(|| listing::length(entitlements.roles(), role, at_most, choices));
+    (wanted, exactly.or(at_most).filter(|seconds| Some(Duration::from_secs(*seconds)) != offered))
+}
+
+/// Remembers what was taken, and how. That it could not be is in the log, and keeps nobody from what was issued.
+async fn remember(chooser: &mut Chooser, wish: &Wish, length: Option<u64>, region: Option<String>) {
+    let gateway = &chooser.me.visitor.site.gateway;
+    let choices = &mut chooser.choices;
+    choices.length = length.or(choices.length);
+    if let Some(region) = region {
+        choices.region = region.parse::<Region>().ok().map(|region| region.as_str().to_owned());
+    }
+    let life = wish.duration.unwrap_or(USUAL_SESSION);
+    choices.took(&wish.role, Some(gateway.now() + life));
+    let _ = gateway.keep_choices(&chooser.me.session.identity, choices).await;
+}
+
 /// What the forms ask for.
-fn wish(role: String, duration: Option<u64>, reason: Option<String>, mfa_code: Option<String>, purpose: Purpose) -> Wish {
-    Wish { role, duration: duration.map(Duration::from_secs), purpose, reason, mfa_code: mfa_code.map(SecretString::from) }
+fn wish(role: String, duration: Option<Duration>, reason: Option<String>, mfa_code: Option<String>, purpose: Purpose) -> Wish {
+    Wish { role, duration, purpose, reason, mfa_code: mfa_code.map(SecretString::from) }
 }
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
 pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsForm>) -> Result<HttpResponse, PageError> {
     to_the_end(async move {
-        let me = visitor.signed_in().await?;
-        me.check(&form.csrf)?;
+        let mut chooser = visitor.chooser().await?;
+        chooser.me.check(&form.csrf)?;
         let form = form.into_inner();
-        let wish = wish(form.role, form.duration, form.reason, form.mfa_code, Purpose::Credentials);
+        let (duration, chosen_length) = length(&chooser, &form.role, form.duration, form.at_most);
+        let wish = wish(form.role, duration, form.reason, form.mfa_code, Purpose::Credentials);
+        let me = &chooser.me;
         match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(&me, &wish.role, None, failure),
-            Err(failure) if wants_step_up(&failure) => leave_instead(&me, &wish.role, None, failure).await,
-            laid_down => Ok(redirect(&format!("/credentials/{}", laid_down?.expose())).finish()),
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, None, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, None, failure).await,
+            Err(failure) => Err(failure.into()),
+            Ok(handover) => {
+                remember(&mut chooser, &wish, chosen_length, None).await;
+                Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
+            }
         }
     })
     .await
@@ -202,7 +249,7 @@ pub(super) const fn kind(target: &Target) -> Option<&'static str> {
 }
 
 /// The account, the profile's name and the default region for a role.
-fn naming(me: &SignedInVisitor, role: &Target) -> Result<(Account, String, Region), PageError> {
+pub(super) fn naming(me: &SignedInVisitor, role: &Target) -> Result<(Account, String, Region), PageError> {
     let gateway = &me.visitor.site.gateway;
     let account = gateway.policy.load().account(role.account().as_str()).cloned().ok_or(PageError::NotFound)?;
     let profile = profile_name(&account.name, account.id, role.name());
@@ -248,7 +295,8 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
         let form = form.into_inner();
-        let wish = wish(form.role, form.duration, form.reason, form.mfa_code, Purpose::Credentials);
+        let duration = form.duration.map(Duration::from_secs);
+        let wish = wish(form.role, duration, form.reason, form.mfa_code, Purpose::Credentials);
         let issued = me.visitor.site.gateway.assume(&me.id, &me.session, &wish, &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.target)?;
         let text = format.render(issued.credentials.keys(), &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;

@@ -43,6 +43,7 @@ pub(super) async fn log_out(visitor: Visitor, form: web::Form<LogoutForm>) -> Re
         None => redirect("/signed-out").finish(),
     };
     let _ = response.add_cookie(&site.cookies.clear(Kind::Session));
+    let _ = response.add_cookie(&site.cookies.clear(Kind::Choices));
     Ok(response)
 }
 

@@ -6,8 +6,10 @@
 //! | `login` | `/login`, `/login/initiate`, `/login/{provider}`, `/callback/{provider}` |
 //! | `saml` | `/saml/{provider}/acs`, `/saml/{provider}/slo`, `/saml/{provider}/metadata`, `/switch` |
 //! | `portal` | `/`, `/go` |
+//! | `choices` | `/choices` |
 //! | `explain` | `/explain` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
+//! | `several` | `/several`, `/several/{handover}`, `/several/download` |
 //! | `step_up` | `/step-up` |
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
@@ -18,6 +20,9 @@
 //! handler is in `unfit`; `connection` ends a connection whose next request does not come.
 
 mod api;
+mod brand;
+mod choices;
+mod compression;
 mod connection;
 mod cookies;
 mod depart;
@@ -25,6 +30,7 @@ mod explain;
 mod guard;
 mod issue;
 mod limit;
+mod listing;
 mod login;
 mod logout;
 mod oauth;
@@ -33,6 +39,7 @@ mod portal;
 mod refusal;
 mod saml;
 mod server;
+mod several;
 mod site;
 mod step_up;
 mod trouble;
@@ -48,6 +55,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
+pub use brand::BrandSettings;
 pub use server::{Running, ServerOptions, serve};
 pub use site::{Site, SiteSettings};
 
@@ -62,6 +70,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
     let pages = [
         page("/", read_only, get_or_head().to(portal::home)),
         page("/go", read_only, get_or_head().to(portal::go)),
+        page("/choices", "POST", web::post().to(choices::choose)),
         page("/explain", read_only, get_or_head().to(explain::explain)),
         page("/login", "GET, HEAD, POST", get_or_head().to(login::choose)).route(web::post().to(login::by_email)),
         of_others("/login/initiate", "GET, POST", web::post().to(login::initiate_by_form)).route(web::get().to(login::initiate)),
@@ -77,6 +86,9 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/credentials", "POST", web::post().to(issue::credentials)),
         page("/credentials/download", "POST", web::post().to(issue::download)),
         page("/credentials/{handover}", "GET", web::get().to(issue::show)),
+        page("/several", "GET, HEAD, POST", web::post().to(several::take)).route(get_or_head().to(several::choose)),
+        page("/several/download", "POST", web::post().to(several::download)),
+        page("/several/{handover}", "GET", web::get().to(several::show)),
         page("/step-up", "POST", web::post().to(step_up::step_up)),
         page("/logout", "POST", web::post().to(logout::log_out)),
         page("/switch", "POST", web::post().to(saml::switch)),

@@ -1,11 +1,11 @@
 //! What is not a page for people: health, files, and the issuer's documents.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::assets;
 use super::site::Site;
 use super::trouble::PageError;
+use super::{assets, compression};
 use crate::gateway::Readiness;
 
 /// How long AWS and others may keep the issuer's documents, in seconds. Keys are published ahead of their use by far longer.
@@ -25,13 +25,19 @@ pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
     response.content_type("text/plain; charset=utf-8").body(body)
 }
 
-/// `GET /static/{file}`: a built-in file. Its name has the digest of its bytes in it, so it may be kept for ever.
-pub(super) async fn asset(file: web::Path<String>) -> Result<HttpResponse, PageError> {
-    let (bytes, mime) = assets::find(&file).ok_or(PageError::NotFound)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .insert_header((CONTENT_TYPE, mime))
-        .body(bytes))
+/// `GET /static/{file}`: a built-in file, or one of the brand's. Its name has the digest of its bytes in it, so it may be kept for ever.
+pub(super) async fn asset(request: HttpRequest, site: web::Data<Site>, file: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"));
+    let Some(file) = assets::find(&file) else {
+        let (bytes, mime) = site.brand.find(&file).ok_or(PageError::NotFound)?;
+        return Ok(response.insert_header((CONTENT_TYPE, mime)).body(bytes));
+    };
+    response.insert_header((CONTENT_TYPE, file.mime)).insert_header((VARY, "accept-encoding"));
+    if compression::takes_gzip(request.headers()) {
+        return Ok(response.insert_header((CONTENT_ENCODING, "gzip")).body(file.compressed));
+    }
+    Ok(response.body(file.bytes))
 }
 
 /// The discovery document that AWS reads.

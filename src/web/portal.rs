@@ -3,71 +3,75 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::issue::kind;
-use super::trouble::{PageError, denial, html};
-use super::views::{Account, Go, NoRoles, Portal, Role, StepUp, Target};
-use super::visitor::{SignedInVisitor, Visitor};
-use crate::access::{self, Entitlement};
+use super::listing;
+use super::trouble::{PageError, html};
+use super::views::{Go, NoRoles, Portal, Room, Target};
+use super::visitor::{Chooser, SignedInVisitor, Visitor};
+use crate::access::Entitlement;
 use crate::arn::AccountId;
 
 /// How many groups the page for people without roles lists.
 const MOST_GROUPS: usize = 50;
 
-/// `GET /`: every role, by account.
-pub(super) async fn home(visitor: Visitor) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
+/// The longest filter that is looked for, in bytes.
+const LONGEST_FILTER: usize = 256;
+
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    /// Words of a filter, from browsers without JavaScript and from links.
+    #[serde(default)]
+    q: String,
+}
+
+impl Filter {
+    /// The words.
+    pub(super) fn words(&self) -> &str {
+        self.q.get(..self.q.floor_char_boundary(LONGEST_FILTER)).unwrap_or_default().trim()
+    }
+}
+
+/// `GET /`: every role.
+pub(super) async fn home(visitor: Visitor, filter: web::Query<Filter>) -> Result<HttpResponse, PageError> {
+    let chooser = visitor.chooser().await?;
+    let Chooser { me, choices, .. } = &chooser;
     let site = &me.visitor.site;
     let entitlements = site.gateway.entitlements(&me.session, &me.visitor.caller);
-    let shell = site.shell(me.csrf(), Some(&me.session));
-    if entitlements.roles().is_empty() {
+    let roles = entitlements.roles();
+    let shell = site.shell(me.csrf(), Some(&me.session)).of(Room::Roles);
+    if roles.is_empty() {
         let identity = &me.session.identity;
         let groups = identity.groups();
+        let told = site.gateway.without_roles(&me.session, &me.visitor.caller);
         return Ok(html(&NoRoles {
             shell,
+            nearest: told.nearest.into_iter().map(Into::into).collect(),
+            report: told.report.into(),
             provider: site.gateway.provider_name(identity.provider()).into(),
             groups: groups.iter().take(MOST_GROUPS).map(|group| group.as_str().into()).collect(),
             total: groups.len(),
         }));
     }
-    Ok(site.leading_to_console(html(&Portal { shell, notice: None, accounts: accounts(entitlements.roles()) })))
-}
-
-/// Entitlements as the page shows them: they arrive ordered by account.
-fn accounts(roles: &[Entitlement]) -> Vec<Account<'_>> {
-    let chunks = roles.chunk_by(|one, other| one.account.id == other.account.id);
-    chunks.filter_map(|chunk| chunk.first().map(|first| account(&first.account, chunk))).collect()
-}
-
-fn account<'a>(account: &'a access::Account, roles: &'a [Entitlement]) -> Account<'a> {
-    let (env, tags): (Vec<_>, Vec<_>) = account.tags.iter().partition(|(key, _)| key == "env");
-    Account {
-        id: account.id.as_str().into(),
-        name: account.name.as_str().into(),
-        env: env.first().map(|(_, value)| value.as_str().into()),
-        tags: tags.into_iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
-        roles: roles.iter().map(role).collect(),
-    }
-}
-
-fn role(entitlement: &Entitlement) -> Role<'_> {
-    Role {
-        name: entitlement.target.title().into(),
-        link: entitlement.target.path_and_name().into(),
-        kind: kind(&entitlement.target).map(Into::into),
-        arn: entitlement.target.as_str().into(),
-        mfa_code: entitlement.needs_mfa_code(),
-        console: entitlement.purposes.has(access::Purpose::Console),
-        credentials: entitlement.purposes.has(access::Purpose::Credentials),
-        longest: entitlement.longest_offered(),
-        chained: entitlement.chained,
-        step_up: entitlement.step_up.as_deref().map(|step_up| StepUp {
-            fresh: step_up.is_only_stale(),
-            wanted: step_up.wanted.to_string().into(),
-            came: step_up.came().into(),
-        }),
-        reason: entitlement.wanted_reason().map(Into::into),
-        obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
-    }
+    let filter = filter.words();
+    let shown = listing::filtered(roles, filter);
+    let picks = || listing::picks(roles, choices, site.gateway.now());
+    let (favourites, recents) = if filter.is_empty() { picks() } else { Default::default() };
+    let grouping = choices.grouping.into();
+    let page = Portal {
+        shell,
+        notice: None,
+        filter: filter.into(),
+        tools: listing::tools(roles, choices),
+        grouping,
+        has_units: roles.iter().any(|entitlement| entitlement.account.ou.is_some()),
+        favourites,
+        recents,
+        groups: listing::groups(&shown, grouping),
+        roles: shown.len(),
+        accounts: shown.chunk_by(|one, other| one.account.id == other.account.id).count(),
+    };
+    // What the address says stands on the page, so it is not compressed then.
+    let answer = if filter.is_empty() { me.visitor.compressed(&page) } else { html(&page) };
+    Ok(chooser.remembered(site.leading_to_console(answer)))
 }
 
 /// A deep link: `account` by id or name, `role` by name, `destination` a page of the console.
@@ -82,7 +86,8 @@ pub(super) struct Link {
 
 /// `GET /go`: a deep link, which waits for a click. It survives the sign-in, because [`Visitor::signed_in`] remembers where one wanted to go.
 pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
+    let chooser = visitor.chooser().await?;
+    let Chooser { me, choices, .. } = &chooser;
     let site = &me.visitor.site;
     let entitlements = site.gateway.entitlements(&me.session, &me.visitor.caller);
     let by_id = link.account.parse::<AccountId>().ok();
@@ -95,23 +100,28 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     let partition = in_account.first().map(|entitlement| entitlement.target.partition()).unwrap_or_default();
     // A bad destination is told at once, before anybody clicks.
     me.destination(partition, link.destination.as_deref())?;
-    let target = target(&link, &in_account);
-    let (shell, tried) = (site.shell(me.csrf(), Some(&me.session)), link.after.is_some());
-    let page = Go { shell, target, destination: link.destination.as_deref().map(Into::into), tried };
-    Ok(site.leading_to_console(html(&page)))
+    let page = Go {
+        shell: site.shell(me.csrf(), Some(&me.session)),
+        target: target(&link, &in_account, |role| choices.is_favourite(role)),
+        destination: link.destination.as_deref().map(Into::into),
+        tools: listing::tools(&in_account, choices),
+        tried: link.after.is_some(),
+    };
+    Ok(chooser.remembered(site.leading_to_console(html(&page))))
 }
 
-fn target<'a>(link: &'a Link, in_account: &'a [Entitlement]) -> Target<'a> {
+fn target<'a>(link: &'a Link, in_account: &'a [Entitlement], is_favourite: impl Fn(&str) -> bool) -> Target<'a> {
     let missing = || Target::Missing { account: link.account.as_str().into(), role: link.role.as_deref().map(Into::into) };
     let Some(first) = in_account.first() else { return missing() };
     match &link.role {
-        None => Target::Account { account: account(&first.account, in_account) },
+        None => Target::Account { group: listing::in_account(&first.account, None, &in_account.iter().collect::<Vec<_>>()) },
         Some(name) => {
             let named = |entitlement: &&Entitlement| entitlement.target.path_and_name() == name || entitlement.target.name() == name;
-            in_account
-                .iter()
-                .find(named)
-                .map_or_else(missing, |entitlement| Target::Role { account: account(&entitlement.account, &[]), role: role(entitlement) })
+            in_account.iter().find(named).map_or_else(missing, |entitlement| Target::Role {
+                account: listing::account(&entitlement.account),
+                role: listing::role(entitlement),
+                favourite: is_favourite(entitlement.target.as_str()),
+            })
         }
     }
 }

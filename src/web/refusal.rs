@@ -13,12 +13,11 @@ pub(super) fn denied(why: &Denied) -> Words {
     let (title, next) = match why {
         Denied::Duration(_) => ("This session length cannot be had", "Choose one of the lengths that the start page offers for the role."),
         Denied::Reason(_) => {
-            ("This role wants a reason", "Go back and write it into the field beside the role, in the form that is asked for.")
+            ("This role wants a reason", "Open the role\u{2019}s page and write it into the field there, in the form that is asked for.")
         }
-        Denied::MfaCode => (
-            "The code of an MFA device is needed",
-            "Go back and write the six digits that the device shows into the field beside the name.",
-        ),
+        Denied::MfaCode => {
+            ("The code of an MFA device is needed", "Open its page and write the six digits that the device shows into the field there.")
+        }
         Denied::StepUp(_) => {
             ("This role wants another sign-in", "Choose the role on the start page: it leads you to your identity provider and back.")
         }

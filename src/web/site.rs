@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use url::Url;
 
+use super::brand::{Brand, BrandSettings};
 use super::cookies::Cookies;
 use super::limit::{CodeLimit, SignInLimit};
 use super::views::{Shell, Text, Who};
@@ -25,6 +26,10 @@ const LONGEST_USER_AGENT: usize = 256;
 pub struct SiteSettings {
     /// Whom people ask for help.
     pub contact: Option<String>,
+    /// Where help is had.
+    pub help_link: Option<String>,
+    /// What makes the pages an organisation's own.
+    pub brand: BrandSettings,
     /// A line above every page, such as that this is a demonstration.
     pub banner: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -49,6 +54,7 @@ pub struct Site {
     pub gateway: Gateway,
     pub(super) settings: SiteSettings,
     pub(super) cookies: Cookies,
+    pub(super) brand: Brand,
     /// The origin of the public URL: absolute URLs and `Origin` checks go by it, never by the `Host` header.
     pub(super) origin: String,
     /// The policy of pages that lead nowhere else.
@@ -66,16 +72,17 @@ impl Site {
     #[must_use]
     pub fn new(gateway: Gateway, settings: SiteSettings) -> Self {
         let is_https = gateway.public_url.scheme() == "https";
-        let (content_security_policy, console_policy) = (header_of(&[]), ArcSwap::from_pointee(console_policy(&gateway)));
+        let (content_security_policy, console_policy) = (header_of(&policy(&[])), ArcSwap::from_pointee(console_policy(&gateway)));
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         let code_limit = CodeLimit::new();
         let workload_limit = WorkloadLimit::new(settings.workload_rate, settings.workload_burst);
-        let cookies = Cookies { is_https };
+        let (cookies, brand) = (Cookies { is_https }, Brand::new(&settings.brand));
         Self {
             gateway,
             settings,
             cookies,
+            brand,
             origin,
             content_security_policy,
             console_policy,
@@ -154,12 +161,16 @@ impl Site {
             }
         });
         Shell {
-            brand: "Rolegate".into(),
+            brand: self.brand.name.as_str().into(),
+            logo: self.brand.logo.as_str().into(),
+            colours: self.brand.colours.as_deref().map(Text::from),
+            help_link: self.settings.help_link.as_deref().map(Text::from),
             banner: self.settings.banner.as_deref().map(Text::from),
             contact: self.settings.contact.as_deref().map(Text::from),
             csrf: csrf.into(),
             explains: self.gateway.explains(),
             who,
+            room: None,
         }
     }
 }
@@ -174,13 +185,14 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
 /// Browsers hold every redirect that follows a form to this list: the way into the console must be on it, where there is a button.
 fn console_policy(gateway: &Gateway) -> (Vec<Partition>, HeaderValue) {
     let partitions = gateway.policy.load().partitions().to_vec();
-    let header = header_of(&gateway.console.form_action_sources(partitions.iter().copied()));
-    (partitions, header)
+    // The pages with roles are the ones whose script tells the gateway something, which it does to keep a choice.
+    let policy = format!("{}; connect-src 'self'", policy(&gateway.console.form_action_sources(partitions.iter().copied())));
+    (partitions, header_of(&policy))
 }
 
-fn header_of(form_action: &[String]) -> HeaderValue {
+fn header_of(policy: &str) -> HeaderValue {
     // Origins are ASCII. A page without a policy would be the worse of two evils.
-    HeaderValue::from_str(&policy(form_action)).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+    HeaderValue::from_str(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
 /// The content security policy, where forms may lead to these places beside our own.

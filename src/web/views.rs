@@ -10,8 +10,10 @@ mod credentials;
 mod entry;
 mod error;
 mod explain;
+mod palette;
 #[cfg(test)]
 mod samples;
+mod several;
 #[cfg(test)]
 mod tests;
 
@@ -20,13 +22,14 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-pub use access::{Account, Go, NoRoles, Offer, Portal, Role, StepUp, Target};
+pub use access::{Account, Go, Group, Grouping, Head, NoRoles, Offer, Portal, Role, Row, StepUp, Target, Tools, lengths};
 pub use command_line::{Consent, DeviceAnswered, DeviceConsent, DeviceEntry};
 pub use console_post::ConsolePost;
 pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};
 pub use explain::{Explain, Told};
+pub use several::{Had, Missed, Several, SeveralTaken};
 
 /// A text of a page: borrowed where it can be, for the portal is rendered often.
 pub type Text<'a> = Cow<'a, str>;
@@ -36,6 +39,12 @@ pub type Text<'a> = Cow<'a, str>;
 pub struct Shell<'a> {
     /// The product's name in the header and in the window's title.
     pub brand: Text<'a>,
+    /// The path of the logo.
+    pub logo: Text<'a>,
+    /// The path of a style sheet with the brand's colours.
+    pub colours: Option<Text<'a>>,
+    /// Where help is had: an https or mailto address, as it was checked.
+    pub help_link: Option<Text<'a>>,
     /// A line above everything, such as that this is a demonstration.
     pub banner: Option<Text<'a>>,
     /// Who to ask for help, as the administrator wrote it.
@@ -46,6 +55,57 @@ pub struct Shell<'a> {
     pub explains: bool,
     /// Who is signed in, if somebody is.
     pub who: Option<Who<'a>>,
+    /// Which of the rooms the page is, if it is one.
+    pub room: Option<Room>,
+}
+
+impl Shell<'_> {
+    /// Whether the navigation has a room.
+    fn has(&self, room: Room) -> bool {
+        room != Room::Explain || self.explains
+    }
+
+    /// The same around the page of a room.
+    #[must_use]
+    pub fn of(self, room: Room) -> Self {
+        Self { room: Some(room), ..self }
+    }
+}
+
+/// A page that the navigation leads to. A new one is a variant, its place in `ALL`, and what the compiler then asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// The roles, one click each.
+    Roles,
+    /// The roles, to take several at once.
+    Several,
+    /// The question why a role is missing.
+    Explain,
+}
+
+impl Room {
+    /// Every room, in the order of the navigation.
+    pub const ALL: [Self; 3] = [Self::Roles, Self::Several, Self::Explain];
+
+    /// The local path of its page.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Roles => "/",
+            Self::Several => "/several",
+            Self::Explain => "/explain",
+        }
+    }
+
+    /// Its name in the navigation.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Roles => "Roles",
+            Self::Several => "Several at once",
+            Self::Explain => "A role is missing?",
+        }
+    }
 }
 
 /// The person in the header.

@@ -4,15 +4,17 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, web};
-use aws_lc_rs::hmac;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use askama::Template;
+use aws_lc_rs::{hmac, rand};
 use data_encoding::BASE64URL_NOPAD;
 
-use super::cookies::Jar;
+use super::compression;
+use super::cookies::{Jar, Kind};
 use super::site::Site;
-use super::trouble::PageError;
+use super::trouble::{PageError, html};
 use crate::gateway::{Caller, LocalPath};
-use crate::store::{BrowserId, Session, SessionId, SessionKind};
+use crate::store::{BrowserId, Choices, ChoicesRef, Known, Session, SessionId, SessionKind};
 
 /// The cookies of a request, parsed; nothing is looked up yet.
 pub(super) struct Visitor {
@@ -26,6 +28,8 @@ pub(super) struct Visitor {
     pub(super) jar: Jar,
     /// The path and query that were asked for, to come back to after a sign-in.
     asked_for: String,
+    /// Whether the browser takes answers in gzip.
+    takes_gzip: bool,
 }
 
 /// A visitor with a living session.
@@ -33,6 +37,13 @@ pub(super) struct SignedInVisitor {
     pub(super) visitor: Visitor,
     pub(super) id: SessionId,
     pub(super) session: Session,
+}
+
+/// A visitor with a living session, and what they chose before.
+pub(super) struct Chooser {
+    pub(super) me: SignedInVisitor,
+    pub(super) choices: Choices,
+    reference: ChoicesRef,
 }
 
 impl FromRequest for Visitor {
@@ -54,6 +65,7 @@ impl FromRequest for Visitor {
             session_id,
             browser_is_new: known.is_none(),
             browser: known.unwrap_or_else(BrowserId::random),
+            takes_gzip: compression::takes_gzip(request.headers()),
             jar,
             asked_for,
             site,
@@ -74,13 +86,52 @@ impl Visitor {
         let session = self.session().await?;
         match (self.session_id.clone(), session) {
             (Some(id), Some(session)) => Ok(SignedInVisitor { visitor: self, id, session }),
-            (had, _) => Err(PageError::SignInFirst { next: LocalPath::parse_or_home(Some(&self.asked_for)), had_session: had.is_some() }),
+            (had, _) => Err(self.sign_in_first(had.is_some())),
         }
+    }
+
+    /// [`Self::signed_in`], with what the person chose, in one round trip where the browser remembers whose it is.
+    pub(super) async fn chooser(self) -> Result<Chooser, PageError> {
+        let known = match &self.session_id {
+            Some(id) => self.site.gateway.session_with_choices(id, self.hint().as_ref()).await?,
+            None => None,
+        };
+        let known = known.filter(|known| known.session.kind == SessionKind::Browser);
+        match (self.session_id.clone(), known) {
+            (Some(id), Some(Known { session, choices, reference })) => {
+                Ok(Chooser { me: SignedInVisitor { visitor: self, id, session }, choices, reference })
+            }
+            (had, _) => Err(self.sign_in_first(had.is_some())),
+        }
+    }
+
+    fn hint(&self) -> Option<ChoicesRef> {
+        self.jar.choices.as_deref().and_then(ChoicesRef::parse)
+    }
+
+    fn sign_in_first(&self, had_session: bool) -> PageError {
+        PageError::SignInFirst { next: LocalPath::parse_or_home(Some(&self.asked_for)), had_session }
+    }
+
+    /// A page that repeats nothing of the request, compressed where that is worth it ([`compression`]).
+    pub(super) fn compressed(&self, page: &impl Template) -> HttpResponse {
+        if self.takes_gzip { compression::page(page) } else { html(page) }
     }
 
     /// The token for forms of people who are not signed in.
     pub(super) fn csrf(&self) -> String {
         csrf(&self.browser.expose())
+    }
+}
+
+impl Chooser {
+    /// The answer, with what saves a round trip the next time, if the browser does not have it yet.
+    pub(super) fn remembered(&self, mut response: HttpResponse) -> HttpResponse {
+        let visitor = &self.me.visitor;
+        if visitor.hint().as_ref() != Some(&self.reference) {
+            let _ = response.add_cookie(&visitor.site.cookies.write(Kind::Choices, self.reference.as_str().to_owned()));
+        }
+        response
     }
 }
 
@@ -96,18 +147,37 @@ impl SignedInVisitor {
     }
 }
 
-const PURPOSE: &[u8] = b"rolegate csrf 1";
+const PURPOSE: &[u8] = b"rolegate csrf 2";
+
+/// The bytes of a MAC, and of what masks it.
+const TAG: usize = 32;
 
 /// A synchronizer token that needs no storage: a MAC under the secret that the cookie carries, so only who holds the cookie's page has it.
+///
+/// It is written anew for each page, under a random mask that stands before it. Pages are compressed, by us or by a proxy, and what is the same
+/// each time could be guessed letter by letter from how long they are (BREACH).
 pub(super) fn csrf(secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    BASE64URL_NOPAD.encode(hmac::sign(&key, PURPOSE).as_ref())
+    let tag = hmac::sign(&key, PURPOSE);
+    let mut token = [0; 2 * TAG];
+    let (mask, masked) = token.split_at_mut(TAG);
+    // Without randomness no id could be made either, so nobody would be here.
+    let _ = rand::fill(mask);
+    for ((to, mask), tag) in masked.iter_mut().zip(&*mask).zip(tag.as_ref()) {
+        *to = mask ^ tag;
+    }
+    BASE64URL_NOPAD.encode(&token)
 }
 
 /// Compares a form's token with the secret's, in constant time.
 pub(super) fn check(secret: &str, token: &str) -> Result<(), PageError> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| PageError::Forged)?;
+    let token = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| PageError::Forged)?;
+    let (mask, masked) = token.split_at_checked(TAG).ok_or(PageError::Forged)?;
+    if masked.len() != TAG {
+        return Err(PageError::Forged);
+    }
+    let tag: Vec<u8> = mask.iter().zip(masked).map(|(mask, masked)| mask ^ masked).collect();
     hmac::verify(&key, PURPOSE, &tag).map_err(|_| PageError::Forged)
 }
 
@@ -118,9 +188,19 @@ mod tests {
     #[test]
     fn w02_a_token_is_good_for_its_own_secret_alone() {
         let (mine, other) = (SessionId::random().expose(), SessionId::random().expose());
-        assert!(check(&mine, &csrf(&mine)).is_ok());
-        for forged in [csrf(&other), String::new(), "x".into(), csrf(&mine)[1..].to_owned()] {
-            assert!(check(&mine, &forged).is_err());
+        let token = csrf(&mine);
+        assert!(check(&mine, &token).is_ok());
+        for forged in [csrf(&other), String::new(), "x".into(), token[1..].to_owned(), token[..43].to_owned(), format!("{token}AAAA")] {
+            assert!(check(&mine, &forged).is_err(), "{forged}");
         }
+    }
+
+    #[test]
+    fn w02_a_token_is_written_otherwise_each_time() {
+        let mine = SessionId::random().expose();
+        let (one, other) = (csrf(&mine), csrf(&mine));
+        assert!(check(&mine, &one).is_ok() && check(&mine, &other).is_ok());
+        let same = one.bytes().zip(other.bytes()).filter(|(a, b)| a == b).count();
+        assert!(same < 12, "{same} of {} letters are the same", one.len());
     }
 }

@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 
 const executablePath = process.env.ROLEGATE_TEST_CHROMIUM ?? '/usr/bin/chromium';
 const screenshots = process.env.SCREENSHOTS;
-const LOOKS = [['light', 1440], ['light', 360], ['dark', 1440], ['dark', 360]];
+const LOOKS = [['light', 1440], ['light', 768], ['light', 360], ['dark', 1440], ['dark', 768], ['dark', 360]];
 
 export class Walk {
   /** Secrets that crossed the browser: they may stand in no log, no store and no audit file. */
@@ -73,7 +73,7 @@ export class Walk {
     }
   }
 
-  /** Both colour schemes at both widths: nothing sticks out sideways, axe finds nothing, and a picture for people to look at. */
+  /** Both colour schemes at three widths: nothing sticks out sideways, axe finds nothing, and a picture for people to look at. */
   async look(page, name, { axe = true } = {}) {
     for (const [colorScheme, width] of LOOKS) {
       await page.emulateMedia({ colorScheme });

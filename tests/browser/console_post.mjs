@@ -11,7 +11,7 @@ const walk = new Walk(gateway, [idp, aws]);
 async function toTheConsole(page) {
   await page.goto(`${gateway}/login/main?next=%2F`);
   await heading(page, /^Your AWS roles/);
-  const row = page.locator('form[action="/console"]').filter({ has: page.locator(`input[name="role"][value="${ROLE}"]`) });
+  const row = page.locator('#roles .roles > li').filter({ has: page.locator(`[name="role"][value="${ROLE}"]`) });
   await row.getByRole('button', { name: 'Console' }).click();
 }
 

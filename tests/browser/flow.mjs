@@ -2,6 +2,7 @@
 //
 // usage: flow.mjs GATEWAY_URL IDP_URL AWS_URL
 // env:   EXPECT       JSON: { account, accountName, role, alsoShown: [...], neverShown: [...] } for the person `ana`
+//        PART         `way`: sign-in, console, credentials, sign-out; or `roles`: how roles are found, and why one is missing
 //        SCREENSHOTS  a folder for pictures of every page (optional)
 //        DOWNLOADS    a folder for the downloaded credential files
 //
@@ -19,9 +20,9 @@ const SIGN_IN = /^Sign in to reach AWS/;
 const PORTAL = /^Your AWS roles/;
 const PROVIDER = /Example IdP/;
 
-/** The row of a role on the portal or on a deep link's page. */
-const row = (page, role = expected.role) => page.locator('form[action="/console"]')
-  .filter({ has: page.locator(`input[name="role"][value="arn:aws:iam::${expected.account}:role/${role}"]`) });
+/** The row of a role in the list of all roles. */
+const arn = (role = expected.role) => `arn:aws:iam::${expected.account}:role/${role}`;
+const row = (page, role) => page.locator('#roles .roles > li').filter({ has: page.locator(`[name="role"][value="${arn(role)}"]`) });
 
 async function signInAtProvider(page, person) {
   await heading(page, 'Example identity provider');
@@ -55,7 +56,8 @@ async function signOutHere(page) {
 }
 
 async function rememberCookies(page) {
-  const cookies = (await page.context().cookies(gateway)).filter((cookie) => cookie.value.length >= 32);
+  // One is no secret: it names where the store keeps what the person chose, by the very name that it has there.
+  const cookies = (await page.context().cookies(gateway)).filter((cookie) => cookie.value.length >= 32 && cookie.name !== 'rolegate-choices');
   assert.ok(cookies.some((cookie) => cookie.httpOnly), 'the session is in a cookie that scripts cannot read');
   for (const cookie of cookies) if (cookie.httpOnly) walk.secrets.add(cookie.value);
   return cookies;
@@ -234,8 +236,7 @@ async function keyboardOnly() {
     await heading(page, 'Allow access');
     await page.keyboard.press('Enter');
     await heading(page, PORTAL);
-    const own = `form:has(input[value="arn:aws:iam::${expected.account}:role/${expected.role}"])`;
-    await tabTo(page, 'Console', own);
+    await tabTo(page, 'Console', `#roles li:has([value="${arn()}"])`);
     await page.keyboard.press('Enter');
     await inTheConsole(page);
     await page.goto(`${gateway}/`);
@@ -264,6 +265,122 @@ async function withoutJavaScript() {
     await row(page).getByRole('button', { name: 'Console' }).click();
     await inTheConsole(page);
     await page.context().close();
+  });
+}
+
+async function findingARole() {
+  const page = await walk.newPage();
+  const focus = () => page.evaluate(() => document.activeElement.closest('.roles > li')?.querySelector('[name=role]').value ?? document.activeElement.id);
+  const shown = () => page.locator('#roles .roles > li:visible').count();
+  await walk.step('a filter finds roles by all that is known of them, and the keyboard goes on from there', async () => {
+    await signIn(page, 'ana');
+    await heading(page, PORTAL);
+    await rememberCookies(page);
+    const whole = await shown();
+    assert.ok(whole >= 2, 'there is something to choose from');
+    await page.keyboard.press('/');
+    for (const words of [expected.account, 'prod platformadmin', 'PRODUCTION']) {
+      await page.keyboard.type(words);
+      assert.ok(await row(page).isVisible(), `${words} finds it`);
+      await page.getByText(/^\d+ of \d+ roles? in/).waitFor();
+      await page.keyboard.press('Escape');
+      assert.equal(await shown(), whole, 'Escape shows all again');
+    }
+    await page.keyboard.type('nothing like this');
+    await page.getByText('No account or role matches.').waitFor();
+    await page.getByRole('link', { name: 'Clear the filter' }).click();
+    assert.equal(await shown(), whole);
+    await page.keyboard.press('ArrowDown');
+    const first = await focus();
+    await page.keyboard.press('ArrowDown');
+    assert.notEqual(await focus(), first, 'the arrow goes on');
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await focus(), first);
+    await page.keyboard.press('l');
+    await page.getByRole('status').filter({ hasText: 'Link copied' }).waitFor();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /\/go\?account=\d{12}&role=/);
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await focus(), 'filter');
+    await page.keyboard.type(expected.role);
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await focus(), arn());
+    await page.keyboard.press('c');
+    await heading(page, `Credentials for ${expected.role}`);
+    await page.goto(`${gateway}/`);
+    await page.keyboard.press('/');
+    await page.keyboard.type(`${expected.account} ${expected.role}`);
+    await page.keyboard.press('Enter');
+    await inTheConsole(page);
+  });
+  await walk.step('favourites, what was taken last, the length and the region are found again, by another browser too', async () => {
+    await page.goto(`${gateway}/`);
+    await page.getByRole('region', { name: 'Recent' }).getByRole('link', { name: expected.role }).waitFor();
+    const other = expected.alsoShown[0];
+    const starred = page.locator('#roles .roles > li').filter({ hasText: other }).first();
+    await starred.getByRole('button', { name: 'Favourite' }).click();
+    await page.getByRole('status').filter({ hasText: 'Now a favourite' }).waitFor();
+    await page.getByLabel('Session up to').selectOption({ index: 0 });
+    await page.getByLabel('Region').selectOption('eu-west-1');
+    await page.getByLabel('Console opens').selectOption('ec2');
+    await row(page).getByRole('button', { name: 'Console' }).click();
+    await page.waitForURL((url) => url.origin === aws && url.pathname.endsWith('/ec2/home') && url.searchParams.get('region') === 'eu-west-1');
+    const elsewhere = await walk.newPage({ javaScriptEnabled: false });
+    await signIn(elsewhere, 'ana');
+    await heading(elsewhere, PORTAL);
+    await elsewhere.getByRole('region', { name: 'Favourites' }).getByRole('link', { name: other }).waitFor();
+    assert.equal(await elsewhere.getByLabel('Session up to').inputValue(), '900');
+    assert.equal(await elsewhere.getByLabel('Region').inputValue(), 'eu-west-1');
+    await page.goto(`${gateway}/`);
+    await page.getByRole('region', { name: 'Favourites' }).waitFor();
+    // axe needs scripts.
+    await walk.look(page, 'portal-picks');
+    await elsewhere.getByRole('region', { name: 'Favourites' }).getByRole('link', { name: other }).click();
+    await elsewhere.getByRole('button', { name: 'Remove from your favourites' }).click();
+    await elsewhere.getByRole('button', { name: 'Add to your favourites' }).waitFor();
+    await elsewhere.goto(`${gateway}/?q=${expected.account}+${expected.role}`);
+    assert.equal(await elsewhere.locator('#roles .roles > li').count(), 1, 'the gateway narrows the list as well');
+    await elsewhere.goto(`${gateway}/`);
+    await elsewhere.getByRole('button', { name: 'Role', exact: true }).click();
+    await elsewhere.getByRole('heading', { level: 2, name: expected.role }).waitFor();
+    await elsewhere.context().close();
+    await page.goto(`${gateway}/`);
+    await walk.look(page, 'portal-by-role');
+    assert.equal(await page.getByRole('region', { name: 'Favourites' }).count(), 0);
+    await page.getByRole('heading', { level: 2, name: expected.role }).waitFor();
+    await page.getByRole('button', { name: 'Account', exact: true }).click();
+    await page.getByRole('heading', { level: 2, name: expected.accountName }).waitFor();
+  });
+  await walk.step('several roles are had at once, with scripts and without', async () => {
+    await page.getByRole('link', { name: 'Several at once' }).click();
+    await heading(page, 'Several roles at once');
+    await walk.look(page, 'several');
+    await page.getByRole('button', { name: 'Take what is ticked' }).click();
+    await page.getByRole('alert').filter({ hasText: 'Tick the roles first' }).waitFor();
+    for (const box of await page.getByRole('checkbox').all()) await box.check();
+    const ticked = await page.getByRole('checkbox').count();
+    await page.getByText(`${ticked} ticked`).waitFor();
+    await page.getByRole('button', { name: 'Take what is ticked' }).click();
+    await heading(page, `Credentials for ${ticked} roles`);
+    const profiles = await page.locator('#f-all').innerText();
+    assert.equal(profiles.match(/^\[.+\]$/gm).length, ticked);
+    for (const [, secret] of profiles.matchAll(/(?:secret_access_key|session_token) = (\S+)/g)) walk.secrets.add(secret);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()]);
+    await download.saveAs(`${downloads}/several`);
+    assert.equal((await readFile(`${downloads}/several`, 'utf8')).trim(), profiles.trim());
+    await walk.look(page, 'several-taken');
+    await page.reload();
+    await heading(page, 'These credentials were shown once');
+    await page.context().close();
+    const plain = await walk.newPage({ javaScriptEnabled: false });
+    await signIn(plain, 'ana');
+    await plain.goto(`${gateway}/several`);
+    await plain.getByRole('checkbox', { name: expected.role }).first().check();
+    await plain.getByRole('button', { name: 'Take what is ticked' }).click();
+    await heading(plain, 'Credentials for 1 role');
+    const [again] = await Promise.all([plain.waitForEvent('download'), plain.getByRole('button', { name: 'Download' }).click()]);
+    await again.saveAs(`${downloads}/several-plain`);
+    assert.match(await readFile(`${downloads}/several-plain`, 'utf8'), /^\[.+\]\n(#.*\n)?aws_access_key_id/m);
+    await plain.context().close();
   });
 }
 
@@ -311,7 +428,11 @@ async function others() {
     const page = await walk.newPage();
     await signIn(page, 'nora');
     await heading(page, 'You are signed in, but have no roles yet');
+    await page.getByText('Report for whoever helps you').click();
     await walk.look(page, 'no-roles');
+    await page.getByRole('button', { name: 'Copy the report' }).click();
+    await page.getByRole('status').filter({ hasText: /copied/ }).waitFor();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^Report: [A-Z2-7]{10}\n[^]*Answer: no roles at all/);
     await page.context().close();
   });
   await walk.step('who cancels at the provider comes back to a page that says so', async () => {
@@ -333,19 +454,28 @@ async function others() {
   });
 }
 
+const PARTS = {
+  async way() {
+    const page = await signInAndPortal();
+    await console_(page);
+    await credentials(page);
+    await signOut(page);
+    await signOutAtProvider();
+    await byEmail();
+    await deepLink();
+    await keyboardOnly();
+    await withoutJavaScript();
+    await others();
+  },
+  async roles() {
+    await findingARole();
+    await askingWhy();
+  },
+};
+
 await walk.start();
 try {
-  const page = await signInAndPortal();
-  await console_(page);
-  await credentials(page);
-  await signOut(page);
-  await signOutAtProvider();
-  await byEmail();
-  await deepLink();
-  await keyboardOnly();
-  await withoutJavaScript();
-  await askingWhy();
-  await others();
+  await PARTS[process.env.PART]();
   assert.deepEqual(walk.complaints, [], 'what must not have happened');
   console.log(JSON.stringify({ steps: walk.steps, secrets: [...walk.secrets] }));
 } catch (error) {

@@ -10,16 +10,18 @@ async fn world(key: &str) -> World {
 }
 
 #[actix_web::test]
-async fn a_reason_is_asked_for_in_place_and_recorded() {
+async fn a_reason_is_asked_for_on_the_roles_page_and_recorded() {
     let world = world(REASON).await;
     let mut ana = Browser::signed_in(&world, "ana").await;
     let csrf = ana.csrf().await;
     for page in ["/", "/go?account=Production&role=PlatformAdmin"] {
         let page = ana.get(page).await;
         page.assert_page(200, "the ticket, such as OPS-123");
-        assert!(page.body.contains("name=\"reason\"") && page.body.contains("required"), "{}", page.body);
         assert!(!page.body.contains("OPS-["), "the text of rules stays here");
     }
+    let page = ana.get("/go?account=Production&role=PlatformAdmin").await;
+    assert!(page.body.contains("name=\"reason\"") && page.body.contains("required"), "{}", page.body);
+    ana.get("/").await.assert_page(200, ">Continue</a>");
     for path in ["/credentials", "/console", "/credentials/download"] {
         for reason in [None, Some("because"), Some("OPS-1; OPS-2")] {
             let mut form = vec![("role", ADMIN), ("csrf", &csrf), ("format", "bash")];

@@ -7,11 +7,14 @@ use reqwest::Method;
 use crate::world::{ADMIN, Browser, World, form};
 
 /// Every address that changes something, with a form that works. `every_route_is_here` holds the list complete.
-const FORMS: [(&str, &[(&str, &str)]); 8] = [
+const FORMS: [(&str, &[(&str, &str)]); 11] = [
     ("/login", &[("email", "ana@example.com")]),
     ("/console", &[("role", ADMIN)]),
     ("/credentials", &[("role", ADMIN)]),
     ("/credentials/download", &[("role", ADMIN), ("format", "bash")]),
+    ("/choices", &[("role", ADMIN), ("favourite", "yes")]),
+    ("/several", &[("role", ADMIN)]),
+    ("/several/download", &[("role", ADMIN)]),
     ("/step-up", &[("role", ADMIN)]),
     ("/logout", &[("scope", "here")]),
     ("/oauth2/authorize", &APPLICATION),
@@ -118,8 +121,8 @@ async fn w02_nothing_changes_by_get() {
     let csrf = ana.csrf().await;
     for (path, fields) in FORMS.into_iter().filter(|(path, _)| *path != "/login") {
         let answer = ana.get(&format!("{path}?{}", form(&with(fields, &csrf)))).await;
-        // Two have a page by GET, which asks.
-        let asks = ["/oauth2/authorize", "/device"].contains(&path);
+        // Three have a page by GET, which asks.
+        let asks = ["/oauth2/authorize", "/device", "/several"].contains(&path);
         assert!(if asks { answer.status == 200 } else { answer.status.is_client_error() }, "{path}: {}", answer.status);
     }
     assert_eq!(world.audit().len(), 1, "nothing but the sign-in happened");

@@ -4,12 +4,15 @@
 //! rule's id, no condition, no pattern, no claim's name. What it may tell beyond that is what an administrator chose ([`Disclosure`]);
 //! docs/rules.md says what each choice discloses.
 
+mod nearest;
 mod words;
 
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use nearest::NearMiss;
 
 use super::{Case, example};
 use crate::access::condition::Concern;

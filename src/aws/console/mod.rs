@@ -4,6 +4,7 @@
 //! console"). The credentials travel in a POST body, never in a URL. Every host follows from the partition of the role.
 
 mod destination;
+mod palette;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 pub use destination::{Destination, DestinationRefused};
+pub use palette::{SERVICES, Service, chosen, regions};
 
 use super::settings::{endpoint, is_loopback};
 use super::{AwsSettings, Credentials, Explanation, Mender};

@@ -5,14 +5,22 @@ use std::time::Duration;
 
 use askama::Template;
 
-use super::{Query, Shell, Text};
+use super::palette::{Options, regions};
+use super::{At, Query, Shell, Text};
+use crate::arn::Partition;
 
 /// The session lengths that are offered, in seconds, up to the longest one.
 const STEPS: [u64; 6] = [900, 3600, 7200, 14_400, 28_800, 43_200];
 /// The length that is chosen until the person says otherwise: every role allows it.
 const USUAL: u64 = 3600;
 
-/// An account with the person's roles in it.
+/// How many rows a piece of a long list has.
+const PIECE: usize = 50;
+
+/// For rows whose heading is no account.
+const NO_ACCOUNT: Option<&Account<'static>> = None;
+
+/// An account, as rows and headings name it.
 #[derive(Debug, Clone)]
 pub struct Account<'a> {
     /// Its twelve digits.
@@ -23,27 +31,74 @@ pub struct Account<'a> {
     pub env: Option<Text<'a>>,
     /// Its other tags.
     pub tags: Vec<(Text<'a>, Text<'a>)>,
-    /// The person's roles, in the order to show them.
-    pub roles: Vec<Role<'a>>,
+    /// The path of its organizational unit, if it is known.
+    pub unit: Option<Text<'a>>,
 }
 
 impl Account<'_> {
     /// The deep link to a role of this account.
     fn link<'s>(&'s self, role: &'s Role<'_>) -> impl fmt::Display + 's {
-        DeepLink { account: &self.id, role: &role.link }
+        DeepLink { account: &self.id, role: Some(&role.link) }
+    }
+
+    /// The deep link to this account, whatever role it is entered with.
+    fn own_link(&self) -> impl fmt::Display + '_ {
+        DeepLink { account: &self.id, role: None }
     }
 }
 
 /// `/go?account=…&role=…`.
 struct DeepLink<'a> {
     account: &'a str,
-    role: &'a str,
+    role: Option<&'a str>,
 }
 
 impl fmt::Display for DeepLink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/go?account={}&role={}", Query(self.account), Query(self.role))
+        write!(f, "/go?account={}", Query(self.account))?;
+        self.role.map_or(Ok(()), |role| write!(f, "&role={}", Query(role)))
     }
+}
+
+/// Roles under one heading.
+#[derive(Debug, Clone)]
+pub struct Group<'a> {
+    /// What they have in common.
+    pub head: Head<'a>,
+    /// The roles, in the order to show them.
+    pub rows: Vec<Row<'a>>,
+}
+
+impl<'a> Group<'a> {
+    /// The rows in pieces, each with how many stand before it: a browser lays out those that are seen.
+    fn pieces(&self) -> impl Iterator<Item = (usize, &[Row<'a>])> {
+        self.rows.chunks(PIECE).enumerate().map(|(number, rows)| (number * PIECE, rows))
+    }
+}
+
+/// What the roles of a group have in common.
+#[derive(Debug, Clone)]
+pub enum Head<'a> {
+    /// Their account, and before it the unit that begins with it, where accounts are grouped by unit.
+    Account {
+        /// The account.
+        account: Account<'a>,
+        /// The unit that begins here: its path, or nothing for accounts whose unit is not known.
+        unit: Option<Text<'a>>,
+    },
+    /// Their name.
+    Role(Text<'a>),
+}
+
+/// A role under a heading, with what the heading does not say of it.
+#[derive(Debug, Clone)]
+pub struct Row<'a> {
+    /// The role.
+    pub role: Role<'a>,
+    /// Its account, where that is not the heading.
+    pub account: Option<Account<'a>>,
+    /// Until when what was issued of it last is good, where that is shown.
+    pub until: Option<At>,
 }
 
 /// A role that the person may have.
@@ -88,13 +143,25 @@ pub struct StepUp<'a> {
 }
 
 impl Role<'_> {
-    /// The session lengths to choose from, shortest first; the longest allowed is always among them.
-    pub fn lengths(&self) -> impl Iterator<Item = Offer> {
-        let longest = self.longest.as_secs();
-        let chosen = longest.min(USUAL);
-        let steps = STEPS.into_iter().filter(move |step| *step < longest);
-        steps.chain([longest]).map(move |seconds| Offer { seconds, usual: seconds == chosen })
+    /// Whether a click is enough: nothing is to be typed first, and nothing stands in the way.
+    fn is_plain(&self) -> bool {
+        self.obstacle.is_none() && self.step_up.is_none() && self.reason.is_none() && !self.mfa_code
     }
+
+    /// The longest session, as people say it.
+    pub(super) fn limit(&self) -> Text<'static> {
+        Offer { seconds: self.longest.as_secs(), usual: false }.label()
+    }
+}
+
+/// The session lengths to choose from, shortest first, with the one that was chosen last marked; the longest allowed is always among them.
+pub fn lengths(longest: Duration, chosen: Option<u64>) -> impl Iterator<Item = Offer> {
+    let longest = longest.as_secs();
+    let chosen = chosen.unwrap_or(USUAL).min(longest);
+    // What was chosen once, and is none of the steps, was another role's limit.
+    let chosen = if chosen == longest { longest } else { STEPS.into_iter().rfind(|step| *step <= chosen).unwrap_or(chosen) };
+    let steps = STEPS.into_iter().filter(move |step| *step < longest);
+    steps.chain([longest]).map(move |seconds| Offer { seconds, usual: seconds == chosen })
 }
 
 /// A session length in the list.
@@ -124,6 +191,47 @@ impl Offer {
     }
 }
 
+/// How the roles of the start page are grouped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Grouping {
+    /// By account, ordered by name.
+    #[default]
+    Account,
+    /// By account, ordered by organizational unit.
+    Unit,
+    /// By the role's name.
+    Role,
+}
+
+impl Grouping {
+    /// Every grouping, with its name in forms and its name for people.
+    pub const ALL: [(Self, &'static str, &'static str); 3] =
+        [(Self::Account, "account", "Account"), (Self::Unit, "unit", "OU"), (Self::Role, "role", "Role")];
+}
+
+/// What all buttons of a list of roles have in common: one form, which the page has once.
+#[derive(Debug, Clone)]
+pub struct Tools<'a> {
+    /// The longest session that any of the roles allows.
+    pub longest: Duration,
+    /// The session length that the person chose last, in seconds.
+    pub length: Option<u64>,
+    /// The region that the person chose last.
+    pub region: Option<Text<'a>>,
+    /// The partitions whose regions there are to choose from.
+    pub partitions: Vec<Partition>,
+}
+
+impl Tools<'_> {
+    pub(super) fn lengths(&self) -> impl Iterator<Item = Offer> {
+        lengths(self.longest, self.length)
+    }
+
+    pub(super) fn regions(&self) -> impl Iterator<Item = &'static Options> {
+        self.partitions.iter().map(|partition| regions(*partition))
+    }
+}
+
 /// The accounts and roles of somebody who has some.
 #[derive(Debug, Template)]
 #[template(path = "portal.html", whitespace = "minimize")]
@@ -132,17 +240,27 @@ pub struct Portal<'a> {
     pub shell: Shell<'a>,
     /// A line above the list, such as that roles changed.
     pub notice: Option<Text<'a>>,
-    /// The accounts, in the order to show them.
-    pub accounts: Vec<Account<'a>>,
+    /// The filter by which the list was narrowed on its way here.
+    pub filter: Text<'a>,
+    /// What the buttons have in common.
+    pub tools: Tools<'a>,
+    /// How the roles are grouped.
+    pub grouping: Grouping,
+    /// Whether grouping by unit says anything: the unit of some account is known.
+    pub has_units: bool,
+    /// The roles that the person marked.
+    pub favourites: Vec<Row<'a>>,
+    /// The roles that the person took last.
+    pub recents: Vec<Row<'a>>,
+    /// All roles, in the order to show them.
+    pub groups: Vec<Group<'a>>,
+    /// How many roles there are.
+    pub roles: usize,
+    /// In how many accounts.
+    pub accounts: usize,
 }
 
-impl Portal<'_> {
-    pub(super) fn roles(&self) -> usize {
-        self.accounts.iter().map(|account| account.roles.len()).sum()
-    }
-}
-
-/// Somebody is signed in and has no role. It names the groups that arrived and nothing about the rules.
+/// Somebody is signed in and has no role. It names the groups that arrived, and of the rules no more than the person may know.
 #[derive(Debug, Template)]
 #[template(path = "no_roles.html", whitespace = "minimize")]
 pub struct NoRoles<'a> {
@@ -154,23 +272,28 @@ pub struct NoRoles<'a> {
     pub groups: Vec<Text<'a>>,
     /// How many arrived in all.
     pub total: usize,
+    /// What came nearest to a role, a sentence each.
+    pub nearest: Vec<Text<'a>>,
+    /// All of it as a text, for whoever helps.
+    pub report: Text<'a>,
 }
 
 /// Where a deep link leads.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way into a page")]
 pub enum Target<'a> {
     /// The link names a role that the person has.
     Role {
-        /// The account; its list of roles is not shown.
+        /// The account.
         account: Account<'a>,
         /// The role.
         role: Role<'a>,
+        /// Whether the person marked it.
+        favourite: bool,
     },
     /// The link names an account only: its roles to pick from.
     Account {
         /// The account with the person's roles.
-        account: Account<'a>,
+        group: Group<'a>,
     },
     /// The person has no such role. The page does not say whether it exists.
     Missing {
@@ -191,6 +314,8 @@ pub struct Go<'a> {
     pub target: Target<'a>,
     /// The page of the console to open, already checked by the handler.
     pub destination: Option<Text<'a>>,
+    /// What the buttons have in common.
+    pub tools: Tools<'a>,
     /// Whether the person comes from their provider, which was asked for what the role wants.
     pub tried: bool,
 }

@@ -276,3 +276,31 @@ fn a_text_that_names_no_role_is_told_from_one_that_names_an_unknown_one() {
         assert_eq!(ask(asked), Ok(()), "{asked}");
     }
 }
+
+fn nearest(groups: &[&str], tell: Disclosure) -> Vec<String> {
+    let context = Context { now: "2027-01-15T08:00:00Z".parse().unwrap(), ip: None };
+    let misses = policy().near_misses(&Person::from(&Identity::for_tests("u1", groups)), &context, tell);
+    misses.iter().map(|miss| miss.in_words(ProviderId::as_str)).collect()
+}
+
+#[test]
+fn a11_what_came_nearest_is_told_of_oneself_alone() {
+    for tell in [Disclosure::Off, Disclosure::Reasons, Disclosure::Groups] {
+        for groups in [STAFF, &["staff"], &["tools"], &["their-deployers"], &["nothing"], &[]] {
+            let words = nearest(groups, tell).join("\n");
+            let leak = [CANARY, "10.99", "cost_center", "[0-9]", "4711"].iter().find(|word| words.contains(**word));
+            assert!(leak.is_none(), "{leak:?} in what came nearest: {words}");
+            let theirs = words.contains(THEIRS) && groups.iter().all(|group| !group.starts_with(THEIRS));
+            assert!(!theirs, "a group of others in what came nearest: {words}");
+            assert_eq!(words.is_empty(), tell == Disclosure::Off, "{groups:?}: {words}");
+        }
+    }
+    let staff = nearest(&["staff"], Disclosure::Reasons).join("\n");
+    for part in [
+        "Your group staff would give you roles. What is missing: more time: what gave you the role ended on 2026-06-01",
+        "Everyone would have roles. What is missing: a sign-in with entra.",
+        "Your group staff would give you roles. But a rule says no to you",
+    ] {
+        assert!(staff.contains(part), "{part} in\n{staff}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::identity::ProviderId;
 
 /// Words as a list: `a, b and c`.
-fn listed<T: fmt::Display>(words: impl IntoIterator<Item = T>, and: &str) -> String {
+pub(super) fn listed<T: fmt::Display>(words: impl IntoIterator<Item = T>, and: &str) -> String {
     let mut words: Vec<_> = words.into_iter().map(|word| word.to_string()).collect();
     match words.pop() {
         Some(last) if words.is_empty() => last,
@@ -58,7 +58,7 @@ impl OwnExplanation {
     }
 }
 
-fn missing<'p>(lacks: &'p [Lack], provider: &impl Fn(&'p ProviderId) -> &'p str) -> String {
+pub(super) fn missing<'p>(lacks: &'p [Lack], provider: &impl Fn(&'p ProviderId) -> &'p str) -> String {
     let lacks: Vec<_> = lacks.iter().map(|lack| lack.in_words(provider)).collect();
     format!("What is missing: {}.", lacks.join("; and "))
 }

@@ -1,0 +1,156 @@
+//! Roles as the pages list them: grouped, with what the person marked and took last before the rest.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::issue::kind;
+use super::trouble::denial;
+use super::views::{Account, Group, Grouping, Head, Role, Row, StepUp, Tools};
+use crate::access::{self, Entitlement, Purpose};
+use crate::clock::Moment;
+use crate::store::{self, Choices};
+
+/// The roles in which every word of a filter is found: in the account's name, id, unit or tags, or in the role's name. As the script does it.
+pub(super) fn filtered<'a>(roles: &'a [Entitlement], filter: &str) -> Vec<&'a Entitlement> {
+    let words: Vec<_> = filter.split_whitespace().map(str::to_lowercase).collect();
+    if words.is_empty() {
+        return roles.iter().collect();
+    }
+    let text = |entitlement: &Entitlement| {
+        let account = &entitlement.account;
+        let tags = account.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        let fixed = [account.name.as_str(), account.id.as_str(), account.ou.as_deref().unwrap_or_default(), entitlement.target.title()];
+        fixed.into_iter().chain(tags).collect::<Vec<_>>().join(" ").to_lowercase()
+    };
+    let matches = |entitlement: &&Entitlement| {
+        let text = text(entitlement);
+        words.iter().all(|word| text.contains(word))
+    };
+    roles.iter().filter(matches).collect()
+}
+
+/// The roles under their headings. They arrive ordered by account.
+pub(super) fn groups<'a>(roles: &[&'a Entitlement], grouping: Grouping) -> Vec<Group<'a>> {
+    if grouping == Grouping::Role {
+        return by_role(roles);
+    }
+    let mut accounts: Vec<&[&'a Entitlement]> = roles.chunk_by(|one, other| one.account.id == other.account.id).collect();
+    if grouping == Grouping::Unit {
+        // Accounts whose unit is not known come last. The order within a unit stays.
+        accounts.sort_by_key(|chunk| chunk.first().map(|first| (first.account.ou.is_none(), first.account.ou.as_deref())));
+    }
+    let mut groups = Vec::with_capacity(accounts.len());
+    let mut before = None::<&str>;
+    for chunk in accounts {
+        let Some(account) = chunk.first().map(|first| &*first.account) else { continue };
+        let unit = account.ou.as_deref().unwrap_or_default();
+        let begins = grouping == Grouping::Unit && before != Some(unit);
+        before = Some(unit);
+        groups.push(in_account(account, begins.then_some(unit), chunk));
+    }
+    groups
+}
+
+/// The roles of one account under its heading.
+pub(super) fn in_account<'a>(account: &'a access::Account, unit: Option<&'a str>, roles: &[&'a Entitlement]) -> Group<'a> {
+    let rows = roles.iter().map(|entitlement| Row { role: role(entitlement), account: None, until: None }).collect();
+    Group { head: Head::Account { account: self::account(account), unit: unit.map(Into::into) }, rows }
+}
+
+fn by_role<'a>(roles: &[&'a Entitlement]) -> Vec<Group<'a>> {
+    let mut named: BTreeMap<&str, Vec<Row<'a>>> = BTreeMap::new();
+    for entitlement in roles {
+        named.entry(entitlement.target.title()).or_default().push(row(entitlement, None));
+    }
+    named.into_iter().map(|(name, rows)| Group { head: Head::Role(name.into()), rows }).collect()
+}
+
+/// The roles that the person marked, and those that they took last and did not mark: what they have of them now.
+pub(super) fn picks<'a>(roles: &'a [Entitlement], choices: &Choices, now: Moment) -> (Vec<Row<'a>>, Vec<Row<'a>>) {
+    if choices.favourites().is_empty() && choices.recents().is_empty() {
+        return Default::default();
+    }
+    let wanted = choices.favourites().iter().chain(choices.recents().iter().map(|recent| &recent.role));
+    let mut found: HashMap<&str, Option<&Entitlement>> = wanted.map(|role| (role.as_str(), None)).collect();
+    for entitlement in roles {
+        if let Some(place) = found.get_mut(entitlement.target.as_str()) {
+            *place = Some(entitlement);
+        }
+    }
+    let find = |role: &str| found.get(role).copied().flatten();
+    let favourites = choices.favourites().iter().filter_map(|role| Some(row(find(role)?, None))).collect();
+    let recents = choices.recents().iter().filter(|recent| !choices.is_favourite(&recent.role));
+    let recents = recents.filter_map(|recent| Some(row(find(&recent.role)?, recent.until.filter(|until| *until > now)))).collect();
+    (favourites, recents)
+}
+
+fn row(entitlement: &Entitlement, until: Option<Moment>) -> Row<'_> {
+    Row { role: role(entitlement), account: Some(account(&entitlement.account)), until: until.map(Into::into) }
+}
+
+pub(super) fn account(account: &access::Account) -> Account<'_> {
+    let (env, tags): (Vec<_>, Vec<_>) = account.tags.iter().partition(|(key, _)| key == "env");
+    Account {
+        id: account.id.as_str().into(),
+        name: account.name.as_str().into(),
+        env: env.first().map(|(_, value)| value.as_str().into()),
+        tags: tags.into_iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
+        unit: account.ou.as_deref().map(Into::into),
+    }
+}
+
+pub(super) fn role(entitlement: &Entitlement) -> Role<'_> {
+    Role {
+        name: entitlement.target.title().into(),
+        link: entitlement.target.path_and_name().into(),
+        kind: kind(&entitlement.target).map(Into::into),
+        arn: entitlement.target.as_str().into(),
+        mfa_code: entitlement.needs_mfa_code(),
+        console: entitlement.purposes.has(Purpose::Console),
+        credentials: entitlement.purposes.has(Purpose::Credentials),
+        longest: entitlement.longest_offered(),
+        chained: entitlement.chained,
+        step_up: entitlement.step_up.as_deref().map(|step_up| StepUp {
+            fresh: step_up.is_only_stale(),
+            wanted: step_up.wanted.to_string().into(),
+            came: step_up.came().into(),
+        }),
+        reason: entitlement.wanted_reason().map(Into::into),
+        obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
+    }
+}
+
+/// What the buttons of a list have in common.
+pub(super) fn tools<'a>(roles: &[Entitlement], choices: &'a Choices) -> Tools<'a> {
+    let mut partitions = Vec::new();
+    for entitlement in roles {
+        let partition = entitlement.target.partition();
+        if !partitions.contains(&partition) {
+            partitions.push(partition);
+        }
+    }
+    Tools {
+        longest: roles.iter().map(Entitlement::longest_offered).max().unwrap_or(access::USUAL_SESSION),
+        length: choices.length,
+        region: choices.region.as_deref().map(Cow::from),
+        partitions,
+    }
+}
+
+/// The session length for a role, where the page says at most how long, or nothing: what the person chose last, as far as the role allows it.
+pub(super) fn length(roles: &[Entitlement], role: &str, at_most: Option<u64>, choices: &Choices) -> Option<Duration> {
+    let wanted = Duration::from_secs(at_most.or(choices.length)?);
+    let entitlement = roles.iter().find(|entitlement| entitlement.target.as_str() == role)?;
+    Some(wanted.min(entitlement.longest_offered()))
+}
+
+impl From<store::Grouping> for Grouping {
+    fn from(grouping: store::Grouping) -> Self {
+        match grouping {
+            store::Grouping::Account => Self::Account,
+            store::Grouping::Unit => Self::Unit,
+            store::Grouping::Role => Self::Role,
+        }
+    }
+}
