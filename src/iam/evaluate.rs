@@ -204,6 +204,11 @@ impl Statement {
 }
 
 impl Listed {
+    /// Whether an action is meant.
+    pub(super) fn covers(&self, action: &str) -> bool {
+        self.holds(action) == Truth::True
+    }
+
     fn holds(&self, action: &str) -> Truth {
         let matches = self.patterns.iter().any(|pattern| like(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase()));
         Truth::of(matches != self.inverted)
@@ -410,6 +415,6 @@ impl Pattern {
 }
 
 /// Whether a text fits a pattern with `*` and `?`.
-fn like(pattern: &str, text: &str) -> bool {
+pub(super) fn like(pattern: &str, text: &str) -> bool {
     Pattern::of(pattern, Comparison::Like, false).is_some_and(|pattern| pattern.fits(text))
 }

@@ -15,6 +15,8 @@ pub struct Federation<'a> {
     pub upstreams: Vec<Upstream>,
     /// The ARNs of the AWS identity that Rolegate runs under, if they are told.
     pub identities: Vec<String>,
+    /// Principals that may take roles beside Rolegate, where whoever asks says so; `*` stands for any rest.
+    pub also: Vec<String>,
     /// The ids of the access keys of IAM users, by the id under which Rolegate holds them.
     pub access_keys: BTreeMap<String, String>,
 }

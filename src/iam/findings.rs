@@ -38,6 +38,8 @@ pub enum Kind {
     NotPinned,
     /// Anybody is let in.
     OpenToAll,
+    /// Somebody is let in who is not Rolegate.
+    OtherWays,
     /// Session tags are refused.
     NoTagSession,
     /// A source identity is refused.
@@ -68,6 +70,7 @@ impl Kind {
             Self::AudienceOpen => "audience-open",
             Self::NotPinned => "not-pinned",
             Self::OpenToAll => "open-to-all",
+            Self::OtherWays => "other-ways",
             Self::NoTagSession => "no-tag-session",
             Self::NoSourceIdentity => "no-source-identity",
             Self::NoExternalId => "no-external-id",

@@ -12,6 +12,7 @@ mod findings;
 mod hcl;
 mod needs;
 mod node;
+mod others;
 mod plan;
 mod policy;
 mod probe;

@@ -45,7 +45,13 @@ fn federation(issuer: &Issuer) -> Federation<'_> {
         metadata: "https://adfs.example.com/metadata".into(),
     };
     let adfs = Upstream { id: "adfs".parse().unwrap(), kind: adfs };
-    Federation { issuer, upstreams: vec![oidc("okta"), oidc("entra"), ci, adfs], identities: Vec::new(), access_keys: BTreeMap::new() }
+    Federation {
+        issuer,
+        upstreams: vec![oidc("okta"), oidc("entra"), ci, adfs],
+        identities: Vec::new(),
+        also: Vec::new(),
+        access_keys: BTreeMap::new(),
+    }
 }
 
 fn policy(rules: &str) -> Policy {

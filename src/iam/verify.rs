@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::doors::{Door, Need, Way};
-use super::evaluate::{Answer, Request, Why};
+use super::evaluate::{Answer, Request, Why, like};
 use super::federation::{Federation, bare, oidc_provider_arn, saml_provider_arn};
 use super::findings::{Finding, Kind, Severity};
 use super::needs::{AccountNeeds, Needs, RoleNeed, SamlSource};
+use super::others::{Opening, Others};
 use super::policy::TrustPolicy;
 use super::probe::{PINNED, Probe, for_another_audience, naming_no_role, probes, strangers, without_external_id};
 use super::snapshot::{SeenAccount, SeenRole, Snapshot};
@@ -193,6 +194,7 @@ impl Judge<'_> {
                 for (door, way) in &need.doors {
                     self.door(arn, policy, door, way);
                 }
+                self.others(arn, policy, need);
             }
         }
     }
@@ -317,6 +319,39 @@ impl Judge<'_> {
         if demands && matches!(policy.answer(&without_external_id(&probe.request)), Answer::Yes) {
             let mend = "add a condition on sts:ExternalId: without it somebody else's customers may be let in by Rolegate's identity";
             self.warn(Kind::NoExternalId, arn, "every rule sends an external id, and it demands none", mend);
+        }
+    }
+
+    /// What is open beside the doors. What was found at a door already is not told twice.
+    fn others(&mut self, arn: &str, policy: &TrustPolicy, need: &RoleNeed) {
+        let others = Others { account: &self.needs.account, need, federation: self.federation, policy };
+        for opening in others.openings() {
+            let (kind, message, mend) = match opening {
+                Opening::Other { statement, principal, action, certain } => {
+                    if self.federation.also.iter().any(|known| like(known, &principal)) {
+                        continue;
+                    }
+                    let lets = if certain { "lets" } else { "may let" };
+                    let mend = "take it out of the trust policy; if it is meant, say so by --also PRINCIPAL".to_owned();
+                    (Kind::OtherWays, format!("{statement} {lets} {principal} in by {action}, whatever the rules say"), mend)
+                }
+                Opening::Audience { statement, audience } => {
+                    let mend = "let it name the audience as `rolegate aws plan` has it, by StringEquals".to_owned();
+                    (Kind::AudienceOpen, format!("{statement} takes what was made for the audience {audience}"), mend)
+                }
+                Opening::NotPinned { statement } => {
+                    let mend = format!("add the condition \"Bool\": {{ \"{PINNED}\": \"true\" }} to it");
+                    (Kind::NotPinned, format!("{statement} takes a token that does not name this role"), mend)
+                }
+                Opening::ExternalId { statement, id } => {
+                    let mend = "let it demand those that rules send, by StringEquals on sts:ExternalId".to_owned();
+                    (Kind::NoExternalId, format!("{statement} takes the external id `{id}`, which no rule sends"), mend)
+                }
+            };
+            let is_told = self.findings.iter().any(|finding| finding.kind == kind && finding.subject == arn);
+            if kind == Kind::OtherWays || !is_told {
+                self.error(kind, arn, message, mend);
+            }
         }
     }
 

@@ -97,11 +97,14 @@ impl Supposed {
     /// the subject is `somebody`.
     ///
     /// # Errors
-    /// [`Rejected`] where the sign-in itself would be refused: too many groups, groups of a wrong type.
+    /// [`Rejected`] where the sign-in itself would be refused: a subject with control characters, too many groups, groups of a wrong type.
     pub fn new(provider: ProviderId, reading: &Reading, claims: Map<String, Value>) -> Result<Self, Rejected> {
         let claims = Claims::new(claims);
         let groups = groups_of(&reading.groups, &claims)?;
         let subject = claims.text("sub").unwrap_or("somebody").to_owned();
+        if !presentable(&subject) {
+            return Err(Rejected::MissingClaim("sub"));
+        }
         let username = reading.username.as_deref().and_then(|name| claims.text(name)).filter(|name| presentable(name));
         let username = username.unwrap_or(&subject).to_owned();
         let authentication = if reading.workload { Authentication::default() } else { reading.authentication(&claims) };

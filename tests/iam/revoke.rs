@@ -143,3 +143,22 @@ fn one_name_of_two_people_is_not_guessed() {
     let script = told(folder.path(), &[&REVOKE[..], &["--person", "okta+ana"]].concat());
     assert!(script.contains("444455556666") && script.contains("RolegateRevoke-okta+ana"), "{script}");
 }
+
+#[test]
+fn a_name_never_becomes_a_command() {
+    let folder = world(CONFIG);
+    folder.write("ana.json", r#"{"sub": "x\ntouch pwned", "groups": ["admins"]}"#);
+    let refused = rolegate(folder.path(), &[&REVOKE[..], &["--claims", "ana.json"]].concat(), "");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(text(&refused.stderr).contains("the sign-in itself would be refused"), "{refused:?}");
+    // A trail that somebody else wrote.
+    folder.write("audit.jsonl", trail().replace("\"subject\":\"ana\"", "\"subject\":\"ana\\ntouch pwned\""));
+    let script = told(folder.path(), &[&REVOKE[..], &["--person", "ana@example.org"]].concat());
+    let is_command = |line: &&str| !line.is_empty() && !line.starts_with("# ") && !line.starts_with("aws iam put-role-policy ");
+    assert_eq!(script.lines().filter(is_command).collect::<Vec<_>>(), [""; 0], "{script}");
+    // Somebody whose name looks like another person's key is not taken for them.
+    folder.write("audit.jsonl", trail().replace("ben@example.org", "okta+eva"));
+    let other = rolegate(folder.path(), &[&REVOKE[..], &["--person", "okta+eva"]].concat(), "");
+    assert_eq!(other.status.code(), Some(2), "{other:?}");
+    assert!(text(&other.stderr).contains("say --person okta+ben"), "{other:?}");
+}

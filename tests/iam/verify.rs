@@ -113,3 +113,132 @@ fn what_no_file_tells_is_never_good() {
         assert!(text(&output.stderr).contains(word), "{output:?}");
     }
 }
+
+/// A way in that no rule needs, and what is found of it.
+fn ways_in() -> Vec<(Value, &'static str, &'static str)> {
+    let own = "arn:aws:iam::111122223333:oidc-provider/roles.example.org";
+    let web = |provider: &str, condition: Value| json!({ "Sid": "More", "Effect": "Allow", "Principal": { "Federated": provider }, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition });
+    let signed = |principal: Value, condition: Value| json!({ "Sid": "More", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": condition });
+    let aud = |value: &str| json!({ "roles.example.org:aud": value });
+    let pin = json!({ "sts:RoleAuthorizedByIdp": "true" });
+    vec![
+        (web("arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com", json!({})), "other-ways", "githubusercontent"),
+        (
+            web(
+                "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com",
+                json!({ "StringLike": { "token.actions.githubusercontent.com:sub": "repo:somebody/*" } }),
+            ),
+            "other-ways",
+            "githubusercontent",
+        ),
+        (web("cognito-identity.amazonaws.com", json!({})), "other-ways", "cognito"),
+        (web("accounts.google.com", json!({})), "other-ways", "google"),
+        (signed(json!({ "AWS": "arn:aws:iam::999988887777:root" }), json!({})), "other-ways", "999988887777"),
+        (signed(json!({ "AWS": ["999988887777"] }), json!({ "StringEquals": { "sts:ExternalId": "x" } })), "other-ways", "999988887777"),
+        (signed(json!({ "Service": "ec2.amazonaws.com" }), json!({})), "other-ways", "ec2"),
+        (signed(json!({ "AWS": "999988887777" }), json!({ "DateLessThan": { "aws:CurrentTime": "2000-01-01" } })), "other-ways", "may let"),
+        (
+            json!({ "Effect": "Allow", "Principal": { "Federated": "arn:aws:iam::111122223333:saml-provider/Rolegate" }, "Action": "sts:AssumeRoleWithSAML" }),
+            "other-ways",
+            "saml-provider/Rolegate",
+        ),
+        (web(own, json!({ "StringEquals": { "roles.example.org:sub": "okta+ana" }, "Bool": pin })), "audience-open", "More"),
+        (
+            web(own, json!({ "StringLike": { "roles.example.org:sub": "okta+a*", "roles.example.org:aud": "sts.*" }, "Bool": pin })),
+            "audience-open",
+            "sts.x",
+        ),
+        (web(own, json!({ "StringNotEquals": aud("https://elsewhere.invalid/saml"), "Bool": pin })), "audience-open", "another"),
+        (
+            web(own, json!({ "StringEquals": { "roles.example.org:aud": ["sts.amazonaws.com", "other"] }, "Bool": pin })),
+            "audience-open",
+            "other",
+        ),
+        (
+            web(own, json!({ "StringEquals": aud("sts.amazonaws.com"), "StringLike": { "roles.example.org:sub": "okta+a*" } })),
+            "not-pinned",
+            "More",
+        ),
+        (
+            web(own, json!({ "StringEquals": aud("sts.amazonaws.com"), "Bool": { "sts:RoleAuthorizedByIdp": "false" } })),
+            "not-pinned",
+            "More",
+        ),
+    ]
+}
+
+#[test]
+fn whoever_else_gets_in_is_found_whatever_the_statement_demands_of_them() {
+    let folder = world(DOCUMENTED);
+    let policies = trust_policies();
+    let verify = |token: &Value, more: &[&str]| {
+        let role = |name: &str, trust: &Value| json!({ "RoleName": name, "Arn": format!("arn:aws:iam::111122223333:role/{name}"), "MaxSessionDuration": 3600, "AssumeRolePolicyDocument": trust });
+        let documents = [
+            json!({ "Roles": [role("ByToken", token), role("BySaml", &policies[1])] }),
+            json!({ "OpenIDConnectProviderList": [{ "Arn": "arn:aws:iam::111122223333:oidc-provider/roles.example.org" }] }),
+            json!({ "Url": "roles.example.org", "ClientIDList": ["sts.amazonaws.com"] }),
+            json!({ "SAMLProviderList": [{ "Arn": "arn:aws:iam::111122223333:saml-provider/Rolegate", "ValidUntil": "2126-01-14T12:00:00+00:00" }] }),
+        ];
+        folder.write("iam.json", documents.map(|document| document.to_string()).join("\n"));
+        let arguments = [&["aws", "verify", "--config", "rolegate.toml", "--from", "iam.json"], more].concat();
+        let output = rolegate(folder.path(), &arguments, "");
+        (output.status.code(), text(&output.stdout).to_owned())
+    };
+    assert_eq!(verify(&policies[0], &[]).0, Some(0), "what the documentation has");
+    for (statement, kind, word) in ways_in() {
+        let mut wider = policies[0].clone();
+        wider["Statement"].as_array_mut().unwrap().push(statement.clone());
+        let (code, told) = verify(&wider, &[]);
+        assert_eq!((code, told.lines().count()), (Some(1), 1), "{statement}: {told}");
+        assert!(told.contains(&format!("role/ByToken: {kind}: ")) && told.contains(word), "{statement}: {told}");
+        // A deny over it closes it again.
+        let mut denied = statement.clone();
+        denied["Effect"] = json!("Deny");
+        wider["Statement"].as_array_mut().unwrap().push(denied);
+        let is_closed = !matches!(kind, "audience-open" | "not-pinned") && statement["Principal"]["Service"].is_null() && word != "may let";
+        if is_closed {
+            assert_eq!(verify(&wider, &[]).0, Some(0), "{statement}");
+        }
+    }
+    let mut shared = policies[0].clone();
+    let (statement, ..) = ways_in().swap_remove(0);
+    shared["Statement"].as_array_mut().unwrap().push(statement);
+    assert_eq!(verify(&shared, &["--also", "arn:aws:iam::*:oidc-provider/token.actions.githubusercontent.com"]).0, Some(0));
+    assert_eq!(verify(&shared, &["--also", "arn:aws:iam::*:oidc-provider/gitlab.com"]).0, Some(1));
+}
+
+#[test]
+fn an_external_id_that_no_rule_sends_is_not_taken() {
+    let config = format!(
+        "{DOCUMENTED}\n[[rule]]\nid = \"partner\"\ngroups = [\"c\"]\nroles = [\"arn:aws:iam::111122223333:role/Partner\"]\noperation = \"assume_role\"\n\
+         external_id = \"rolegate-4711\"\n"
+    );
+    let folder = world(&config);
+    let gate = "arn:aws:iam::444455556666:role/Rolegate";
+    let found = |condition: Value| {
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Principal": { "AWS": gate },
+            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "Condition": condition }] });
+        let role = json!({ "Role": { "RoleName": "Partner", "Arn": "arn:aws:iam::111122223333:role/Partner", "MaxSessionDuration": 3600,
+            "AssumeRolePolicyDocument": trust } });
+        folder.write("iam.json", role.to_string());
+        let output = rolegate(
+            folder.path(),
+            &["aws", "verify", "--config", "rolegate.toml", "--from", "iam.json", "--identity", gate, "--json"],
+            "",
+        );
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        let about = |finding: &&Value| finding["subject"].as_str().unwrap().ends_with("role/Partner");
+        let kinds = report["findings"].as_array().unwrap().iter().filter(about).map(|finding| finding["kind"].as_str().unwrap().to_owned());
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!({ "StringEquals": { "sts:ExternalId": "rolegate-4711" } })), [""; 0]);
+    for condition in [
+        json!({}),
+        json!({ "StringLike": { "sts:ExternalId": "*" } }),
+        json!({ "Null": { "sts:ExternalId": "false" } }),
+        json!({ "StringEquals": { "sts:ExternalId": ["rolegate-4711", "", "attacker"] } }),
+        json!({ "StringLike": { "sts:ExternalId": "rolegate-*" } }),
+    ] {
+        assert_eq!(found(condition.clone()), ["no-external-id"], "{condition}");
+    }
+}

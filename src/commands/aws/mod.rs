@@ -115,7 +115,7 @@ fn federation<'a>(config: &Config, issuer: &'a Issuer, known: &Known) -> Federat
     let workloads = file.workload_provider.iter().map(|provider| (&provider.id, UpstreamKind::Workload));
     let upstreams = oidc.chain(saml).chain(workloads).filter_map(|(id, kind)| Some(Upstream { id: id.parse().ok()?, kind })).collect();
     let access_keys: BTreeMap<_, _> = file.iam_user.iter().map(|user| (user.id.clone(), user.access_key_id.clone())).collect();
-    Federation { issuer, upstreams, identities: known.identity.clone(), access_keys }
+    Federation { issuer, upstreams, identities: known.identity.clone(), also: Vec::new(), access_keys }
 }
 
 /// Waits for what is asked of AWS.

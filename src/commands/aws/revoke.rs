@@ -14,6 +14,7 @@ use rolegate::config::Config;
 use rolegate::iam::{Revocation, Session, revocations};
 use rolegate::identity::Supposed;
 use rolegate::startup;
+use rolegate::terminal::harmless_name;
 use serde_json::json;
 
 use super::super::{Stopped, choose, claims, load, print, print_json, read};
@@ -128,6 +129,9 @@ fn from_trail(arguments: &Arguments, person: &str, config: &Config, now: Moment)
         note(&format!("{} line(s) of the trail are no events and were passed over", found.unreadable));
     }
     let theirs: Vec<_> = found.living.iter().filter(|issued| issued.person == person || issued.username == person).collect();
+    // A key is one person's; a name may be anybody's, even one that looks like another's key.
+    let by_key: Vec<_> = theirs.iter().copied().filter(|issued| issued.person == person).collect();
+    let theirs = if by_key.is_empty() { theirs } else { by_key };
     let keys: BTreeSet<_> = theirs.iter().map(|issued| issued.person.as_str()).collect();
     let keys: Vec<_> = keys.into_iter().collect();
     match keys.as_slice() {
@@ -139,6 +143,9 @@ fn from_trail(arguments: &Arguments, person: &str, config: &Config, now: Moment)
             );
             Err(Stopped::Unusable(message))
         }
+        [key] if *key != person && person.contains('+') => Err(Stopped::Unusable(format!(
+            "nobody with the key `{person}` has an AWS session that still lives; `{key}` is called so: say --person {key} if they are meant"
+        ))),
         [key] => Ok(((*key).to_owned(), theirs.iter().map(|issued| session(issued, config)).collect())),
         several => Err(Stopped::Unusable(format!("`{person}` is several people: say which one by --person {}", several.join(", or ")))),
     }
@@ -191,23 +198,24 @@ fn from_rules(
     Ok((names.key.clone(), sessions.collect()))
 }
 
-/// A script whose comments say what it does; it can be read before it is run.
+/// A script whose comments say what it does; it can be read before it is run. A name with a line end in it must not become a command.
 fn script(person: &str, made: &[Revocation], before: Moment, policy: &Policy) -> String {
-    let mut lines =
-        vec![format!("# Ends the AWS sessions of {person} that were issued before {}.", before.format("%Y-%m-%d %H:%M:%S UTC"))];
+    let comment = |text: &str| format!("# {}", harmless_name(text));
+    let head = format!("Ends the AWS sessions of {person} that were issued before {}.", before.format("%Y-%m-%d %H:%M:%S UTC"));
+    let mut lines = vec![comment(&head)];
     if made.is_empty() {
-        lines.push("# There is none in these accounts.".into());
+        lines.push(comment("There is none in these accounts."));
     }
     for revocation in made {
         let name = policy.account(&revocation.account).map(|account| account.name.as_str()).unwrap_or_default();
         lines.push(String::new());
-        lines.push(format!("# {} in account {} ({name})", revocation.target, revocation.account));
-        lines.extend(revocation.notes.iter().map(|note| format!("# {note}")));
+        lines.push(comment(&format!("{} in account {} ({name})", revocation.target, revocation.account)));
+        lines.extend(revocation.notes.iter().map(|note| comment(note)));
         lines.push(revocation.command.clone());
         let until = revocation
             .until
             .map_or_else(|| "when the last of them has ended".to_owned(), |until| until.format("after %Y-%m-%d %H:%M UTC").to_string());
-        lines.push(format!("# {until}: {}", revocation.undo));
+        lines.push(comment(&format!("{until}: {}", revocation.undo)));
     }
     lines.join("\n")
 }

@@ -8,7 +8,7 @@ use rolegate::access::Policy;
 use rolegate::arn::AccountId;
 use rolegate::aws::iam::Iam;
 use rolegate::clock::{Clock, SystemClock};
-use rolegate::iam::{Finding, Needs, Place, Severity, Snapshot, account_in, verify};
+use rolegate::iam::{Federation, Finding, Needs, Place, Severity, Snapshot, account_in, verify};
 use serde_json::{Value, json};
 
 use super::super::{Stopped, load, print, print_json, read};
@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     live: bool,
     #[command(flatten)]
     known: Known,
+    /// A principal that may take roles beside Rolegate, as the trust policy names it; `*` stands for any rest; may be given several times
+    #[arg(long, value_name = "PRINCIPAL")]
+    also: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Stopped> {
     let (config, policy) = load(&arguments.subject.config)?;
     let mut accounts = arguments.subject.accounts(&policy)?;
     let issuer = issuer(&config)?;
-    let federation = federation(&config, &issuer, &arguments.known);
+    let federation = Federation { also: arguments.also.clone(), ..federation(&config, &issuer, &arguments.known) };
     let snapshot = if arguments.live {
         let (account, snapshot) = live(&policy, &accounts)?;
         accounts = vec![account];
