@@ -1,9 +1,9 @@
 # `make demo` to try Rolegate, `make test` to check it; both install what this machine lacks (scripts/setup.sh says what, and why).
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint client bench screenshots clean
+.PHONY: help demo test lint client bench bench-peers screenshots clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## Build and start everything on loopback: gateway, sandbox identity provider, sandbox AWS
 	@scripts/setup.sh demo
@@ -35,6 +35,10 @@ bench: ## Measure what docs/performance.md states
 	target/counterparts/venv/bin/python3 scripts/measure_saml.py
 	$(MAKE) client
 	scripts/measure_client.py
+
+bench-peers: ## Measure the rules beside Cedar and Rego (some ten minutes)
+	@scripts/setup.sh demo
+	cargo run --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers -- --bench
 
 screenshots: ## Pictures of every page, both colour schemes, three widths: target/screenshots
 	@scripts/setup.sh test

@@ -21,7 +21,7 @@ pub(crate) struct Organisation {
 /// What rules an organisation has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Groups, accounts and roles by name, and denies: what every policy language can say.
+    /// Groups, accounts and roles by name, and denies of what others allow: what every policy language can say.
     Plain,
     /// The same, with two patterns, two selections by tag and two conditions among each hundred, session tags in every allow, and three
     /// rules about everyone.
@@ -73,6 +73,11 @@ fn rule(kind: Kind, n: usize) -> Value {
     });
     if n % 100 == 99 {
         rule["effect"] = json!("deny");
+        if kind == Kind::Plain {
+            // What a rule gave that the same people have: every deny takes something.
+            rule["accounts"] = json!([account_name((n - 19) % ACCOUNTS)]);
+            rule["roles"] = json!(["ReadOnly"]);
+        }
         return rule;
     }
     if kind == Kind::Mixed {

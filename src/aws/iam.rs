@@ -22,7 +22,7 @@ use crate::iam::{PolicyHolder, Revocation};
 /// All tries of one call: IAM throttles early.
 const TRIES: u32 = 5;
 /// How long one call may take, all tries together.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// The most roles that are taken: five times the highest quota of an account, so that a wrong endpoint cannot fill the memory.
 const MOST_ROLES: usize = 25_000;
 
