@@ -22,10 +22,11 @@ use super::api::Credentials;
 use super::cli::{AgentArguments, Ended, Shell};
 use super::desk::{Common, Desk, Percent, Wish};
 use super::loopback::{self, Ask, Reply};
+use super::places::{self, Places};
 use super::target::Target;
 use super::trouble::{Kind, Trouble};
 use super::voice::print;
-use super::{issue, login, places};
+use super::{aws_files, issue, login};
 
 const PATH: &str = "/credentials";
 const URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -200,6 +201,7 @@ pub(super) fn serve(arguments: &AgentArguments) -> Ended {
 pub(super) fn run(arguments: &AgentArguments) -> Ended {
     let ready = Ready::prepare(arguments)?;
     let mut command = issue::prepared(&arguments.command, arguments.region.as_ref())?;
+    aws_files::hide(&mut command, &Places::find()?.home)?;
     command.env(URI, ready.uri()).env(TOKEN, ready.agent.token.expose_secret());
     let runtime = loopback::runtime().map_err(no_runtime)?;
     let status = runtime.block_on(async {

@@ -5,7 +5,7 @@ mod profiles;
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use similar::TextDiff;
@@ -14,11 +14,11 @@ use super::api::Role;
 use super::cli::{ConfigureArguments, Ended};
 use super::desk::Desk;
 use super::trouble::{Kind, Trouble};
-use super::{pick, places};
+use super::{aws_files, pick, places};
 
 pub(super) fn run(arguments: &ConfigureArguments) -> Ended {
     let desk = Desk::open(&arguments.common)?;
-    let path = file("AWS_CONFIG_FILE", &desk.places.home, "config");
+    let path = aws_files::file(aws_files::CONFIG, &desk.places.home, "config");
     let old = text(&path)?;
     let content = if arguments.remove { None } else { Some(content(arguments, &desk, &old)?) };
     let new = block::replace(&old, desk.gateway.as_str(), content.as_deref()).map_err(|damaged| untouched(&path, &damaged))?;
@@ -52,8 +52,8 @@ fn content(arguments: &ConfigureArguments, desk: &Desk, old: &str) -> Result<Str
         ));
     }
     let profiles = profiles::name(&roles, arguments.name.as_deref().unwrap_or(profiles::USUAL))?;
-    let config = file("AWS_CONFIG_FILE", &desk.places.home, "config");
-    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", &desk.places.home, "credentials");
+    let config = aws_files::file(aws_files::CONFIG, &desk.places.home, "config");
+    let credentials = aws_files::file(aws_files::CREDENTIALS, &desk.places.home, "credentials");
     let others = block::others(old, desk.gateway.as_str()).map_err(|damaged| untouched(&config, &damaged))?;
     let stored = block::sections(&text(&credentials)?);
     for name in profiles.keys() {
@@ -65,15 +65,6 @@ fn content(arguments: &ConfigureArguments, desk: &Desk, old: &str) -> Result<Str
         }
     }
     Ok(profiles::write(&profiles, &program()?, &desk.gateway, arguments.region.as_ref()))
-}
-
-/// A file of AWS's programs: where a variable says, or below the home folder.
-fn file(variable: &str, home: &Path, name: &str) -> PathBuf {
-    match std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) {
-        // AWS's programs expand it themselves, so it may have come without a shell.
-        Some(path) => path.strip_prefix("~").map_or_else(|_| path.clone(), |rest| home.join(rest)),
-        None => home.join(".aws").join(name),
-    }
 }
 
 fn text(path: &Path) -> Result<String, Trouble> {

@@ -19,6 +19,7 @@ use super::target::Target;
 use super::trouble::{Kind, Trouble};
 use super::voice::Voice;
 use crate::clock::{Clock, Moment, SystemClock};
+use crate::terminal::harmless_name;
 
 /// How long a list of roles is taken for the present one when a role is looked up in it.
 const LIST_LIFE: TimeDelta = TimeDelta::minutes(5);
@@ -153,6 +154,13 @@ impl Desk {
     /// The roles that the person has now.
     pub(super) fn roles(&self) -> Result<Vec<Role>, Trouble> {
         let (list, token) = self.ask(self.token()?, Api::roles).map_err(|refusal| refusal.trouble)?;
+        if !list.left_out.is_empty() {
+            let names = list.left_out.iter().map(|name| harmless_name(name)).collect::<Vec<_>>().join(", ");
+            self.voice.notice(&format!(
+                "Left out, because the command line cannot read it or a shell would take part of its name for a command: {names}. \
+                 The portal in the browser may still have it."
+            ));
+        }
         let kept = KeptRoles { since: SystemClock.now(), list };
         self.keep(&token, "roles", &kept);
         Ok(kept.list.roles)

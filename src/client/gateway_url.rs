@@ -63,7 +63,9 @@ impl FromStr for GatewayUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidGatewayUrl> {
         let url = Url::parse(text).map_err(|_| InvalidGatewayUrl::NoUrl)?;
-        let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        // It is written into command lines that shells run, and a URL's host may have `;` and `&`.
+        let is_word = url.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte));
+        let is_origin = is_word && url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         if !is_origin || !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidGatewayUrl::NoOrigin);
         }

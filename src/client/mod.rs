@@ -7,6 +7,7 @@
 //! | `desk` | what they work with: a gateway, a session, and what was fetched before |
 //! | `login` | the browser or a code |
 //! | `api`, `loopback` | asks the gateway; is asked by this machine |
+//! | `aws_files` | where AWS's programs keep what they are told, and how that is kept from a command |
 //! | `keeper`, `cache`, `places`, `settings` | the session in the keyring, sealed credentials, the person's own files |
 //! | `pick`, `target`, `gateway_url`, `trouble`, `voice` | which role is meant, what a role is, where a gateway can be, what went wrong, who is told |
 //!
@@ -15,6 +16,7 @@
 
 mod agent;
 mod api;
+mod aws_files;
 mod cache;
 mod cli;
 mod configure;

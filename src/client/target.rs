@@ -10,7 +10,8 @@ use crate::arn::{AccountId, InvalidArn, Partition, RoleArn, is_name_byte};
 /// What is no role: `federated:PARTITION:ACCOUNT:NAME` (a session without a role) and `iam-user:PARTITION:ACCOUNT:NAME`.
 const KINDS: [&str; 2] = ["federated", "iam-user"];
 
-/// A role, or what stands in its place. It is one word of printable ASCII without quotes, spaces and backslashes.
+/// A role, or what stands in its place. It is one word of letters, digits and `_+=,.@:/-`: it is written into command lines that shells run, and
+/// IAM lets a role's path have any printable character.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Target {
     text: String,
@@ -41,7 +42,7 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, InvalidArn> {
         let [kind, partition, account, name] = text.split(':').collect::<Vec<_>>()[..] else {
             let role: RoleArn = text.parse()?;
-            let is_a_word = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b'$'));
+            let is_a_word = text.bytes().all(|byte| is_name_byte(byte) || matches!(byte, b':' | b'/'));
             return if is_a_word {
                 Ok(Self { text: text.to_owned(), label: role.path_and_name().to_owned() })
             } else {
@@ -103,6 +104,10 @@ mod tests {
             "arn:aws:iam::111122223333:role/a\"b/x",
         ] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
+        }
+        for byte in (b'!'..=b'~').filter(|byte| !is_name_byte(*byte) && *byte != b'/') {
+            let path = char::from(byte);
+            assert!(format!("arn:aws:iam::111122223333:role/a{path}b/Dev").parse::<Target>().is_err(), "{path} means something to a shell");
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::double::{DoubleGateway, READ_ONLY};
 use super::person::Person;
-use super::support::{AwsCli, Moto, Running};
+use super::support::{AwsCli, Moto, Running, repository};
 
 struct World {
     gateway: DoubleGateway,
@@ -127,7 +127,10 @@ async fn a_command_runs_with_an_agent_that_ends_with_it() {
     let mut command = world.ana.command(&["agent", READ_ONLY, "--", "sh", "-c", curl]);
     let output = command.env("AWS_SESSION_TOKEN", "of another").output().unwrap();
     assert_eq!(output.status.code(), Some(9), "{output:?}");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "AWS_CONTAINER_AUTHORIZATION_TOKEN\nAWS_CONTAINER_CREDENTIALS_FULL_URI\n");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "AWS_CONFIG_FILE\nAWS_CONTAINER_AUTHORIZATION_TOKEN\nAWS_CONTAINER_CREDENTIALS_FULL_URI\nAWS_SHARED_CREDENTIALS_FILE\n"
+    );
 
     let script = "trap 'echo caught; exit 7' TERM; echo \"at $AWS_CONTAINER_CREDENTIALS_FULL_URI\"; while :; do sleep 0.05; done";
     let mut running = Running::spawn("agent", &mut world.ana.command(&["agent", READ_ONLY, "--", "sh", "-c", script]));
@@ -138,4 +141,38 @@ async fn a_command_runs_with_an_agent_that_ends_with_it() {
     assert!(world.client.get(&uri).send().await.is_err(), "nobody listens any more");
     assert_eq!(world.ana.ended(&["agent", READ_ONLY, "--", "sh", "-c", "kill -KILL $$"]).await.0, 137);
     assert_eq!(world.ana.ended(&["agent", READ_ONLY, "--", "no-such-command"]).await.0, 127);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_under_it_finds_no_other_credentials() {
+    let world = World::new();
+    let moto = Moto::start().await;
+    world.ana.write(".aws/credentials", "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n");
+    world.ana.write(".aws/config", "[default]\nregion = eu-west-3\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n");
+    world.ana.write(".boto", "[Credentials]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n");
+    let web_identity = world.ana.write("web-identity", "e30.e30.x").display().to_string();
+    let others = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", web_identity.as_str()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/Other"),
+        ("AWS_ROLE_SESSION_NAME", "other"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/other"),
+        ("AWS_PROFILE", "default"),
+    ];
+    let python = repository().join("target/counterparts/venv/bin/python").display().to_string();
+    let script = repository().join("tests/counterparts/boto3_credentials.py").display().to_string();
+    let mut command = world.ana.command(&["agent", READ_ONLY, "--", &python, &script, moto.url()]);
+    let output = command.envs(others).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!((found["method"].as_str(), found["key"].as_str()), (Some("container-role"), Some("ASIADOUBLE1")), "{found}");
+
+    let seen = |arguments: &[&str]| {
+        let command = [&["agent", READ_ONLY], arguments, &["--", "sh", "-c", "env | grep ^AWS_ | sort"]].concat();
+        String::from_utf8(world.ana.command(&command).envs(others).output().unwrap().stdout).unwrap()
+    };
+    assert!(seen(&[]).contains("AWS_DEFAULT_REGION=eu-west-3\nAWS_REGION=eu-west-3\n"), "the region of the default profile goes with it");
+    let seen = seen(&["--region", "eu-north-1"]);
+    assert!(seen.contains("AWS_REGION=eu-north-1\n") && !seen.contains("eu-west-3"), "{seen}");
+    for (name, _) in others {
+        assert!(!seen.contains(name), "{name} in {seen}");
+    }
 }

@@ -117,3 +117,21 @@ async fn the_aws_cli_and_boto3_use_the_written_profiles() {
         cli.run(ana.home(), &arguments, &env).await.or_fail();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_whose_path_has_commands_for_a_shell_is_left_out_and_named() {
+    let (gateway, ana) = signed_in();
+    let evil = "arn:aws:iam::111122223333:role/;{touch,pwned};true/Dev";
+    let role = serde_json::json!({ "arn": evil, "account": { "id": "111122223333", "name": "Production" } });
+    gateway.with(|state| state.more_roles.push(role));
+    let told = ana.run(&["configure", "--yes"]).await;
+    assert!(told.stderr.contains(evil) && told.stderr.contains("Left out"), "{told:?}");
+    let written = ana.read(".aws/config");
+    assert!(written.contains("[profile Production-ReadOnly]") && !written.contains(';'), "{written}");
+    for arguments in [&["roles"][..], &["roles", "--json"]] {
+        let told = ana.run(arguments).await;
+        assert!(told.stderr.contains(evil) && !told.stdout.contains("touch") && told.stdout.contains("ReadOnly"), "{told:?}");
+    }
+    assert_eq!(ana.ended(&["credentials", evil]).await.0, 2);
+    assert_eq!(ana.ended(&["configure", "--yes", "--gateway", "https://a;id"]).await.0, 2);
+}

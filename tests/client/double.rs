@@ -25,6 +25,8 @@ pub(crate) struct State {
     bodies: BTreeMap<String, String>,
     /// An answer in place of its own: `METHOD path` to status and body.
     pub(crate) instead: BTreeMap<String, (u16, Value)>,
+    /// Roles that it has besides its own.
+    pub(crate) more_roles: Vec<Value>,
     /// A code's challenge.
     challenge: String,
     /// How often the device code is to be asked for before it is good; none: refused.
@@ -228,7 +230,11 @@ fn api(state: &mut State, what: &str, body: &str) -> (u16, Value) {
                 json!({ "began": written(0), "idle_ends": written(3600), "ends": written(28800), "kind": "command_line", "name": "x" });
             (200, json!({ "username": "ana", "subject": "s", "provider": "main", "groups": ["developers"], "session": session, "news": 1 }))
         }
-        "GET /api/v1/roles" => (200, roles()),
+        "GET /api/v1/roles" => {
+            let mut list = roles();
+            list["roles"].as_array_mut().unwrap().extend(state.more_roles.iter().cloned());
+            (200, list)
+        }
         "POST /api/v1/credentials" => {
             let asked: Value = serde_json::from_str(body).unwrap();
             if asked["role"] == ADMIN && asked.get("reason").is_none() {

@@ -39,8 +39,38 @@ pub(in crate::client) struct SessionInfo {
 
 /// `GET /api/v1/roles`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Listed")]
 pub(in crate::client) struct RoleList {
     pub(in crate::client) roles: Vec<Role>,
+    /// What the list has besides, as it is written there: names that are not safe in a command line.
+    #[serde(skip)]
+    pub(in crate::client) left_out: Vec<String>,
+}
+
+/// The list as it comes: one role that cannot be used must not take the others with it.
+#[derive(Deserialize)]
+struct Listed {
+    roles: Vec<MaybeRole>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MaybeRole {
+    Role(Box<Role>),
+    Named { arn: String },
+}
+
+impl From<Listed> for RoleList {
+    fn from(listed: Listed) -> Self {
+        let (mut roles, mut left_out) = (Vec::new(), Vec::new());
+        for role in listed.roles {
+            match role {
+                MaybeRole::Role(role) => roles.push(*role),
+                MaybeRole::Named { arn } => left_out.push(arn),
+            }
+        }
+        Self { roles, left_out }
+    }
 }
 
 /// A role that somebody has.
