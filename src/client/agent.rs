@@ -25,7 +25,7 @@ use super::loopback::{self, Ask, Reply};
 use super::places::{self, Places};
 use super::target::Target;
 use super::trouble::{Kind, Trouble};
-use super::voice::print;
+use super::voice::{Voice, print};
 use super::{aws_files, issue, login};
 
 const PATH: &str = "/credentials";
@@ -62,7 +62,7 @@ impl Ready {
         let role = &arguments.role;
         let desk = Desk::open(&role.common)?;
         let arn = desk.role(&role.role, "credentials")?;
-        desk.credentials(&arn, &role.wish, Percent::AGENT)?;
+        let (_, reason) = desk.credentials_and_reason(&arn, &role.wish, Percent::AGENT)?;
         let busy = |error: io::Error| {
             Trouble::yours(
                 Kind::Other,
@@ -73,9 +73,11 @@ impl Ready {
         let listener = TcpListener::bind(arguments.listen).map_err(busy)?;
         let address = listener.local_addr().map_err(busy)?;
         // A code is good for once, and what is renewed is new anyway.
-        let wish = Wish { mfa_code: None, fresh: false, ..role.wish.clone() };
-        let agent =
-            Agent { common: role.common.clone(), role: arn, wish, token: login::random()?.into(), renewing: AtomicBool::new(false) };
+        let wish = Wish { mfa_code: None, fresh: false, reason, ..role.wish.clone() };
+        // What is typed while a command runs is that command's.
+        let voice = Voice { asks_nobody: !arguments.command.is_empty(), ..role.common.voice };
+        let common = Common { voice, ..role.common.clone() };
+        let agent = Agent { common, role: arn, wish, token: login::random()?.into(), renewing: AtomicBool::new(false) };
         Ok(Self { listener, address, agent: Arc::new(agent) })
     }
 
@@ -157,6 +159,12 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Reply {
 
 /// Answers until it is asked to stop.
 pub(super) fn serve(arguments: &AgentArguments) -> Ended {
+    if let Some(path) = &arguments.token_file
+        && places::read(path)?.is_some_and(|bytes| !login::is_random(&bytes))
+    {
+        let happened = format!("{} is there already, and holds no token of an agent's.", path.display());
+        return Err(Trouble::yours(Kind::Usage, happened, "name another file, or remove it"));
+    }
     let ready = Ready::prepare(arguments)?;
     let uri = ready.uri();
     let token = ready.agent.token.clone();

@@ -6,7 +6,7 @@ mod problem;
 use std::io::Read;
 use std::time::Duration;
 
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode, redirect};
 use serde::Serialize;
@@ -59,13 +59,19 @@ pub(super) struct Answer {
 
 impl Api {
     pub(super) fn new(gateway: &GatewayUrl) -> Result<Self, Trouble> {
+        Self::with_patience(gateway, ANSWER)
+    }
+
+    fn with_patience(gateway: &GatewayUrl, answer: Duration) -> Result<Self, Trouble> {
         let agent = concat!("rolegate/", env!("CARGO_PKG_VERSION"));
         // A redirect would carry a token, or what it is exchanged for, to another address.
-        let mut builder = Client::builder().user_agent(agent).connect_timeout(CONNECT).timeout(ANSWER).redirect(redirect::Policy::none());
+        let mut builder = reqwest::Client::builder().user_agent(agent).connect_timeout(CONNECT).redirect(redirect::Policy::none());
         if gateway.is_loopback() {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| {
+        // The blocking client counts each read anew, and a byte now and then would hold it for ever: the one inside counts from the first to the
+        // last.
+        let client = ClientBuilder::from(builder.timeout(answer)).timeout(answer).build().map_err(|error| {
             Trouble::yours(
                 Kind::Other,
                 format!("TLS cannot be set up: {}.", innermost(&error)),
@@ -128,7 +134,7 @@ impl Api {
         let status = response.status();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
-        response.take(LARGEST).read_to_end(&mut body).map_err(|error| self.unreachable(&error.to_string()))?;
+        response.take(LARGEST).read_to_end(&mut body).map_err(|error| self.unreachable(&innermost(&error)))?;
         Ok(Answer { status, retry_after, body })
     }
 
@@ -156,4 +162,31 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_drop_by_drop_is_not_waited_for() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let gateway = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n").unwrap();
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let begun = Instant::now();
+        let api = Api::with_patience(&gateway, Duration::from_secs(1)).unwrap();
+        let Err(trouble) = api.document("/") else { panic!("an answer that was not complete") };
+        assert_eq!(trouble.kind, Kind::Unavailable, "{trouble}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
 }

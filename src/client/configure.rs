@@ -5,7 +5,7 @@ mod profiles;
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use similar::TextDiff;
@@ -16,11 +16,18 @@ use super::desk::Desk;
 use super::trouble::{Kind, Trouble};
 use super::{aws_files, pick, places};
 
+/// The most links that are followed, as on Linux.
+const LINKS: usize = 40;
+
 pub(super) fn run(arguments: &ConfigureArguments) -> Ended {
     let desk = Desk::open(&arguments.common)?;
     let path = aws_files::file(aws_files::CONFIG, &desk.places.home, "config");
+    let roles = if arguments.remove { None } else { Some(roles(arguments, &desk)?) };
+    // From reading to writing, so that of two at once neither takes away what the other wrote.
+    let waiting = || desk.voice.notice("Another command is writing profiles; waiting for it.");
+    let _lock = places::lock(&desk.places.state.join("configure.lock"), waiting)?;
     let old = text(&path)?;
-    let content = if arguments.remove { None } else { Some(content(arguments, &desk, &old)?) };
+    let content = roles.map(|roles| content(arguments, &desk, &old, &roles)).transpose()?;
     let new = block::replace(&old, desk.gateway.as_str(), content.as_deref()).map_err(|damaged| untouched(&path, &damaged))?;
     if desk.voice.json {
         desk.voice.result_json(&serde_json::json!({ "file": path, "changes": new != old, "content": content }))?;
@@ -40,7 +47,7 @@ pub(super) fn run(arguments: &ConfigureArguments) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-fn content(arguments: &ConfigureArguments, desk: &Desk, old: &str) -> Result<String, Trouble> {
+fn roles(arguments: &ConfigureArguments, desk: &Desk) -> Result<Vec<Role>, Trouble> {
     let filter = arguments.filter.as_deref().unwrap_or_default();
     let all = desk.roles()?;
     let roles: Vec<Role> = all.into_iter().filter(|role| role.is_for("credentials") && pick::matches_all(role, filter)).collect();
@@ -51,7 +58,11 @@ fn content(arguments: &ConfigureArguments, desk: &Desk, old: &str) -> Result<Str
             "rolegate roles lists what you have; mend the filter, or use --remove",
         ));
     }
-    let profiles = profiles::name(&roles, arguments.name.as_deref().unwrap_or(profiles::USUAL))?;
+    Ok(roles)
+}
+
+fn content(arguments: &ConfigureArguments, desk: &Desk, old: &str, roles: &[Role]) -> Result<String, Trouble> {
+    let profiles = profiles::name(roles, arguments.name.as_deref().unwrap_or(profiles::USUAL))?;
     let config = aws_files::file(aws_files::CONFIG, &desk.places.home, "config");
     let credentials = aws_files::file(aws_files::CREDENTIALS, &desk.places.home, "credentials");
     let others = block::others(old, desk.gateway.as_str()).map_err(|damaged| untouched(&config, &damaged))?;
@@ -89,16 +100,28 @@ fn is_wanted(desk: &Desk) -> bool {
         && desk.voice.ask("Write this? [y/N]").is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Writes the file, and what was in it before beside it. A link stays a link, and who may read the file does not change.
+/// Where links lead, even if nothing is there yet.
+fn end_of_links(path: &Path) -> PathBuf {
+    let mut end = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&end) else { break };
+        end = end.parent().map_or_else(|| next.clone(), |folder| folder.join(&next));
+    }
+    end
+}
+
+/// Writes the file, and what was in it before we first did beside it. A link stays a link, and who may read the file does not change.
 fn write(path: &Path, old: &str, new: &str) -> Result<(), Trouble> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = end_of_links(path);
     if text(&target)? != old {
         let happened = format!("{} was changed by another program meanwhile, and is left as it is.", path.display());
         return Err(Trouble::yours(Kind::Other, happened, "ask again"));
     }
     let permissions = fs::metadata(&target).map(|metadata| metadata.permissions()).ok();
-    if permissions.is_some() {
-        places::write(&target.with_added_extension("rolegate-backup"), old.as_bytes())?;
+    let backup = target.with_added_extension("rolegate-backup");
+    // The first one is what was there before us.
+    if permissions.is_some() && !backup.exists() {
+        places::write(&backup, old.as_bytes())?;
     }
     places::write(&target, new.as_bytes())?;
     match permissions {

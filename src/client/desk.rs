@@ -12,7 +12,7 @@ use super::cache::Cache;
 use super::gateway_url::GatewayUrl;
 use super::keeper::{Keeper, Token};
 use super::login;
-use super::pick;
+use super::pick::{self, Guess};
 use super::places::Places;
 use super::settings::Settings;
 use super::target::Target;
@@ -45,7 +45,8 @@ pub(super) struct Wish {
     /// Why you need the role, or the number of a ticket, where the rules want to know
     #[arg(long)]
     pub(super) reason: Option<String>,
-    /// The present code of your second factor, where the role wants one
+    /// The present code of your second factor, where the role wants one; at a terminal, leave it out and you are asked: others of this machine
+    /// see what stands in a command line
     #[arg(long, value_name = "CODE")]
     pub(super) mfa_code: Option<String>,
     /// Ask for new credentials, even if there are some that are still good
@@ -169,6 +170,8 @@ impl Desk {
     /// The role that a word means.
     pub(super) fn role(&self, word: &str, purpose: &str) -> Result<Target, Trouble> {
         let word = pick::unalias(word, &self.settings.alias);
+        // Where nobody sees which role it became, part of a name may come to mean another one overnight.
+        let guess = if self.voice.is_attended() { Guess::ByPart } else { Guess::Never };
         if let Ok(arn) = word.parse() {
             return Ok(arn);
         }
@@ -177,34 +180,44 @@ impl Desk {
         let kept: Option<KeptRoles> = Cache::new(&self.places, &self.gateway, &token).get("roles");
         let kept = kept.filter(|kept| kept.since <= now && now < kept.since + LIST_LIFE);
         if let Some(kept) = kept
-            && let Ok(role) = pick::pick(word, &kept.list.roles, purpose)
+            && let Ok(role) = pick::pick(word, &kept.list.roles, purpose, guess)
         {
             return Ok(role.arn.clone());
         }
-        pick::pick(word, &self.roles()?, purpose).map(|role| role.arn.clone())
+        pick::pick(word, &self.roles()?, purpose, guess).map(|role| role.arn.clone())
     }
 
     /// Credentials for a role: those that are kept, while `most` of their life is not over, or new ones.
     pub(super) fn credentials(&self, role: &Target, wish: &Wish, most: Percent) -> Result<Credentials, Trouble> {
-        if let Some(kept) = self.kept(role, wish, most) {
-            return Ok(kept);
+        self.credentials_and_reason(role, wish, most).map(|(credentials, _)| credentials)
+    }
+
+    /// The same with the reason that they were given for, which the person may have been asked for.
+    pub(super) fn credentials_and_reason(
+        &self,
+        role: &Target,
+        wish: &Wish,
+        most: Percent,
+    ) -> Result<(Credentials, Option<String>), Trouble> {
+        if let Some(kept) = self.kept_whole(role, wish, most) {
+            return Ok(kept.parted());
         }
         let token = self.token()?;
         // Who waits here finds what the first one got.
         let _lock = Cache::new(&self.places, &self.gateway, &token).lock(&name_of(role))?;
-        if let Some(kept) = self.kept(role, wish, most) {
-            return Ok(kept);
+        if let Some(kept) = self.kept_whole(role, wish, most) {
+            return Ok(kept.parted());
         }
         match self.fetch(token, role, wish) {
             Ok((kept, token)) => {
                 self.keep(&token, &name_of(role), &kept);
-                Ok(kept.answer.into())
+                Ok(kept.parted())
             }
-            Err(trouble) if trouble.kind == Kind::Unavailable => match self.kept(role, wish, Percent::LAST_RESORT) {
+            Err(trouble) if trouble.kind == Kind::Unavailable => match self.kept_whole(role, wish, Percent::LAST_RESORT) {
                 Some(old) => {
-                    let end = old.expires.to_rfc3339_opts(SecondsFormat::Secs, true);
+                    let end = old.answer.expires().to_rfc3339_opts(SecondsFormat::Secs, true);
                     self.voice.notice(&format!("{} The credentials of before are used; they end at {end}.", trouble.happened));
-                    Ok(old)
+                    Ok(old.parted())
                 }
                 None => Err(trouble),
             },
@@ -214,9 +227,13 @@ impl Desk {
 
     /// The credentials that are kept, if they are as wished and `most` of their life is not over.
     pub(super) fn kept(&self, role: &Target, wish: &Wish, most: Percent) -> Option<Credentials> {
+        self.kept_whole(role, wish, most).map(|kept| kept.answer.into())
+    }
+
+    fn kept_whole(&self, role: &Target, wish: &Wish, most: Percent) -> Option<Kept> {
         let token = self.session().ok()??;
         let kept: Kept = Cache::new(&self.places, &self.gateway, &token).get(&name_of(role))?;
-        kept.fits(wish, most, SystemClock.now()).then(|| kept.answer.into())
+        kept.fits(wish, most, SystemClock.now()).then_some(kept)
     }
 
     fn fetch(&self, token: Token, role: &Target, wish: &Wish) -> Result<(Kept, Token), Trouble> {
@@ -263,6 +280,10 @@ impl Desk {
 }
 
 impl Kept {
+    fn parted(self) -> (Credentials, Option<String>) {
+        (self.answer.into(), self.reason)
+    }
+
     /// Whether they are what is wished for, and not too old.
     fn fits(&self, wish: &Wish, most: Percent, now: Moment) -> bool {
         let is_as_wished = !wish.fresh

@@ -7,6 +7,8 @@ mod browser;
 mod device;
 mod oauth;
 
+use std::cell::Cell;
+
 use chrono::SecondsFormat;
 use clap::Args;
 use data_encoding::BASE64URL_NOPAD;
@@ -38,7 +40,7 @@ pub(super) struct Way {
 pub(super) fn anew(desk: &Desk, way: &Way) -> Result<(), Trouble> {
     let _lock = lock(desk)?;
     let old = desk.keeper.read().ok().flatten();
-    obtain(desk, way)?;
+    obtain(desk, way, &Cell::new(false))?;
     if let Some(old) = old {
         // It would live on until it ends by itself; that the gateway cannot be told is no reason to fail.
         let _ = end(desk.api()?, &old);
@@ -59,8 +61,10 @@ pub(super) fn when_needed(desk: &Desk, ended: Option<&Token>) -> Result<Token, T
         let happened = format!("You are not signed in at {}, and the browser asked you to at {since} without an answer.", desk.gateway);
         return Err(Trouble::yours(Kind::SignIn, happened, format!("rolegate login --gateway {}", desk.gateway)));
     }
-    let obtained = obtain(desk, &Way::default());
-    if obtained.is_err() {
+    let asked = Cell::new(false);
+    let obtained = obtain(desk, &Way::default(), &asked);
+    // Who was not asked cannot have left it unanswered: the network may have been down.
+    if obtained.is_err() && asked.get() {
         places::write(&marker, SystemClock.now().to_rfc3339().as_bytes())?;
     }
     obtained
@@ -71,15 +75,16 @@ pub(super) fn end(api: &Api, token: &Token) -> Result<(), Trouble> {
     oauth::Endpoints::discover(api)?.revoke(api, token)
 }
 
-fn obtain(desk: &Desk, way: &Way) -> Result<Token, Trouble> {
+/// Signs in. `asked` becomes true when the person has something to answer.
+fn obtain(desk: &Desk, way: &Way, asked: &Cell<bool>) -> Result<Token, Trouble> {
     let api = desk.api()?;
     let endpoints = oauth::Endpoints::discover(api)?;
     let token = if way.device {
-        device::sign_in(api, &endpoints, desk.voice)
+        device::sign_in(api, &endpoints, desk.voice, asked)
     } else if browser::has_screen() || way.fresh || way.acr.is_some() {
-        browser::sign_in(api, &endpoints, way, desk.voice)
+        browser::sign_in(api, &endpoints, way, desk.voice, asked)
     } else if desk.voice.is_attended() {
-        device::sign_in(api, &endpoints, desk.voice)
+        device::sign_in(api, &endpoints, desk.voice, asked)
     } else {
         // A program that nobody watches cannot show a code to anybody.
         let happened = format!("You are not signed in at {}, and there is no browser here.", desk.gateway);
@@ -110,6 +115,11 @@ pub(super) fn random() -> Result<String, Trouble> {
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| Trouble::yours(Kind::Other, "The system gives no random numbers.", "restart the machine"))?;
     Ok(BASE64URL_NOPAD.encode(&bytes))
+}
+
+/// Whether bytes have the shape of what [`random`] gives.
+pub(super) fn is_random(bytes: &[u8]) -> bool {
+    BASE64URL_NOPAD.decode(bytes).is_ok_and(|bytes| bytes.len() == 32)
 }
 
 /// What this machine is called, for the page that asks whether it may have a session.

@@ -20,8 +20,8 @@ use tokio::sync::Semaphore;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 64;
-/// How long the head of a request may take.
-const HEAD: Duration = Duration::from_secs(10);
+/// How long the head of a request may take: all users of this machine can open connections, and take all the places.
+const HEAD: Duration = Duration::from_secs(2);
 
 /// A request: all are GET, and what they send along is not read.
 pub(super) struct Ask {
@@ -188,5 +188,17 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
         let twice = answer_to("GET / HTTP/1.1\r\nHost: HERE\r\nAuthorization: x\r\nAuthorization: y\r\nConnection: close\r\n\r\n");
         assert!(twice.ends_with("None"), "{twice}");
+    }
+
+    #[test]
+    fn who_does_not_end_a_request_does_not_keep_a_place() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = Arc::new(|_: Ask| Reply::page(StatusCode::OK, "", ""));
+        std::thread::spawn(move || runtime().unwrap().block_on(serve(listener, answer)));
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(6))).unwrap();
+        stream.read_to_end(&mut Vec::new()).expect("the connection is closed within six seconds");
     }
 }

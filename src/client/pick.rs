@@ -19,13 +19,30 @@ pub(super) fn unalias<'a>(word: &'a str, aliases: &'a BTreeMap<String, String>) 
     aliases.get(word).map_or(word, String::as_str)
 }
 
+/// Whether part of a name will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guess {
+    ByPart,
+    Never,
+}
+
 /// The one role that a word means: its ARN, `account/role` (the account by name or id, the role with or without its path), or a part that only
-/// one role has. Case does not matter.
-pub(super) fn pick<'a>(word: &str, roles: &'a [Role], purpose: &str) -> Result<&'a Role, Trouble> {
+/// one role has, where that may be guessed. Case does not matter.
+pub(super) fn pick<'a>(word: &str, roles: &'a [Role], purpose: &str, guess: Guess) -> Result<&'a Role, Trouble> {
+    if word.trim().is_empty() {
+        // Every role has it, and somebody with one role would be given that.
+        return Err(Trouble::yours(Kind::Usage, "No role is named.", "rolegate roles lists those you have"));
+    }
     let fitting: Vec<&Role> = roles.iter().filter(|role| role.is_for(purpose)).collect();
     let exact: Vec<&Role> = fitting.iter().copied().filter(|role| is_named(role, word)).collect();
-    let found = if exact.is_empty() { fitting.iter().copied().filter(|role| matches_all(role, word)).collect() } else { exact };
+    let exact_is_needed = exact.is_empty() && guess == Guess::Never;
+    let found: Vec<&Role> = if exact.is_empty() { fitting.iter().copied().filter(|role| matches_all(role, word)).collect() } else { exact };
     match found.as_slice() {
+        [_, ..] if exact_is_needed => Err(Trouble::yours(
+            Kind::Usage,
+            format!("`{word}` is part of a name, and nobody is here to see which role that means. It could be\n{}", list(&found)),
+            "write ACCOUNT/ROLE, an ARN or an alias for one of them",
+        )),
         [role] => Ok(role),
         [] => Err(Trouble::yours(
             Kind::Usage,
@@ -70,6 +87,10 @@ fn list(roles: &[&Role]) -> String {
 mod tests {
     use super::*;
 
+    fn pick<'a>(word: &str, roles: &'a [Role], purpose: &str) -> Result<&'a Role, Trouble> {
+        super::pick(word, roles, purpose, Guess::ByPart)
+    }
+
     pub(crate) fn role(account: &str, id: &str, name: &str) -> Role {
         let arn = format!("arn:aws:iam::{id}:role/{name}");
         serde_json::from_value(serde_json::json!({
@@ -105,6 +126,14 @@ mod tests {
             assert!(trouble.happened.contains(candidate), "{trouble}");
         }
         assert!(pick("nothing", &roles, "credentials").unwrap_err().happened.contains("no role"));
+        for blank in ["", " ", "\t"] {
+            assert!(pick(blank, &roles[..1], "credentials").unwrap_err().happened.contains("No role is named"));
+        }
+        for (word, is_named) in
+            [("production/readonly", true), ("arn:aws:iam::111122223333:role/ReadOnly", true), ("plus", false), ("e", false)]
+        {
+            assert_eq!(super::pick(word, &roles, "credentials", Guess::Never).is_ok(), is_named, "{word}");
+        }
         roles[2].purposes = vec!["console".into()];
         assert!(pick("Staging", &roles, "credentials").is_err());
         assert!(pick("Staging", &roles, "console").is_ok());

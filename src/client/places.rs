@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use etcetera::BaseStrategy;
 
@@ -12,6 +13,10 @@ use crate::settings::read_file;
 
 /// The most that a file of ours holds, in bytes: a list of roles of a very large organisation.
 const LARGEST: u64 = 16 * 1024 * 1024;
+/// How long another process may hold a lock: a sign-in in the browser has five minutes.
+const LONGEST_WAIT: Duration = Duration::from_mins(7);
+/// How often a lock is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Folders of one person's, by the XDG Base Directory Specification.
 #[derive(Debug, Clone)]
@@ -81,21 +86,45 @@ pub(super) fn remove(path: &Path) -> Result<(), Trouble> {
     }
 }
 
-/// Holds a lock that one process has at a time, until it is dropped. `waiting` is called when another one has it.
+/// Holds a lock that one process has at a time, until it is dropped. `waiting` is called when another one has it, and after some minutes that is
+/// an error.
 pub(super) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<File, Trouble> {
+    lock_within(path, LONGEST_WAIT, waiting)
+}
+
+fn lock_within(path: &Path, longest: Duration, waiting: impl FnOnce()) -> Result<File, Trouble> {
     let locked = folder_of(path).and_then(|_| {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 waiting();
-                file.lock()?;
+                wait(&file, longest)?;
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
         Ok(file)
     });
-    locked.map_err(|error| Trouble::file("locked", path, &error))
+    locked.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => Trouble::yours(
+            Kind::Unavailable,
+            format!("Another rolegate has held {} for {} seconds.", path.display(), longest.as_secs()),
+            "see what it waits for, or end it; then ask again",
+        ),
+        _ => Trouble::file("locked", path, &error),
+    })
+}
+
+fn wait(file: &File, longest: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < longest => std::thread::sleep(LOOK_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> io::Result<&Path> {
@@ -141,5 +170,8 @@ mod tests {
         assert!(!second.is_finished());
         drop(first);
         second.join().unwrap().unwrap();
+        let _held = lock(&path, || ()).unwrap();
+        let trouble = lock_within(&path, Duration::from_millis(200), || ()).unwrap_err();
+        assert_eq!(trouble.kind, Kind::Unavailable, "{trouble}");
     }
 }

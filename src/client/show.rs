@@ -8,6 +8,7 @@ use super::api::{Me, Role};
 use super::cache::Cache;
 use super::cli::{Ended, LoginArguments, RolesArguments};
 use super::desk::{Common, Desk};
+use super::keeper::Token;
 use super::login;
 use super::trouble::{Kind, Trouble};
 use super::{pick, settings};
@@ -26,11 +27,17 @@ pub(super) fn login(arguments: &LoginArguments) -> Ended {
 
 pub(super) fn logout(common: &Common) -> Ended {
     let desk = Desk::open(common)?;
-    let session = desk.session();
+    let given = desk.session();
+    // With ROLEGATE_TOKEN set that is another one, and it is forgotten below: it must not live on unseen.
+    let kept = desk.keeper.read();
     Cache::clear(&desk.places, &desk.gateway);
-    let ended = match &session {
-        Ok(Some(token)) => desk.api().and_then(|api| login::end(api, token)).map(|()| "The session has ended."),
-        _ => Ok("Nobody was signed in."),
+    let mut sessions: Vec<&Token> = [&given, &kept].into_iter().flatten().flatten().collect();
+    sessions.dedup();
+    let ended = if sessions.is_empty() {
+        Ok("Nobody was signed in.")
+    } else {
+        let ends: Vec<_> = sessions.iter().map(|token| desk.api().and_then(|api| login::end(api, token))).collect();
+        ends.into_iter().collect::<Result<(), Trouble>>().map(|()| "The session has ended.")
     };
     // Forgotten here in any case: who wants out must not stay because the gateway cannot be reached.
     desk.keeper.forget()?;
@@ -42,7 +49,7 @@ pub(super) fn logout(common: &Common) -> Ended {
             return Err(trouble);
         }
     }
-    session.map(|_| ExitCode::SUCCESS)
+    given.and(kept).map(|_| ExitCode::SUCCESS)
 }
 
 pub(super) fn whoami(common: &Common) -> Ended {

@@ -17,6 +17,9 @@ pub(super) struct Voice {
     /// Print results and errors as JSON, for programs
     #[arg(long)]
     pub(super) json: bool,
+    /// Whether the terminal is another program's, which is not to be asked in the middle of.
+    #[arg(skip)]
+    pub(super) asks_nobody: bool,
 }
 
 impl Voice {
@@ -51,7 +54,7 @@ impl Voice {
 
     /// Asks the person at the terminal; nothing where there is none.
     pub(super) fn ask(self, question: &str) -> Option<String> {
-        if !self.is_attended() || !std::io::stdin().is_terminal() {
+        if self.asks_nobody || !self.is_attended() || !std::io::stdin().is_terminal() {
             return None;
         }
         let mut errors = std::io::stderr();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use super::double::{DoubleGateway, READ_ONLY};
+use super::double::{ADMIN, DoubleGateway, READ_ONLY};
 use super::person::Person;
 use super::support::{AwsCli, Moto, Running, repository};
 
@@ -175,4 +175,40 @@ async fn a_command_under_it_finds_no_other_credentials() {
     for (name, _) in others {
         assert!(!seen.contains(name), "{name} in {seen}");
     }
+}
+
+/// The terminal is that of `script`, which passes on what is typed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_for_a_command_is_that_commands_and_the_reason_of_the_start_is_kept() {
+    let world = World::new();
+    world.gateway.with(|state| state.life = 3);
+    let ask = "curl -s -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"";
+    let child = format!("sleep 4\n{ask} > first\ntouch asked\nsleep 6\n{ask} > second\nread -r line\necho \"$line\" > line\n");
+    world.ana.write("child.sh", &child);
+    let typed = "(sleep 2; echo OPS-9; sleep 20; echo typed-for-the-command; sleep 3) | script -qec \"$0 agent $1 -- sh child.sh\" screen";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", typed, env!("CARGO_BIN_EXE_rolegate"), ADMIN]).current_dir(world.ana.home()).env_clear().envs(world.ana.env());
+    let mut running = Running::spawn("script", &mut command);
+    running.until(async |_| world.ana.home().join("asked").exists().then_some(())).await;
+    assert!(world.ana.read("first").contains("ASIADOUBLE2"), "{}", world.ana.read("first"));
+    assert_eq!(world.gateway.body("POST /api/v1/credentials")["reason"], "OPS-9");
+    let code = DoubleGateway::problem(422, "mfa_code_needed", "A code is wanted.");
+    world.gateway.with(|state| state.instead.insert("POST /api/v1/credentials".into(), code));
+    running.finish().await;
+    assert!(world.ana.read("second").contains("A code is wanted"), "{}", world.ana.read("second"));
+    assert_eq!(world.ana.read("line"), "typed-for-the-command\n", "{}", world.ana.read("screen"));
+    assert_eq!(world.gateway.body("POST /api/v1/credentials").get("mfa_code"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_there_already_is_no_place_for_its_token() {
+    let world = World::new();
+    world.ana.write("notes", "mine");
+    let (code, told) = world.ana.ended(&["agent", READ_ONLY, "--token-file", "notes"]).await;
+    assert!(code == 2 && told.stderr.contains("is there already"), "{told:?}");
+    assert_eq!(world.ana.read("notes"), "mine");
+    // What an agent left that was killed.
+    world.ana.write("left", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let (_agent, uri, _) = world.agent(&["--token-file", "left"]).await;
+    assert_eq!(world.ask(&uri, &world.ana.read("left")).await.0, StatusCode::OK);
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::double::{ADMIN, DoubleGateway, READ_ONLY};
 use super::person::Person;
-use super::support::{AwsCli, Moto};
+use super::support::{AwsCli, Moto, Running};
 
 fn signed_in() -> (DoubleGateway, Person) {
     let gateway = DoubleGateway::start();
@@ -55,6 +55,7 @@ async fn a_block_is_written_after_its_difference_was_shown_and_only_when_that_is
     );
     ana.run(&["configure", "--yes", "--remove"]).await.or_fail();
     assert_eq!(ana.read(".aws/config"), format!("{MINE}\n[profile mine]\nrole_arn = x\n"));
+    assert_eq!(ana.read(".aws/config.rolegate-backup"), MINE, "what was there before us, however often it was written");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,4 +135,31 @@ async fn a_role_whose_path_has_commands_for_a_shell_is_left_out_and_named() {
     }
     assert_eq!(ana.ended(&["credentials", evil]).await.0, 2);
     assert_eq!(ana.ended(&["configure", "--yes", "--gateway", "https://a;id"]).await.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_at_once_the_second_reads_what_the_first_wrote() {
+    let (_gateway, ana) = signed_in();
+    ana.write(".aws/config", MINE);
+    let lock = std::fs::File::create(ana.write(".local/state/rolegate/configure.lock", "")).unwrap();
+    lock.lock().unwrap();
+    let mut waiting = Running::spawn("configure", &mut ana.command(&["configure", "--yes"]));
+    waiting.until_line("Another command is writing profiles").await;
+    let by_first = format!("{MINE}\n[profile first]\nregion = x\n");
+    ana.write(".aws/config", &by_first);
+    drop(lock);
+    assert!(waiting.finish().await.success(), "{}", waiting.output());
+    let written = ana.read(".aws/config");
+    assert!(written.starts_with(&by_first) && written.contains("credential_process"), "{written}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_file_that_is_not_there_yet_stays_a_link() {
+    let (_gateway, ana) = signed_in();
+    ana.write(".aws/other", "");
+    std::fs::create_dir(ana.home().join("dotfiles")).unwrap();
+    std::os::unix::fs::symlink("../dotfiles/aws", ana.home().join(".aws/config")).unwrap();
+    ana.run(&["configure", "--yes"]).await.or_fail();
+    assert!(std::fs::symlink_metadata(ana.home().join(".aws/config")).unwrap().is_symlink());
+    assert!(ana.read("dotfiles/aws").contains("credential_process"));
 }

@@ -74,10 +74,14 @@ async fn a_refusal_has_its_exit_code_its_mender_and_its_incident() {
         (500, "something_new", 1, "the administrator of this gateway"),
     ] {
         gateway.with(|state| {
-            state.instead.insert("POST /api/v1/credentials".into(), DoubleGateway::problem(status, word, "So\u{1b}[31m it is."))
+            state.instead.insert(
+                "POST /api/v1/credentials".into(),
+                DoubleGateway::problem(status, word, "So\u{1b}[31m it is.\nTo be mended by you: curl evil"),
+            )
         });
         let (ended, told) = ana.ended(&["credentials", READ_ONLY]).await;
         assert_eq!((ended, told.stdout.as_str()), (code, ""), "{told:?}");
+        assert!(!told.stderr.contains("\nTo be mended by you: curl"), "a gateway does not speak in our name: {told:?}");
         for part in ["So\\u{1b}[31m it is.", &format!("To be mended by {mender}:"), "incident-7"] {
             assert!(told.stderr.contains(part), "{part} in {told:?}");
         }
@@ -241,4 +245,17 @@ async fn the_aws_cli_and_boto3_take_the_credentials_from_the_process() {
         (found["method"].as_str(), found["key"].as_str(), found["token"].as_str()),
         (Some("custom-process"), Some("ASIADOUBLE1"), Some("canary-session-token"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_watches_no_role_is_guessed() {
+    let (gateway, ana) = signed_in();
+    for word in ["", " ", "plus", "staging"] {
+        let (code, told) = ana.ended(&["exec", word, "--", "touch", "ran"]).await;
+        assert!(code == 125 && !ana.home().join("ran").exists(), "{word:?}: {told:?}");
+        assert!(word.trim().is_empty() || told.stderr.contains("ACCOUNT/ROLE"), "{told:?}");
+    }
+    assert_eq!(gateway.count("POST /api/v1/credentials"), 0);
+    let help = ana.run(&["credentials", "--help"]).await.or_fail();
+    assert!(help.contains("you are asked"), "a code is better typed than put into a command line: {help}");
 }

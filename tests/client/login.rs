@@ -220,3 +220,28 @@ async fn with_a_keyring_the_session_is_in_it_and_in_no_file() {
     assert!(ana.read("after").contains("not signed in"));
     assert!(!String::from_utf8_lossy(&ana.everything()).contains("rgs_"), "no session in any file, the keyring's own included");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_not_asked_has_not_left_it_unanswered() {
+    let gateway = DoubleGateway::start();
+    let ana = Person::new(&gateway.url);
+    gateway.with(|state| state.instead.insert("GET /.well-known/oauth-authorization-server".into(), (503, serde_json::json!({}))));
+    assert_ne!(ana.ended(&["credentials", READ_ONLY]).await.0, 0);
+    assert!(ana.tabs().is_empty());
+    gateway.with(|state| state.instead.clear());
+    let (mut program, tab) = ana.until_tab(&["credentials", READ_ONLY]).await;
+    reqwest::get(tab).await.unwrap();
+    assert!(program.finish().await.success(), "{}", program.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_with_a_token_of_the_environment_leaves_no_session_behind() {
+    let gateway = DoubleGateway::start();
+    let ana = Person::new(&gateway.url);
+    let _other = gateway.session();
+    ana.keep_session(&gateway.session());
+    let given = gateway.session();
+    let output = ana.command(&["logout"]).env("ROLEGATE_TOKEN", given).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(gateway.with(|state| state.sessions.len()), 1, "the one that is not ours");
+}

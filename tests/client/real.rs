@@ -162,7 +162,8 @@ async fn chromium_signs_in_by_the_way_back_and_by_a_code_and_opens_the_console()
     assert!(login.finish().await.success(), "{}", login.output());
     assert!(ana.token() != first && ana.tabs().len() == 1, "a session of its own, without a tab");
 
-    let credentials: serde_json::Value = serde_json::from_str(&ana.run(&["credentials", "prod admin"]).await.or_fail()).unwrap();
+    let credentials: serde_json::Value =
+        serde_json::from_str(&ana.run(&["credentials", "production/platformadmin"]).await.or_fail()).unwrap();
     assert!(credentials["SecretAccessKey"].is_string() && aws.sandbox().ledger().len() == 1, "{:?}", aws.sandbox().ledger());
     let (mut opening, tab) = ana.until_tab(&["console", "Production/PlatformAdmin", "--open"]).await;
     walk(&["console", &tab, aws.url()]).await;

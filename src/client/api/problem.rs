@@ -7,6 +7,7 @@ use super::super::gateway_url::GatewayUrl;
 use super::super::trouble::{Kind, Trouble};
 use super::Answer;
 use crate::aws::Mender;
+use crate::terminal::harmless_name;
 
 /// A request that was not granted.
 #[derive(Debug)]
@@ -74,14 +75,15 @@ pub(super) fn refusal(gateway: &GatewayUrl, answer: &Answer) -> Refusal {
         }
         _ => (Kind::Other, Mender::GatewayAdministrator, "give them this message and, if there is one, the incident id".to_owned()),
     };
-    let said = if problem.detail.is_empty() { problem.title } else { problem.detail };
+    // In one line: it must not look as if what follows were ours.
+    let said = harmless_name(if problem.detail.is_empty() { &problem.title } else { &problem.detail });
     // What AWS said comes with its mender and the advice in one text.
     let mut trouble = match explained(&said) {
         Some((happened, mender, advice)) => Trouble::new(kind, mender, happened, advice),
         None => Trouble::new(kind, mender, said, advice),
     };
     trouble.code = Some(problem.code);
-    trouble.incident = problem.incident;
+    trouble.incident = problem.incident.as_deref().map(harmless_name);
     Refusal { trouble }
 }
 

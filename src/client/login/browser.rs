@@ -1,5 +1,6 @@
 //! The authorization code grant with PKCE and a redirect to this machine (RFC 8252, section 7.3; RFC 7636).
 
+use std::cell::Cell;
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -47,7 +48,7 @@ enum Outcome {
     Stranger,
 }
 
-pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, way: &Way, voice: Voice) -> Result<Token, Trouble> {
+pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, way: &Way, voice: Voice, asked: &Cell<bool>) -> Result<Token, Trouble> {
     let no_port = |error| {
         Trouble::yours(Kind::Other, format!("This machine has no port for the browser's way back: {error}."), "rolegate login --device")
     };
@@ -69,9 +70,12 @@ pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, way: &Way, voice: Voice)
         .extend_pairs(way.fresh.then_some(("prompt", "login")))
         .extend_pairs(way.acr.as_ref().map(|acr| ("acr_values", acr)));
     voice.notice(&format!("Sign in in the browser. If none opens, go to\n{url}"));
-    if let Err(trouble) = open(url.as_str()) {
-        voice.notice(&trouble.happened);
+    match open(url.as_str()) {
+        Err(trouble) if !voice.is_attended() => return Err(trouble),
+        Err(trouble) => voice.notice(&trouble.happened),
+        Ok(()) => {}
     }
+    asked.set(true);
     let code = match wait(listener, state, endpoints.issuer.clone()).map_err(no_port)? {
         Some(Outcome::Code(code)) => code,
         Some(Outcome::Refused(error)) => return Err(refused(api, &OAuthError::of(error))),

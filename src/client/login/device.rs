@@ -1,5 +1,6 @@
 //! The device authorization grant (RFC 8628): a code to type into a browser, on any machine.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -32,7 +33,7 @@ const fn five() -> u64 {
     5
 }
 
-pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, voice: Voice) -> Result<Token, Trouble> {
+pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, voice: Voice, asked: &Cell<bool>) -> Result<Token, Trouble> {
     let Some(endpoint) = endpoints.device_authorization_endpoint.clone() else {
         let happened = format!("The gateway {} lets nobody sign in by a code.", api.gateway());
         return Err(Trouble::new(
@@ -56,6 +57,7 @@ pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, voice: Voice) -> Result<
     // Without it nobody could sign in, so it is said even when little is to be said.
     Voice { quiet: false, ..voice }
         .notice(&format!("In a browser, open {} and enter the code {}{direct}", begun.verification_uri, begun.user_code));
+    asked.set(true);
     let mut pause = Duration::from_secs(begun.interval.clamp(1, 60));
     let end = Instant::now() + Duration::from_secs(begun.expires_in.min(3600));
     let fields = [

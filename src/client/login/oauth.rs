@@ -8,6 +8,7 @@ use super::super::api::{Answer, Api};
 use super::super::keeper::Token;
 use super::super::trouble::{Kind, Trouble};
 use crate::aws::Mender;
+use crate::terminal::harmless_name;
 
 /// The command line's own client id: public, without a secret.
 pub(super) const CLIENT_ID: &str = "rolegate-cli";
@@ -84,7 +85,7 @@ pub(super) fn error_of(answer: &Answer) -> OAuthError {
 
 /// What an error of the token endpoint means for the person.
 pub(super) fn refused(api: &Api, error: &OAuthError) -> Trouble {
-    let said = if error.error_description.is_empty() { &error.error } else { &error.error_description };
+    let said = harmless_name(if error.error_description.is_empty() { &error.error } else { &error.error_description });
     let advice = format!("rolegate login --gateway {}, once more", api.gateway());
     match error.error.as_str() {
         "access_denied" => Trouble::yours(Kind::SignIn, "The sign-in was refused on the page.", advice),
