@@ -15,7 +15,7 @@ pub fn harmless_name(text: &str) -> String {
 /// JSON with the same characters written out in its own way, so that it stays JSON: it leaves some of them as they are.
 #[must_use]
 pub fn harmless_json(text: &str) -> String {
-    escaped(text, |character| character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect())
+    escaped(text, |character| character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat())
 }
 
 fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {

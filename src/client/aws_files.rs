@@ -30,11 +30,12 @@ pub(super) fn file(variable: &str, home: &Path, name: &str) -> PathBuf {
 /// stands there, the region of the default profile goes with it, where the environment names none.
 pub(super) fn hide(command: &mut Command, home: &Path) -> Result<(), Trouble> {
     let is_set = |name: &&str| command.get_envs().any(|(set, value)| *set == **name && value.is_some()) || std::env::var_os(name).is_some();
-    let names_region = REGION.iter().any(|name| is_set(&name));
-    if !names_region && let Some(bytes) = places::read(&file(CONFIG, home, "config"))? {
-        if let Some(region) = default_region(&String::from_utf8_lossy(&bytes)) {
-            command.envs(REGION.map(|name| (name, region.as_str())));
-        }
+    let names_region = REGION.iter().any(is_set);
+    if !names_region
+        && let Some(bytes) = places::read(&file(CONFIG, home, "config"))?
+        && let Some(region) = default_region(&String::from_utf8_lossy(&bytes))
+    {
+        command.envs(REGION.map(|name| (name, region.as_str())));
     }
     for variable in [CONFIG, CREDENTIALS, BOTO] {
         command.env(variable, EMPTY);
