@@ -257,6 +257,9 @@ impl Policy {
                 let names = here.iter().flatten().any(|selector| matches!(selector, AccountSelector::Captured(_)));
                 (accounts || !names) && roles == old_roles && in_the_same
             }
+            (Body::Gateway { effect, roles }, Body::Gateway { effect: old_effect, roles: old_roles }) => {
+                effect == old_effect && roles == old_roles
+            }
             _ => false,
         }
     }
@@ -267,7 +270,7 @@ impl Policy {
             Body::Allow { roles: Roles::Fixed(fixed), .. } => {
                 return Some(self.roles.of(fixed).map(|place| place.target.clone()).collect());
             }
-            Body::Allow { roles: Roles::Captured { .. }, .. } => return None,
+            Body::Allow { roles: Roles::Captured { .. }, .. } | Body::Gateway { .. } => return None,
             Body::Deny { accounts, roles } => (accounts.as_deref(), roles.as_deref()),
         };
         let builds = |rule: &Rule| matches!(&rule.body, Body::Allow { roles: Roles::Captured { .. }, .. });
@@ -301,6 +304,7 @@ impl Rule {
         match self.body {
             Body::Allow { .. } => Effect::Allow,
             Body::Deny { .. } => Effect::Deny,
+            Body::Gateway { effect, .. } => effect,
         }
     }
 

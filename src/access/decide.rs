@@ -16,8 +16,8 @@ use super::roles::Place;
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
 use super::{
-    Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, Names, Operation, Person, Purposes, Target, encode_federated_name,
-    encode_name,
+    Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, GatewayGrant, Names, Operation, Person, Purposes, Target,
+    encode_federated_name, encode_name, gateway_roles,
 };
 use crate::arn::is_name_byte;
 use crate::identity::Identity;
@@ -65,7 +65,7 @@ impl Policy {
     #[must_use]
     pub fn entitlements(&self, who: &Identity, context: &Context) -> Entitlements {
         let who = &Person::from(who);
-        let (roles, faults) = self.decide(who, context);
+        let (roles, Beside { gateway, faults }) = self.decide(who, context);
         let name = |template: &Template| template.fill(who, &[]);
         Entitlements {
             roles,
@@ -76,6 +76,7 @@ impl Policy {
             },
             policy: Arc::clone(&self.digest),
             faults,
+            gateway,
         }
     }
 
@@ -96,30 +97,30 @@ impl Policy {
         self.decide(who, context).0
     }
 
-    fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Vec<Fault>) {
+    fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Beside) {
         let mut roles = Vec::new();
-        let faults = self.each_role(who, context, |who, first, grants, left| {
+        let beside = self.each_role(who, context, |who, first, grants, left| {
             let mut draft = Draft::new(&first.target, first.account, left);
             for grant in grants {
                 draft.combine(who, grant);
             }
             roles.push(draft.finish(who, context.now));
         });
-        (roles, faults)
+        (roles, beside)
     }
 
     /// Gives each role that the person may have to `each`: with the person as rules compare them, the first of the grants, all of them, and
     /// the purposes that denies leave.
-    fn each_role(
+    pub(super) fn each_role(
         &self,
         who: &Person<'_>,
         context: &Context,
         mut each: impl FnMut(&Person<'_>, &Grant<'_>, &[Grant<'_>], Purposes),
-    ) -> Vec<Fault> {
+    ) -> Beside {
         let normal = self.groups.names.all(who.groups);
         let who = &who.with_groups(normal.as_deref());
         let (matches, facts) = (self.matches(who), Facts::of(who, context));
-        let mut faults = Faults::default();
+        let (mut faults, mut gateway) = (Faults::default(), gateway_roles::Draft::default());
         let (mut grants, mut denies) = (Vec::new(), Vec::new());
         for matched in &matches {
             let in_time = matched.rule.until.is_none_or(|until| context.now < until);
@@ -128,6 +129,7 @@ impl Policy {
                     self.grant(&Asked { facts: &facts, matched, captures, terms }, roles, &mut grants, &mut faults);
                 }
                 (Body::Allow { .. }, _) => {}
+                (Body::Gateway { effect, roles }, _) => gateway.add(matched, (*effect, roles), in_time, &facts, &mut faults),
                 (Body::Deny { accounts, roles }, _) => {
                     denies.push(Deny::of(matched.rule, Scope::of(self, matched, accounts.as_deref(), roles.as_deref())));
                 }
@@ -143,7 +145,7 @@ impl Policy {
                 each(who, first, grants, left);
             }
         }
-        faults.finish()
+        Beside { gateway: gateway.finish(), faults: faults.finish() }
     }
 
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns by their beginning.
@@ -207,6 +209,14 @@ impl Policy {
             }
         }
     }
+}
+
+/// What a decision comes to beside roles in AWS.
+pub(super) struct Beside {
+    /// Roles of the gateway itself.
+    pub(super) gateway: Vec<GatewayGrant>,
+    /// Conditions that could not be evaluated.
+    faults: Vec<Fault>,
 }
 
 /// An allowing rule that matched, and all that it needs to say what it gives.

@@ -329,7 +329,7 @@ impl<'a> Case<'a> {
     fn takes(&self, matched: &Match<'_>) -> bool {
         match &matched.rule.body {
             Body::Deny { accounts, roles } => Scope::of(self.policy, matched, accounts.as_deref(), roles.as_deref()).covers(self.role),
-            Body::Allow { .. } => false,
+            Body::Allow { .. } | Body::Gateway { .. } => false,
         }
     }
 

@@ -132,7 +132,7 @@ impl Policy {
     pub fn uses(&self) -> impl Iterator<Item = Use<'_>> {
         self.rules.iter().filter_map(|rule| match &rule.body {
             Body::Allow { roles, terms } => Some(self.use_of(rule, roles, terms)),
-            Body::Deny { .. } => None,
+            Body::Deny { .. } | Body::Gateway { .. } => None,
         })
     }
 

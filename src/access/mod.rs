@@ -17,6 +17,7 @@ mod discovered;
 mod draft;
 mod explain;
 mod findings;
+mod gateway_roles;
 mod groups;
 mod iam_user;
 mod inventory;
@@ -56,6 +57,7 @@ pub use explain::{
     Because, Called, Disclosure, Explanation, Grant, Lack, Miss, Missing, NearMiss, NotARole, OwnExplanation, OwnGrant, Refusal, Way,
 };
 pub use findings::EDITABLE_CLAIMS;
+pub use gateway_roles::{GatewayGrant, GatewayRole};
 pub use groups::{GroupIds, GroupNames, GroupSettings};
 pub use iam_user::{IamUser, IamUserSettings, LONGEST_USER_SESSION, MfaCode};
 pub use inventory::{Built, ExternalIdMask, Gives, RoleMask, Use};
@@ -153,6 +155,8 @@ pub struct Entitlements {
     pub(crate) policy: Arc<str>,
     /// Conditions that could not be evaluated for this person.
     pub(crate) faults: Vec<Fault>,
+    /// Roles of the gateway itself, ordered.
+    pub(crate) gateway: Vec<GatewayGrant>,
 }
 
 /// A condition that could not be evaluated for somebody: an allow gave nothing, a deny took all.

@@ -49,7 +49,7 @@ impl Rule {
         let conditions = self.condition.iter().flat_map(|condition| condition.claims_read().0).cloned();
         let tags = match &self.body {
             Body::Allow { terms, .. } => &*terms.tags,
-            Body::Deny { .. } => &[],
+            Body::Deny { .. } | Body::Gateway { .. } => &[],
         };
         let in_tags = tags.iter().flat_map(|(_, template, _)| template.placeholders()).filter_map(|placeholder| match placeholder {
             Placeholder::Claim(name) => name.trim_start_matches('/').split('/').next().map(str::to_owned),

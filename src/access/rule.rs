@@ -16,7 +16,7 @@ use super::roles::{RoleNumber, RoleNumbers};
 use super::session_policy::{PolicyFiles, SessionPolicy};
 use super::settings::{Carry, ConsoleWay, Effect, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
-use super::{LONGEST_SESSION, SHORTEST_SESSION, Target};
+use super::{GatewayRole, LONGEST_SESSION, SHORTEST_SESSION, Target};
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
 use crate::identity::{Demand, ProviderId};
@@ -46,6 +46,8 @@ pub(super) struct Rule {
 pub(super) enum Body {
     Allow { roles: Roles, terms: Terms },
     Deny { accounts: Option<Vec<AccountSelector>>, roles: Option<Vec<Template>> },
+    /// About roles of the gateway itself, each once.
+    Gateway { effect: Effect, roles: Vec<GatewayRole> },
 }
 
 /// The roles of an allowing rule: known beforehand, or only with a group's captures.
@@ -117,6 +119,7 @@ impl RuleCompiler<'_, '_> {
         let providers = self.providers(known_providers);
         let pattern = settings.group_pattern.as_deref().and_then(|text| self.pattern(text));
         let body = match settings.effect {
+            _ if !settings.gateway.is_empty() => self.of_gateway(),
             Effect::Allow => self.allow(pattern.as_ref()),
             Effect::Deny => self.deny(pattern.as_ref()),
         };
@@ -165,7 +168,10 @@ impl RuleCompiler<'_, '_> {
         let text = self.settings.when.as_deref()?;
         let parse = || Condition::parse(text).map(Arc::new);
         match self.shared.conditions.entry(text).or_insert_with(parse).clone() {
-            Ok(condition) => Some(condition),
+            Ok(condition) => {
+                self.check_gateway_condition(condition.about_role, condition.about_purpose);
+                Some(condition)
+            }
             Err(refused) => {
                 let message = format!("column {} of the condition: {}", refused.column, refused.message);
                 self.problem("when", message, "docs/rules.md lists every word that a condition may use");
@@ -238,25 +244,7 @@ impl RuleCompiler<'_, '_> {
 
     fn deny(&mut self, pattern: Option<&Pattern>) -> Body {
         let settings = self.settings;
-        let has_terms = settings.max_session.is_some()
-            || settings.session_policy.is_some()
-            || !settings.policy_arns.is_empty()
-            || settings.reason.is_some()
-            || settings.max_auth_age.is_some()
-            || !settings.require_acr.is_empty()
-            || settings.require_mfa
-            || settings.operation.is_some()
-            || settings.external_id.is_some()
-            || settings.via.is_some()
-            || settings.via_operation.is_some()
-            || settings.iam_user.is_some()
-            || settings.federated.is_some()
-            || settings.console.is_some()
-            || settings.reuse_credentials
-            || !settings.tags.is_empty()
-            || settings.carry_tags.is_some()
-            || settings.carry_source_identity.is_some();
-        if has_terms {
+        if settings.has_terms() {
             let hint = "take what is about the session out of it: `max_session`, `require_mfa`, `reason`, `tags` and their like";
             self.problem("", "a deny rule grants no session", hint);
         }
@@ -285,7 +273,7 @@ impl RuleCompiler<'_, '_> {
             return Body::Allow { roles, terms };
         }
         if self.settings.roles.is_empty() {
-            self.problem("", "the rule grants no role", "give it `roles`");
+            self.problem("", "the rule grants no role", "give it `roles`, or `gateway` for a role of the gateway itself");
         }
         self.paired_roles();
         let terms = self.terms(pattern);

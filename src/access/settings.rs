@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Purpose, ReasonSettings};
+use super::{GatewayRole, Purpose, ReasonSettings};
 use crate::arn::Partition;
 use crate::clock::Moment;
 use crate::settings::Span;
@@ -203,6 +203,9 @@ pub struct RuleSettings {
     /// Roles by name (a path may stand before it) or as whole ARNs; captures may be used. In a deny rule, none means all.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Roles of the gateway itself: `"administrator"`, `"auditor"`. Such a rule gives, or takes, these alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateway: Vec<GatewayRole>,
     /// The longest AWS session that the rule allows, 15 minutes to 12 hours. Where several rules grant a role, the shortest wins.
     #[serde(default)]
     pub max_session: Option<Span>,

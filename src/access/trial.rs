@@ -1,6 +1,6 @@
 //! The rules' own tests: somebody who is only supposed to exist, and the roles that they must have, or must not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Context, Entitlement, Miss, Person, Policy};
+use super::{Context, Entitlement, GatewayGrant, GatewayRole, Miss, Person, Policy};
 use crate::clock::Moment;
 use crate::identity::{ProviderId, Reading, Supposed};
 use crate::settings::{Problem, Span};
@@ -56,6 +56,9 @@ pub struct TestSettings {
     /// All roles among those granted that need another sign-in than this one, and no others. An empty list: none.
     #[serde(default)]
     pub step_up: Option<Vec<String>>,
+    /// All roles of the gateway itself that the person must have, and no others. An empty list: none.
+    #[serde(default)]
+    pub gateway: Option<Vec<GatewayRole>>,
 }
 
 /// Runs tests. Everything that does not come out as expected is a problem at its place.
@@ -84,8 +87,9 @@ impl Trial<'_> {
 
     fn run(&mut self, providers: &[(ProviderId, Reading)]) {
         let test = self.test;
-        if test.expect.is_none() && test.includes.is_empty() && test.excludes.is_empty() && test.step_up.is_none() {
-            self.fail("", "the test expects nothing", "give it `expect`, `includes`, `excludes` or `step_up`");
+        let expects_roles = test.expect.is_some() || !test.includes.is_empty() || !test.excludes.is_empty() || test.step_up.is_some();
+        if !expects_roles && test.gateway.is_none() {
+            self.fail("", "the test expects nothing", "give it `expect`, `includes`, `excludes`, `step_up` or `gateway`");
             return;
         }
         let now = self.test.at.or_else(|| Moment::from_timestamp(USUAL_TIME, 0)).unwrap_or_default();
@@ -99,6 +103,9 @@ impl Trial<'_> {
         }
         if let Some(expected) = &self.test.step_up {
             self.compare_step_up(expected, &granted);
+        }
+        if let Some(expected) = &self.test.gateway {
+            self.compare_gateway(expected, &self.policy.gateway_roles(&who, &context));
         }
         for (index, role) in self.test.includes.iter().enumerate() {
             let key = format!("includes[{index}]");
@@ -168,6 +175,21 @@ impl Trial<'_> {
         if !surplus.is_empty() {
             let listed: Vec<_> = surplus.iter().map(|(arn, entitlement)| format!("{arn} (by {})", rules(entitlement))).collect();
             self.fail("expect", format!("granted beyond what is expected: {}", listed.join(", ")), "mend the rule, or the test");
+        }
+    }
+
+    fn compare_gateway(&mut self, expected: &[GatewayRole], has: &[GatewayGrant]) {
+        for role in GatewayRole::ALL {
+            let grant = has.iter().find(|grant| grant.role == role);
+            match (grant, expected.contains(&role)) {
+                (None, true) => self.fail("gateway", format!("{role} is not granted"), "mend the rule, or the test"),
+                (Some(grant), false) => {
+                    let by: BTreeSet<_> = grant.evidence.iter().map(|evidence| evidence.rule.as_ref()).collect();
+                    let by = by.into_iter().collect::<Vec<_>>().join(", ");
+                    self.fail("gateway", format!("{role} is granted beyond what is expected (by {by})"), "mend the rule, or the test");
+                }
+                (None, false) | (Some(_), true) => {}
+            }
         }
     }
 

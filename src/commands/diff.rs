@@ -3,7 +3,7 @@
 mod people;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use regex::Regex;
-use rolegate::access::{ByHand, Context, Difference, Entitlement, Person, Policy, Target};
+use rolegate::access::{ByHand, Context, Difference, Entitlement, GatewayRole, Person, Policy, Target};
 use rolegate::clock::Moment;
 use rolegate::config::Config;
 use rolegate::identity::{ProviderId, Reading, Supposed};
@@ -193,6 +193,11 @@ fn note(
         let change = report.roles.entry(entitlement.target.to_string()).or_insert_with(|| Change::in_account(&entitlement.account));
         note(change);
     };
+    let (had_here, has_here) = (in_gateway(old, before, context), in_gateway(new, after, context));
+    for role in had_here.symmetric_difference(&has_here) {
+        let change = report.roles.entry(role.target()).or_insert_with(Change::in_gateway);
+        if has_here.contains(role) { change.gains.push(name()) } else { change.loses.push(name()) }
+    }
     for (_, entitlement) in had.iter().filter(|(role, _)| !has.contains_key(*role)) {
         change(entitlement, &|change| change.loses.push(name()));
     }
@@ -206,6 +211,12 @@ fn note(
         }
     }
     Ok(())
+}
+
+/// The roles of the gateway itself that one configuration gives to somebody.
+fn in_gateway(side: &Side, person: Option<&Supposed>, context: &Context) -> BTreeSet<GatewayRole> {
+    let grants = person.map(|who| side.policy.gateway_roles(&who.into(), context)).unwrap_or_default();
+    grants.into_iter().map(|grant| grant.role).collect()
 }
 
 /// The roles that one configuration gives to somebody, with their limits.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use rolegate::access::{Explanation, Grant, Miss, Purpose};
+use rolegate::access::{Explanation, GatewayGrant, Grant, Miss, Purpose};
 
 use super::{Circumstances, Stopped, claims, load, print, print_json, read};
 
@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
         if arguments.json {
             return print_json(&grants);
         }
-        let lines = grants.iter().map(granted_line).collect::<Vec<_>>().join("\n");
+        let in_gateway = policy.gateway_roles(&(&person).into(), &context);
+        let lines = grants.iter().map(granted_line).chain(in_gateway.iter().map(gateway_line)).collect::<Vec<_>>().join("\n");
         let groups = person.groups().len();
         return print(&format!("{}, with {groups} group(s), has {} role(s)\n{lines}", person.username(), grants.len()));
     };
@@ -67,6 +68,18 @@ fn granted_line(grant: &Grant) -> String {
         let _ = write!(text, "\n    {words}");
     }
     text
+}
+
+fn gateway_line(grant: &GatewayGrant) -> String {
+    let why: Vec<_> = grant
+        .evidence
+        .iter()
+        .map(|evidence| match &evidence.group {
+            None => evidence.rule.to_string(),
+            Some(group) => format!("{} (group {group})", evidence.rule),
+        })
+        .collect();
+    format!("  {} of the gateway itself\n    by {}", grant.role, why.join(", "))
 }
 
 /// What limits a granted role, a line each.

@@ -106,6 +106,9 @@ fn rule(random: &mut Random, number: usize, accounts: &[Known], conditions: &mut
     if random.chance(20) {
         rule["providers"] = json!([random.one_of(&["okta", "entra"])]);
     }
+    if random.chance(10) {
+        return gateway(random, rule, deny, conditions);
+    }
     if random.chance(30) {
         let purposes: [&[&str]; 5] =
             [&["console"], &["credentials"], &["console", "credentials"], &["workload"], &["credentials", "workload"]];
@@ -120,6 +123,24 @@ fn rule(random: &mut Random, number: usize, accounts: &[Known], conditions: &mut
     scope(random, &mut rule, deny, accounts, (account, role));
     if !deny {
         terms(random, &mut rule, accounts, pattern.is_some_and(|(text, ..)| text.contains("<team>")) && uses_captures);
+    }
+    serde_json::from_value(rule).unwrap()
+}
+
+/// A rule about roles of the gateway itself.
+fn gateway(random: &mut Random, mut rule: Value, deny: bool, conditions: &mut HashMap<String, Condition>) -> RuleSettings {
+    let roles: [&[&str]; 3] = [&["administrator"], &["auditor"], &["auditor", "administrator"]];
+    rule["gateway"] = json!(random.one_of(&roles));
+    if !deny && random.chance(30) {
+        rule["until"] = json!(random.one_of(&["2026-06-02T23:59:59Z", "2026-06-03T00:00:00Z", "2026-06-03T00:00:01Z"]));
+    }
+    if random.chance(40) {
+        let condition = Condition::random(random, 2);
+        // One that looks at what only a role in AWS has is refused beforehand.
+        if !["role.", "account.", "request.purpose"].iter().any(|word| condition.to_string().contains(word)) {
+            rule["when"] = json!(condition.to_string());
+            conditions.insert(condition.to_string(), condition);
+        }
     }
     serde_json::from_value(rule).unwrap()
 }

@@ -19,7 +19,7 @@ use std::thread;
 use generate::Case;
 use naive::{Decision, Naive, Session};
 use random::Random;
-use rolegate::access::{Effect, Entitlement, Person, Policy, Purpose};
+use rolegate::access::{Effect, Entitlement, GatewayGrant, GatewayRole, Person, Policy, Purpose};
 use rolegate::arn::RoleArn;
 use somebody::{GROUPS, Somebody};
 
@@ -77,10 +77,22 @@ impl Subject {
         let decided: BTreeMap<_, _> = found.iter().map(decision).collect();
         let expected = Naive { case: &self.case, who }.decide();
         must(decided == expected, || format!("decided {decided:#?}\nexpected {expected:#?}"))?;
+        self.gateway_roles_agree(who)?;
         self.order_does_not_matter(who, &found)?;
         self.every_role_is_of_a_known_account(&found)?;
         self.deny_wins_and_explanations_agree(who, &decided, random)?;
         self.a_group_takes_nothing_away(who, &decided, random)
+    }
+
+    fn gateway_roles_agree(&self, who: &Somebody) -> Outcome {
+        let identity = who.identity();
+        let asked = |policy: &Policy| policy.gateway_roles(&Person::from(&identity), &who.context());
+        let evidence = |grant: &GatewayGrant| grant.evidence.iter().map(|why| (why.rule.to_string(), why.group.clone())).collect();
+        let found: BTreeMap<GatewayRole, BTreeSet<_>> =
+            asked(&self.policy).iter().map(|grant| (grant.role, evidence(grant))).collect();
+        let expected = Naive { case: &self.case, who }.in_gateway();
+        must(found == expected, || format!("of the gateway {found:#?}\nexpected {expected:#?}"))?;
+        must(asked(&self.policy) == asked(&self.shuffled), || "the order of rules matters to roles of the gateway".to_owned())
     }
 
     fn order_does_not_matter(&self, who: &Somebody, found: &[Entitlement]) -> Outcome {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regex::bytes::Regex;
-use rolegate::access::{Account, AccountSettings, Carry, ConsoleWay, Effect, Operation, Purpose, RuleSettings};
+use rolegate::access::{Account, AccountSettings, Carry, ConsoleWay, Effect, GatewayRole, Operation, Purpose, RuleSettings};
 use rolegate::arn::RoleArn;
 
 use crate::conditions::{Failed, Question};
@@ -101,9 +101,44 @@ impl Naive<'_> {
         denies
     }
 
-    fn rules(&self, effect: Effect) -> impl Iterator<Item = &RuleSettings> {
+    /// The roles of the gateway itself, each with the rules that give it and the groups by which they do.
+    pub(crate) fn in_gateway(&self) -> BTreeMap<GatewayRole, BTreeSet<(String, Option<String>)>> {
+        // Their conditions look at no role, so that any will do to ask them about.
+        let first = &self.case.accounts[0];
+        let any: RoleArn = format!("arn:{}:iam::{}:role/Any", first.partition, first.id).parse().unwrap();
+        let (mut given, mut taken) = (BTreeMap::new(), BTreeSet::new());
+        for rule in self.all_rules().filter(|rule| !rule.gateway.is_empty()) {
+            let ways = self.ways(rule);
+            match rule.effect {
+                Effect::Deny => {
+                    let takes = self.purposes(rule, &any).unwrap_or_else(|Failed| listed(rule));
+                    if !ways.is_empty() && !takes.is_empty() {
+                        taken.extend(rule.gateway.iter().copied());
+                    }
+                }
+                Effect::Allow if rule.until.is_some_and(|until| until <= self.who.now) => {}
+                Effect::Allow => {
+                    let gives = !self.purposes(rule, &any).unwrap_or_default().is_empty();
+                    for way in ways.iter().filter(|way| gives && way.captures.is_some()) {
+                        for role in &rule.gateway {
+                            given.entry(*role).or_insert_with(BTreeSet::new).insert((rule.id.clone(), way.group.clone()));
+                        }
+                    }
+                }
+            }
+        }
+        given.retain(|role, _| !taken.contains(role));
+        given
+    }
+
+    fn all_rules(&self) -> impl Iterator<Item = &RuleSettings> {
         let is_about = |rule: &&RuleSettings| rule.providers.is_empty() || rule.providers.iter().any(|id| id == self.who.provider);
-        self.case.rules.iter().filter(move |rule| rule.effect == effect).filter(is_about)
+        self.case.rules.iter().filter(is_about)
+    }
+
+    /// Those about roles in AWS.
+    fn rules(&self, effect: Effect) -> impl Iterator<Item = &RuleSettings> {
+        self.all_rules().filter(move |rule| rule.effect == effect && rule.gateway.is_empty())
     }
 
     /// Every way in which the person matches.

@@ -62,6 +62,11 @@ impl Change {
     pub(super) fn in_account(account: &Account) -> Self {
         Self { account: account.name.clone(), ..Self::default() }
     }
+
+    /// Of a role that is in no account.
+    pub(super) fn in_gateway() -> Self {
+        Self { account: "the gateway itself".to_owned(), ..Self::default() }
+    }
 }
 
 impl Unjudged {
