@@ -24,7 +24,7 @@ use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{self, Config, Discovered, Findings};
-use crate::gateway::{Flights, Gateway, Lengths, Reloads};
+use crate::gateway::{Flights, Gateway, Lengths, Reloads, Rooms, Vetted};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc, workload};
 use crate::saml;
 use crate::settings::Problem;
@@ -225,8 +225,9 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         workload_providers: parts.workload_providers,
         policy: ArcSwap::from(parts.policy),
         disclosure: config.file.portal.explain,
-        reloads: ArcSwap::from_pointee(Reloads::none(clock.now())),
+        reloads: ArcSwap::from_pointee(Reloads::none(clock.now(), vetted(config))),
         vault,
+        rooms: rooms(config),
         issuer: parts.issuer,
         sts: parts.sts,
         flights: Flights::default(),
@@ -239,6 +240,24 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         public_url: parts.public_url,
         unsolicited: AtomicU64::new(0),
     })
+}
+
+/// How a configuration's rules were looked over.
+fn vetted(config: &Config) -> Vetted {
+    Vetted { tests: config.file.test.len(), findings: config.warnings.iter().map(ToString::to_string).collect() }
+}
+
+/// What the rooms for administrators and auditors need of a configuration.
+fn rooms(config: &Config) -> Rooms {
+    let running = config.clone();
+    Rooms::new(readings(config), Arc::new(move |text| candidate(&running, text)))
+}
+
+/// The policy of rules that stand in no file, with what runs beside them.
+fn candidate(running: &Config, text: &str) -> Result<Arc<Policy>, Vec<String>> {
+    let in_words = |problem: &Problem| format!("{}: {} ({})", problem.path, problem.message, problem.hint);
+    let config = running.with_rules_of_text(text).map_err(|problems| problems.iter().map(in_words).collect::<Vec<_>>())?;
+    policy(&config).map_err(|problems| problems.iter().map(in_words).collect())
 }
 
 /// The pages of a gateway, as the configuration has them.

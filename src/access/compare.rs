@@ -181,6 +181,31 @@ impl ByHand {
     }
 }
 
+impl fmt::Display for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let became = match self.became {
+            Became::Added => "is new",
+            Became::Changed => "is changed",
+            Became::Removed => "is gone",
+        };
+        let effect = if self.effect == Effect::Deny { "deny" } else { "rule" };
+        let looks_at = self.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
+        let looks_at = (!self.looks_at.is_empty()).then(|| format!("its condition looks at {looks_at}"));
+        let workloads = self.workloads.then(|| "it decides about workloads, who are not among these people".to_owned());
+        let why = looks_at.into_iter().chain(workloads).collect::<Vec<_>>().join(", and ");
+        write!(f, "the {effect} {} {became}, and {why}: judge it by hand", self.rule)
+    }
+}
+
+const fn circumstance(concern: Concern) -> &'static str {
+    match concern {
+        Concern::SignIn => "the sign-in",
+        Concern::Address => "the address",
+        Concern::Time => "the time",
+        _ => "other things",
+    }
+}
+
 /// What is not the same at every moment for one person.
 const CIRCUMSTANCES: [Concern; 3] = [Concern::SignIn, Concern::Address, Concern::Time];
 

@@ -130,6 +130,12 @@ impl Policy {
         &self.digest
     }
 
+    /// How many rules there are.
+    #[must_use]
+    pub const fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
     /// The partitions that the known accounts live in, each once.
     #[must_use]
     pub fn partitions(&self) -> &[Partition] {

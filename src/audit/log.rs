@@ -72,6 +72,12 @@ impl AuditLog {
         written
     }
 
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        Path::new(&*self.file)
+    }
+
     /// Whether the last event reached the disk.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

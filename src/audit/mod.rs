@@ -3,21 +3,27 @@
 //! A line names the person, the role, the rules and the proof, so that it joins with CloudTrail (session name, source identity, access
 //! key id, the proof's id) and with the gateway's log (incident). It never holds a secret.
 
+mod export;
 mod issued;
 mod lines;
 mod log;
+mod look;
 mod past;
 mod settings;
+mod tally;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use export::ExportFormat;
 pub use issued::{AllIssued, Issued, issued};
 pub use log::{AuditLog, AuditUnavailable};
-pub use past::{Past, SignIn, sign_ins};
+pub use look::{Found, Looked, Place, Query, event_at, look};
+pub use past::{Past, SignIn, sign_in_of, sign_ins};
 pub use settings::AuditSettings;
+pub use tally::{OUTCOMES, Step, Tally};
 
 use crate::access::{AssumeRequest, Policy, Purpose, SessionTag};
 use crate::arn::AccountId;
@@ -38,6 +44,11 @@ pub enum Kind {
     SignOut,
     /// Whether somebody lets a command line act for them.
     CommandLine,
+    /// Whether somebody looks into the trail.
+    #[serde(rename = "audit.read")]
+    AuditRead,
+    /// Whether somebody sees and does what administrators of the gateway may; sessions that they end are sign-outs.
+    Administration,
     /// That the trail can be written again after it could not.
     Recovery,
     /// That another policy is in force.
@@ -69,6 +80,16 @@ pub struct Person {
     pub subject: String,
     /// The name that people recognise.
     pub username: String,
+}
+
+impl From<&Identity> for Person {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            provider: identity.provider().clone(),
+            subject: identity.subject().to_owned(),
+            username: identity.username().to_owned(),
+        }
+    }
 }
 
 /// How and when somebody signed in, without the provider's own session id.
@@ -115,6 +136,12 @@ pub struct Event {
     /// Who it is about, once that is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
+    /// Who did it, where that is not who it is about: an administrator who ends a session of theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+    /// What was looked for in the trail, cut to [`LONGEST_TEXT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_for: Option<String>,
     /// The groups that a sign-in brought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
@@ -236,6 +263,8 @@ impl Event {
             reason: None,
             unasked: false,
             person: None,
+            by: None,
+            looked_for: None,
             groups: None,
             claims: Map::new(),
             authentication: None,
@@ -285,11 +314,21 @@ impl Event {
     /// Who it is about.
     #[must_use]
     pub fn about(mut self, identity: &Identity) -> Self {
-        self.person = Some(Person {
-            provider: identity.provider().clone(),
-            subject: identity.subject().to_owned(),
-            username: identity.username().to_owned(),
-        });
+        self.person = Some(identity.into());
+        self
+    }
+
+    /// Who did it, where that is somebody else.
+    #[must_use]
+    pub fn done_by(mut self, identity: &Identity) -> Self {
+        self.by = Some(identity.into());
+        self
+    }
+
+    /// What was looked for in the trail.
+    #[must_use]
+    pub fn looking_for(mut self, what: &str) -> Self {
+        self.looked_for = Some(cut(what));
         self
     }
 

@@ -74,6 +74,17 @@ pub fn sign_ins(path: &Path, since: Moment) -> io::Result<Past> {
     Ok(past)
 }
 
+/// The sign-in that an event tells of, if it is one that went well and says by what groups.
+#[must_use]
+pub fn sign_in_of(event: &Map<String, Value>) -> Option<SignIn> {
+    let event = Event::deserialize(Value::Object(event.clone())).ok()?;
+    if event.kind != "sign_in" || event.outcome != "ok" || event.command_line.is_some() {
+        return None;
+    }
+    let (person, groups) = (event.person?, event.groups?);
+    Some(SignIn { time: event.time, person, groups, claims: event.claims, authentication: event.authentication })
+}
+
 type Latest = BTreeMap<(String, String), SignIn>;
 
 fn note(line: &[u8], since: Moment, past: &mut Past, latest: &mut Latest) {

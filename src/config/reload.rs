@@ -1,13 +1,15 @@
 //! What of a changed file can be taken over while the gateway runs, and what needs a restart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{Config, ConfigFile, Findings, Severity, checks, locate};
-use crate::access::RuleSettings;
+use crate::access::{AccountSettings, GroupIds, GroupNames, NamingSettings, RuleSettings, TestSettings};
+use crate::settings::Problem;
 
 /// What can be taken over: who gets what. Everything else stands for something that is open or in use.
 const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
@@ -57,6 +59,42 @@ impl Config {
             return Ok(Self { file: file.into(), discovered, policy: OnceLock::new(), ..newer.clone() });
         }
         Err(locate(problems, Severity::Error, &newer.name, &newer.places).into_iter().collect())
+    }
+
+    /// This configuration with the accounts, groups, rules, naming and tests of a text that is in no file. All else in the text is passed over,
+    /// and no file is read for it but those that this configuration's own rules name.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn with_rules_of_text(&self, text: &str) -> Result<Self, Vec<Problem>> {
+        /// What of a file can be taken over.
+        #[derive(Deserialize)]
+        struct Rules {
+            #[serde(default)]
+            account: Vec<AccountSettings>,
+            #[serde(default)]
+            group_names: GroupNames,
+            #[serde(default)]
+            groups: BTreeMap<String, GroupIds>,
+            #[serde(default)]
+            rule: Vec<RuleSettings>,
+            #[serde(default)]
+            naming: NamingSettings,
+            #[serde(default)]
+            test: Vec<TestSettings>,
+        }
+        let read: Rules = toml::from_str(text).map_err(|error| vec![Problem::new("the text", error.to_string(), "it is TOML, as the file is")])?;
+        let known: HashSet<_> = self.file.rule.iter().filter_map(|rule| rule.session_policy.as_deref()).collect();
+        let stranger = |rule: &(usize, &RuleSettings)| rule.1.session_policy.as_deref().is_some_and(|file| !known.contains(file));
+        let strangers = read.rule.iter().enumerate().filter(stranger).map(|(index, _)| {
+            let hint = "put the rule into the file itself to try it, or leave the session policy out here";
+            Problem::new(format!("rule[{index}].session_policy"), "no rule in force names this file, so it is not read here", hint)
+        });
+        let mut problems: Vec<_> = strangers.collect();
+        let Rules { account, group_names, groups, rule, naming, test } = read;
+        let file = ConfigFile { account, group_names, groups, rule, naming, test, ..ConfigFile::clone(&self.file) };
+        checks::check_saml_rules(&file, &mut problems);
+        if problems.is_empty() { Ok(Self { file: file.into(), policy: OnceLock::new(), ..self.clone() }) } else { Err(problems) }
     }
 
     /// The keys whose values differ from a newer file's and that only a restart takes over, such as `server.listen`.

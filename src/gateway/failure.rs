@@ -4,7 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 
-use crate::access::Denied;
+use crate::access::{Denied, GatewayRole};
 use crate::aws::Explanation;
 use crate::identity::Rejected;
 
@@ -37,6 +37,12 @@ pub enum Trouble {
     Store,
     /// The record cannot be written, so nothing is handed over.
     Audit,
+    /// The page is for people with this role of the gateway.
+    NotForYou(GatewayRole),
+    /// The audit trail cannot be read.
+    TrailUnreadable,
+    /// The audit trail was rotated away from where a search had come to.
+    TrailMoved,
 }
 
 /// A failure that was logged once, with the id that finds the line.
@@ -77,6 +83,9 @@ impl Failure {
             Trouble::Signing => "signing",
             Trouble::Store => "store",
             Trouble::Audit => "audit",
+            Trouble::NotForYou(_) => "not-for-you",
+            Trouble::TrailUnreadable => "trail-unreadable",
+            Trouble::TrailMoved => "trail-moved",
         }
     }
 }

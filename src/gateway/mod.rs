@@ -12,13 +12,18 @@ mod issue;
 mod lengths;
 mod local_path;
 mod logout;
+mod people;
 mod policy;
 mod replace;
 mod reuse;
+mod rooms;
 mod saml;
 mod sessions;
 mod several;
 mod sign_in;
+mod status;
+mod trail;
+mod trying;
 mod workload;
 
 use std::net::IpAddr;
@@ -37,12 +42,17 @@ pub use failure::{Failure, Trouble};
 pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use lengths::Lengths;
 pub use local_path::LocalPath;
-pub use policy::{Refusal, Reloads};
+pub use people::Ending;
+pub use policy::{Refusal, Reloads, Vetted};
 pub use replace::{Arrival, Question};
 pub use reuse::Flights;
+pub use rooms::{Administrator, Auditor, Rooms, TryRules};
 pub use saml::LogoutTaken;
 pub use several::{MOST_AT_ONCE, Missed, Several};
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
+pub use status::{OwnCertificate, ProviderStatus, Status};
+pub use trail::{Counted, OneEvent, Search};
+pub use trying::{Changes, RoleChange, Tried, Trying, Wanted, as_now};
 
 use crate::access::{Context, Disclosure, Entitlements, Policy};
 use crate::audit::{AuditLog, Kind, Outcome};
@@ -68,6 +78,8 @@ pub struct Gateway {
     pub reloads: ArcSwap<Reloads>,
     /// Sessions and hand-overs, and the seal on pending logins.
     pub vault: Vault,
+    /// What the rooms for administrators and auditors need.
+    pub rooms: Rooms,
     /// What makes AWS believe who asks.
     pub issuer: Issuer,
     /// The way to STS.

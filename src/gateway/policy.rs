@@ -20,6 +20,17 @@ pub struct Reloads {
     pub refusal: Option<Refusal>,
     /// Keys of the configuration file that differ from what runs, and need a restart.
     pub waiting: Vec<String>,
+    /// How the rules in force were looked over.
+    pub vetted: Vetted,
+}
+
+/// What came of looking over rules that are good enough to be in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vetted {
+    /// How many of their own tests they passed: all that they have.
+    pub tests: usize,
+    /// What deserves a second look, each with its file and line.
+    pub findings: Vec<String>,
 }
 
 /// A policy that was not taken.
@@ -34,22 +45,22 @@ pub struct Refusal {
 impl Reloads {
     /// The start: nothing was attempted.
     #[must_use]
-    pub const fn none(since: Moment) -> Self {
-        Self { since, taken: 0, refused: 0, refusal: None, waiting: Vec::new() }
+    pub const fn none(since: Moment, vetted: Vetted) -> Self {
+        Self { since, taken: 0, refused: 0, refusal: None, waiting: Vec::new(), vetted }
     }
 }
 
 impl Gateway {
     /// Puts another policy in force, for every decision from now on; who is being served finishes on the old one. `waiting` names the keys
-    /// of the configuration that need a restart. Says whether the policy is another one than before.
+    /// of the configuration that need a restart, `vetted` how the rules were looked over. Says whether the policy is another one than before.
     ///
     /// # Errors
     /// [`super::Trouble::Audit`]: a change that cannot be recorded is not made.
-    pub async fn put_in_force(&self, policy: Arc<Policy>, waiting: Vec<String>) -> Result<bool, Failure> {
+    pub async fn put_in_force(&self, policy: Arc<Policy>, waiting: Vec<String>, vetted: Vetted) -> Result<bool, Failure> {
         let (old, new) = (Arc::clone(self.policy.load().shared_digest()), Arc::clone(policy.shared_digest()));
         let before = self.reloads.load();
         if old == new {
-            self.reloads.store(Arc::new(Reloads { refusal: None, waiting, ..Reloads::clone(&before) }));
+            self.reloads.store(Arc::new(Reloads { refusal: None, waiting, vetted, ..Reloads::clone(&before) }));
             return Ok(false);
         }
         let event = self.event(Kind::PolicyReloaded, Outcome::Ok, &Caller::default());
@@ -61,6 +72,7 @@ impl Gateway {
             refused: before.refused,
             refusal: None,
             waiting,
+            vetted,
         }));
         tracing::info!(policy = %new, previous = %old, "another policy is in force");
         Ok(true)

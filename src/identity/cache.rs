@@ -84,6 +84,11 @@ impl<T> Cache<T> {
         self.held().map(|held| held.document)
     }
 
+    /// When the document was fetched that is held.
+    pub(super) fn fetched(&self) -> Option<Moment> {
+        self.held().map(|held| held.fetched)
+    }
+
     /// The document, fetched if there is none that is young enough.
     ///
     /// # Errors

@@ -25,6 +25,26 @@ impl ProviderHealth {
     }
 }
 
+/// A document of a provider's, as it is kept here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDocument {
+    /// What it is, for people.
+    pub what: &'static str,
+    /// When it was fetched or read; none before it was needed.
+    pub fetched: Option<Moment>,
+    /// Until when it says that it is good.
+    pub ends: Option<Moment>,
+    /// What somebody should know about it.
+    pub warnings: Vec<String>,
+}
+
+impl KeptDocument {
+    /// One that says nothing of an end.
+    pub(super) const fn new(what: &'static str, fetched: Option<Moment>) -> Self {
+        Self { what, fetched, ends: None, warnings: Vec::new() }
+    }
+}
+
 /// The health of one provider, written down as it shows.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<ProviderHealth>);

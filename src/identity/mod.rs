@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 pub use claims::Claims;
 pub use demand::{Demand, StepUp};
 pub use forwardable::Forwardable;
-pub use health::ProviderHealth;
+pub use health::{KeptDocument, ProviderHealth};
 pub use pending::{LoginSecrets, PendingLogin};
 pub use provider::{Begun, Departure, PostForm, Provider};
 pub use rejected::Rejected;

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::pending::LoginSecrets;
-use super::{Identity, ProviderHealth, ProviderId, Rejected, StepUp, oidc, saml};
+use super::{Identity, KeptDocument, ProviderHealth, ProviderId, Rejected, StepUp, oidc, saml};
 use crate::clock::Moment;
 
 /// A configured identity provider. Cheap to clone.
@@ -90,6 +90,15 @@ impl Provider {
         match self {
             Self::Oidc(provider) => provider.health(),
             Self::Saml(provider) => provider.health(),
+        }
+    }
+
+    /// The provider's documents, as they are kept here.
+    #[must_use]
+    pub fn documents(&self, now: Moment) -> Vec<KeptDocument> {
+        match self {
+            Self::Oidc(provider) => provider.documents(),
+            Self::Saml(provider) => provider.documents(now),
         }
     }
 

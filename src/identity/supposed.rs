@@ -137,6 +137,12 @@ impl Supposed {
         self
     }
 
+    /// The provider.
+    #[must_use]
+    pub const fn provider(&self) -> &ProviderId {
+        &self.provider
+    }
+
     /// The name that people recognise.
     #[must_use]
     pub fn username(&self) -> &str {

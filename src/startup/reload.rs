@@ -17,7 +17,7 @@ use super::policy;
 use crate::access::Policy;
 use crate::aws::organization::Copy;
 use crate::config::{self, Config, Discovered, Finding, Findings, Watch};
-use crate::gateway::Failure;
+use crate::gateway::{Failure, Vetted};
 use crate::web::Site;
 
 /// How often the file is looked at. A change counts when it looks alike twice.
@@ -34,6 +34,8 @@ struct Reread {
     refused: Option<Findings>,
     policy: Arc<Policy>,
     warnings: Findings,
+    /// How the rules were looked over.
+    vetted: Vetted,
     /// Keys that differ and need a restart.
     waiting: Vec<String>,
 }
@@ -138,7 +140,7 @@ impl Reloader {
         if !reread.waiting.is_empty() {
             tracing::warn!(keys = %reread.waiting.join(", "), "a restart is needed to take over these keys of the configuration");
         }
-        if !self.site.gateway.put_in_force(reread.policy, reread.waiting).await? {
+        if !self.site.gateway.put_in_force(reread.policy, reread.waiting, reread.vetted).await? {
             tracing::info!("the accounts and rules of the configuration are those in force");
         }
         if let Some(copy) = reread.news {
@@ -176,5 +178,5 @@ fn reread_with(path: &std::path::Path, running: &Config, accounts: Option<Arc<Co
         let hint = format!("the rules need what only a restart brings: {}", waiting.join(", "));
         findings.into_iter().map(|finding| Finding { hint: format!("{}; {hint}", finding.hint), ..finding }).collect::<Findings>()
     })?;
-    Ok(Reread { news: None, refused: None, policy, warnings: newer.warnings, waiting })
+    Ok(Reread { news: None, refused: None, policy, vetted: super::vetted(&newer), warnings: newer.warnings, waiting })
 }

@@ -33,7 +33,7 @@ pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
 pub use settings::{SessionSettings, StoreSettings};
 pub use ticket::LoginTicket;
-pub use vault::{HANDOVER_LIFE, LiveSession, Session, SessionHandle, SessionRef, Vault};
+pub use vault::{Found, HANDOVER_LIFE, LiveSession, Session, SessionHandle, SessionRef, Vault};
 
 /// What a record is for. Part of its key and of what its seal is bound to, so that none can stand in for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +48,8 @@ pub enum Purpose {
     Question,
     /// The index of one person's sessions.
     Person,
+    /// The index of the sessions of those whose usernames begin alike, for administrators.
+    Beginning,
     /// The index of the sessions that a provider's logout messages call by one name.
     Upstream,
     /// A mark that something which may be used once was used.
@@ -86,6 +88,7 @@ impl Purpose {
             Self::Handover => "handover",
             Self::Question => "question",
             Self::Person => "person",
+            Self::Beginning => "beginning",
             Self::Upstream => "upstream",
             Self::Used => "used",
             Self::Code => "code",

@@ -84,6 +84,20 @@ pub struct LiveSession {
     pub last_used: Moment,
 }
 
+/// Sessions that were looked for by their person.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Those that live, the newest first.
+    pub sessions: Vec<LiveSession>,
+    /// Whether there are more that were not looked at.
+    pub more: bool,
+}
+
+/// How many characters of a username find its sessions: enough that few people share them, and so few that people type them.
+const BEGINNING: usize = 3;
+/// How many sessions are looked at for one search, which brings them all here.
+const MOST_LOOKED_AT: usize = 2000;
+
 /// The store with its keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault {
@@ -144,7 +158,7 @@ impl Vault {
         let id = SessionId::random();
         let key = id.key();
         let life = (session.expires - session.created).to_std().unwrap_or_default();
-        let mut indexes = vec![person_key(&session.identity.person())];
+        let mut indexes = vec![person_key(&session.identity.person()), beginning_key(session.identity.username())];
         indexes.extend(session.identity.handles().iter().map(|handle| upstream_key(handle)));
         indexes.extend(code.map(AuthorizationCode::opened_key));
         // A session that "sign out everywhere" cannot find must never be anybody's: if any part fails, nobody gets its id.
@@ -205,16 +219,46 @@ impl Vault {
     /// [`StoreUnavailable`].
     pub async fn sessions(&self, person: &str, now: Moment, idle: Duration) -> Result<Vec<LiveSession>, StoreUnavailable> {
         let keys = self.store.index_members(&person_key(person)).await?;
+        self.living(&keys, now, idle, |_| true).await
+    }
+
+    /// Every living session of those whose username begins so, in any case of letters, or whose [`Identity::person`] it is; the newest first.
+    /// What is shorter than three characters finds usernames that are no longer. Four round trips at most.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    pub async fn find_sessions(&self, who: &str, now: Moment, idle: Duration) -> Result<Found, StoreUnavailable> {
+        let mut keys = self.store.index_members(&beginning_key(who)).await?;
+        let more = keys.len() > MOST_LOOKED_AT;
+        keys.truncate(MOST_LOOKED_AT);
+        let wanted = who.to_lowercase();
+        let mut sessions = self.living(&keys, now, idle, |identity| identity.username().to_lowercase().starts_with(&wanted)).await?;
+        for live in self.sessions(who, now, idle).await? {
+            if !sessions.iter().any(|known| known.handle == live.handle) {
+                sessions.push(live);
+            }
+        }
+        Ok(Found { sessions, more })
+    }
+
+    /// Those of some sessions that live and whose person is meant, the newest first.
+    async fn living(
+        &self,
+        keys: &[Key],
+        now: Moment,
+        idle: Duration,
+        meant: impl Fn(&Identity) -> bool + Send,
+    ) -> Result<Vec<LiveSession>, StoreUnavailable> {
         let mut sessions = Vec::new();
-        for Kept { key, value, left } in self.store.get_all(&keys).await? {
+        for Kept { key, value, left } in self.store.get_all(keys).await? {
             let Some(session) = self.reveal::<Session>(&key, value) else { continue };
-            if session.expires <= now {
+            if session.expires <= now || !meant(&session.identity) {
                 continue;
             }
             // Each use gives it the whole idle time again. One that was opened with less than that, and not used since, was used when it began.
             let unused = TimeDelta::from_std(idle.saturating_sub(left)).unwrap_or_default();
             let last_used = (now - unused).max(session.created);
-            sessions.push(LiveSession { handle: SessionHandle::of(person, &key), session, last_used });
+            sessions.push(LiveSession { handle: SessionHandle::of(&session.identity.person(), &key), session, last_used });
         }
         sessions.sort_by(|a, b| b.session.created.cmp(&a.session.created).then_with(|| a.handle.0.cmp(&b.handle.0)));
         Ok(sessions)
@@ -386,6 +430,12 @@ impl std::fmt::Debug for SessionRef {
 
 fn upstream_key(handle: &str) -> Key {
     Key::of(Purpose::Upstream, handle.as_bytes())
+}
+
+/// By the first characters of a username, in lower case. Like all names it is hashed.
+fn beginning_key(username: &str) -> Key {
+    let beginning: String = username.to_lowercase().chars().take(BEGINNING).collect();
+    Key::of(Purpose::Beginning, beginning.as_bytes())
 }
 
 fn person_key(person: &str) -> Key {

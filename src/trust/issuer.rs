@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Proof;
 use super::forwarded::forward_saml;
-use super::keys::KeyRing;
+use super::keys::{KeyRing, PublishedKey};
 use super::saml::{SamlIssuer, SignInPost};
 use crate::access::{AssumeRequest, Operation};
 use crate::clock::Moment;
@@ -144,6 +144,12 @@ impl Issuer {
     #[must_use]
     pub fn key_set(&self) -> &str {
         &self.key_set
+    }
+
+    /// The keys that are published, the one that signs first.
+    #[must_use]
+    pub fn keys(&self) -> &[PublishedKey] {
+        &self.keys.ages
     }
 
     /// Whether the signing key does not outlive the process.

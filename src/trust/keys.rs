@@ -120,11 +120,35 @@ pub fn generate(algorithm: SigningAlgorithm) -> Result<SecretString, SigningFail
     Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")).into())
 }
 
+/// The age of a key that is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyAge {
+    /// It signs.
+    Active,
+    /// It will sign: AWS and providers can learn of it before.
+    Next,
+    /// It signed: what it signed is still on its way.
+    Retiring,
+}
+
+/// A key that is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// Its id.
+    pub id: String,
+    /// The `alg` of what it signs.
+    pub algorithm: &'static str,
+    /// Its age.
+    pub age: KeyAge,
+}
+
 /// The keys in their three ages. All are published; one signs.
 #[derive(Debug)]
 pub struct KeyRing {
     pub(super) signing: SigningKey,
     pub(super) published: Vec<Jwk>,
+    /// In the order of `published`.
+    pub(super) ages: Vec<PublishedKey>,
     /// Whether the signing key is made at each start, which only a trial may do.
     pub ephemeral: bool,
 }
@@ -159,12 +183,16 @@ impl KeyRing {
             return Err(problems);
         };
         let mut published = vec![signing.jwk.clone()];
+        let aged = |key: &SigningKey, age| PublishedKey { id: key.id.clone(), algorithm: key.algorithm(), age };
+        let mut ages = vec![aged(&signing, KeyAge::Active)];
+        ages.extend(next.iter().map(|key| aged(key, KeyAge::Next)));
+        ages.extend(retiring.iter().map(|key| aged(key, KeyAge::Retiring)));
         for key in next.iter().chain(&retiring) {
             if published.contains(&key.jwk) {
                 problems.push(Problem::new(path, format!("the key {} stands here twice", key.id), "each age needs a key of its own"));
             }
             published.push(key.jwk.clone());
         }
-        if problems.is_empty() { Ok(Self { signing, published, ephemeral }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { signing, published, ages, ephemeral }) } else { Err(problems) }
     }
 }

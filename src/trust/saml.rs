@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use data_encoding::{BASE64, HEXLOWER};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::keys::KeyAge;
 use super::settings::SamlTrustSettings;
 use super::{Proof, SigningAlgorithm, SigningFailed, keys};
 use crate::access::{Account, AssumeRequest};
@@ -47,6 +48,7 @@ pub struct SamlIssuer {
     metadata: String,
     /// The current certificate and the next ones, with their places in the configuration.
     own: Vec<(String, Certificate)>,
+    ages: Vec<(KeyAge, Certificate)>,
     ephemeral: bool,
 }
 
@@ -97,6 +99,9 @@ impl SamlIssuer {
         let Reader { mut problems, .. } = reader;
         let regions = settings.regions.iter().filter_map(|name| name.parse().ok()).collect();
         let Some(signer) = signer.filter(|_| problems.is_empty()) else { return Err(problems) };
+        let age = |at: &str| if at.contains(".next_certificates") { KeyAge::Next } else { KeyAge::Retiring };
+        let mut ages = vec![(KeyAge::Active, signer.certificate().clone())];
+        ages.extend(others.iter().map(|(at, certificate)| (age(at), certificate.clone())));
         let mut signing = vec![signer.certificate().clone()];
         // One that is made for a trial, or on its way out, may end.
         let next = others.iter().filter(|(at, _)| at.contains(".next_certificates")).cloned();
@@ -121,6 +126,7 @@ impl SamlIssuer {
             stand_in: place.signin_endpoint.map(|url| url.trim_end_matches('/').to_owned()),
             metadata,
             own,
+            ages,
             ephemeral: settings.signing_key.is_none(),
         })
     }
@@ -141,6 +147,12 @@ impl SamlIssuer {
     #[must_use]
     pub fn own_certificates(&self) -> &[(String, Certificate)] {
         &self.own
+    }
+
+    /// The certificates that the metadata shows, the one whose key signs first.
+    #[must_use]
+    pub fn certificates(&self) -> &[(KeyAge, Certificate)] {
+        &self.ages
     }
 
     /// Whether the signing key does not outlive the process.

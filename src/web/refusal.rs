@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::trouble::{HOME, LOGIN, Words};
 use super::views::Mender;
-use crate::access::{self, Denied};
+use crate::access::{self, Denied, GatewayRole};
 use crate::identity::Rejected;
 use crate::saml::Refused;
 
@@ -32,6 +32,27 @@ pub(super) fn denied(why: &Denied) -> Words {
         }
     };
     Words { title, happened: format!("{} Nothing was issued.", denial(why)).into(), mender: Mender::You, next, action: HOME }
+}
+
+/// A page for others: whose it is to change that.
+pub(super) fn room(role: GatewayRole) -> Words {
+    let (title, happened) = match role {
+        GatewayRole::Administrator => (
+            "This page is for administrators of the gateway",
+            "No rule makes you an administrator of this gateway. That you tried is recorded. A role in AWS, whatever its name, is not one here.",
+        ),
+        GatewayRole::Auditor => (
+            "This page is for auditors",
+            "No rule makes you an auditor of this gateway. That you tried is recorded. Administrators of the gateway are not auditors by that.",
+        ),
+    };
+    Words {
+        title,
+        happened: happened.into(),
+        mender: Mender::Administrator,
+        next: "If you need it, ask whoever keeps the rules of the gateway: one with `gateway` gives it.",
+        action: HOME,
+    }
 }
 
 /// Why nobody was signed in.

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 pub(super) use super::refusal::denial;
-use super::refusal::{denied, refused, token};
+use super::refusal::{denied, refused, room, token};
 use super::site::Site;
 use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
@@ -88,14 +88,18 @@ impl ResponseError for PageError {
             Self::Unfit(unfit) => unfit.status(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Failure(failure) | Self::SignInElsewhere { failure, .. } => match &failure.trouble {
-                Trouble::UnknownProvider => StatusCode::NOT_FOUND,
+                Trouble::UnknownProvider | Trouble::TrailMoved => StatusCode::NOT_FOUND,
                 Trouble::BadDestination
                 | Trouble::SignOutRefused(_)
                 | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_) | Denied::MfaCode) => StatusCode::BAD_REQUEST,
-                Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
+                Trouble::SignInRefused(..)
+                | Trouble::SignInExpired
+                | Trouble::Denied(_)
+                | Trouble::SignInAgain
+                | Trouble::NotForYou(_) => StatusCode::FORBIDDEN,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,
-                Trouble::Signing => StatusCode::INTERNAL_SERVER_ERROR,
+                Trouble::Signing | Trouble::TrailUnreadable => StatusCode::INTERNAL_SERVER_ERROR,
                 Trouble::Store | Trouble::Audit => StatusCode::SERVICE_UNAVAILABLE,
             },
         }
@@ -310,6 +314,21 @@ fn trouble(trouble: &Trouble) -> Words {
             mender: Mender::Administrator,
             next: "Tell your administrator, with the incident id.",
             action: HOME,
+        },
+        Trouble::NotForYou(role) => room(*role),
+        Trouble::TrailUnreadable => Words {
+            title: "The audit trail cannot be read",
+            happened: "The file could not be read to where it was asked for. What it records is not affected.".into(),
+            mender: Mender::Administrator,
+            next: "Tell your administrator, with the incident id: the log says what is wrong with the file.",
+            action: HOME,
+        },
+        Trouble::TrailMoved => Words {
+            title: "The audit trail was rotated meanwhile",
+            happened: "The file that the search had come to is not beside the audit trail any more.".into(),
+            mender: Mender::You,
+            next: "Start the search again. What was rotated away or compressed must be searched where it is kept.",
+            action: ("Back to the audit trail", "/audit"),
         },
     }
 }

@@ -22,6 +22,19 @@ pub(super) struct Breaker {
     state: Mutex<State>,
 }
 
+/// How an endpoint of STS does, as far as calls showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointState {
+    /// It answers, or was not asked yet.
+    Well,
+    /// So many calls in a row were not answered.
+    Failing(u32),
+    /// It is left alone for so long.
+    Resting(Duration),
+    /// One call finds out whether it answers again.
+    Probed,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum State {
     /// Calls pass; so many failed in a row.
@@ -66,6 +79,19 @@ impl Breaker {
                 State::Open { .. } => state,
             };
             (next, matches!((state, next), (State::Closed { .. }, State::Open { .. })))
+        })
+    }
+
+    /// How the endpoint does. Asking admits nobody.
+    pub(super) fn state(&self, now: Instant) -> EndpointState {
+        self.change(|state| {
+            let shown = match state {
+                State::Closed { failures: 0 } => EndpointState::Well,
+                State::Closed { failures } => EndpointState::Failing(failures),
+                State::Open { until, .. } => EndpointState::Resting(until.saturating_duration_since(now)),
+                State::HalfOpen { .. } => EndpointState::Probed,
+            };
+            (state, shown)
         })
     }
 

@@ -42,6 +42,7 @@ use tokio::time::Instant;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
+pub use breaker::EndpointState;
 pub use error::{Answer, StsError};
 pub use explain::{Hop, session_too_long};
 
@@ -91,6 +92,19 @@ pub struct Sts {
     aws_cn: Door,
     aws_us_gov: Door,
     aws_eusc: Door,
+}
+
+/// One endpoint of STS, and how it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointHealth {
+    /// The partition that it serves.
+    pub partition: Partition,
+    /// Its region.
+    pub region: Region,
+    /// Its address.
+    pub url: String,
+    /// How it does.
+    pub state: EndpointState,
 }
 
 /// When an assumption must be over, with all the calls and tries that it takes.
@@ -175,6 +189,23 @@ impl Sts {
     #[must_use]
     pub const fn region(&self, partition: Partition) -> &Region {
         &self.door(partition).region
+    }
+
+    /// How the endpoints of these partitions do, in the order in which they are asked. Nobody is asked for it.
+    #[must_use]
+    pub fn endpoints(&self, partitions: &[Partition]) -> Vec<EndpointHealth> {
+        let now = Instant::now();
+        let of = |partition: &Partition| {
+            let endpoints = self.door(*partition).endpoints.iter();
+            let partition = *partition;
+            endpoints.map(move |endpoint| EndpointHealth {
+                partition,
+                region: endpoint.region.clone(),
+                url: endpoint.url.clone(),
+                state: endpoint.state(now),
+            })
+        };
+        partitions.iter().flat_map(of).collect()
     }
 
     const fn door(&self, partition: Partition) -> &Door {

@@ -12,7 +12,7 @@ use aws_sdk_sts::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEnd
 use aws_smithy_types::Document;
 use tokio::time::Instant;
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, EndpointState};
 use super::retry::{Heard, Meaning, Refusal};
 use crate::arn::Region;
 
@@ -28,6 +28,11 @@ pub(super) struct Regional {
 impl Regional {
     pub(super) const fn new(region: Region, url: String) -> Self {
         Self { region, url, breaker: Breaker::new() }
+    }
+
+    /// How it does.
+    pub(super) fn state(&self, now: Instant) -> EndpointState {
+        self.breaker.state(now)
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use chrono::TimeDelta;
 use rolegate::access::{Person, Policy};
 use rolegate::audit::{self, SignIn};
 use rolegate::clock::Moment;
-use rolegate::identity::{Authentication, ProviderId, Reading, Supposed};
+use rolegate::gateway::as_now;
+use rolegate::identity::{ProviderId, Reading, Supposed};
 use serde::Serialize;
 
 use super::super::line::Line;
@@ -126,21 +126,4 @@ impl Somebody<'_> {
         let known: BTreeSet<_> = sign_in.claims.keys().map(String::as_str).collect();
         policy.unjudged(&Person::from(person), &known).into_iter().map(str::to_owned).collect()
     }
-}
-
-/// Somebody as if they signed in now as they did then: as fresh as it was, and by the same claims.
-fn as_now(sign_in: &SignIn, (id, reading): &(ProviderId, Reading), now: Moment) -> Supposed {
-    let SignIn { time, person, groups, claims, authentication: came } = sign_in;
-    let who = (person.subject.clone(), person.username.clone());
-    // A claim that a rule looked at and that was not there is null.
-    let there = claims.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone()));
-    let age = came.time.map(|proved| (*time - proved).max(TimeDelta::zero()));
-    let authentication = Authentication {
-        time: age.and_then(|age| now.checked_sub_signed(age)),
-        mfa: came.mfa,
-        acr: came.acr.clone(),
-        amr: came.amr.clone(),
-        sid: None,
-    };
-    Supposed::recorded((id.clone(), reading), who, groups.clone(), there.collect(), authentication)
 }

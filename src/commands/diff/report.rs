@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use rolegate::access::{Account, Became, ByHand, Concern, Effect, Widening};
+use rolegate::access::{Account, ByHand, Widening};
 use serde::Serialize;
 
 use super::people::Trail;
@@ -141,18 +141,8 @@ impl Report {
 
     fn by_hand_in_words(&self, text: &mut String) {
         for Judge { rule, protected } in &self.judge_by_hand {
-            let became = match rule.became {
-                Became::Added => "is new",
-                Became::Changed => "is changed",
-                Became::Removed => "is gone",
-            };
-            let effect = if rule.effect == Effect::Deny { "deny" } else { "rule" };
-            let looks_at = rule.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
-            let looks_at = (!rule.looks_at.is_empty()).then(|| format!("its condition looks at {looks_at}"));
-            let workloads = rule.workloads.then(|| "it decides about workloads, who are not among these people".to_owned());
-            let why = looks_at.into_iter().chain(workloads).collect::<Vec<_>>().join(", and ");
             let mark = if *protected { "  (protected)" } else { "" };
-            let _ = writeln!(text, "the {effect} {} {became}, and {why}: judge it by hand{mark}", rule.rule);
+            let _ = writeln!(text, "{rule}{mark}");
         }
     }
 
@@ -179,15 +169,6 @@ impl Trail {
             let _ = write!(text, ", and {} line(s) are no events", self.unreadable_lines);
         }
         text
-    }
-}
-
-const fn circumstance(concern: Concern) -> &'static str {
-    match concern {
-        Concern::SignIn => "the sign-in",
-        Concern::Address => "the address",
-        Concern::Time => "the time",
-        _ => "other things",
     }
 }
 

@@ -25,7 +25,7 @@ use self::metadata::Metadata;
 pub(super) use self::person::{email_is_verified, groups as groups_of};
 use self::wishes::Wishes;
 use super::cache::{Cache, PACE};
-use super::health::{Health, ProviderHealth};
+use super::health::{Health, KeptDocument, ProviderHealth};
 use super::http::Http;
 use super::jwt::{Expected, KeySet, Signed, Unverified};
 use super::words;
@@ -222,6 +222,13 @@ impl Provider {
     #[must_use]
     pub fn health(&self) -> ProviderHealth {
         self.0.health.read()
+    }
+
+    /// The provider's documents, as they are kept here.
+    #[must_use]
+    pub fn documents(&self) -> Vec<KeptDocument> {
+        let inner = &*self.0;
+        vec![KeptDocument::new("metadata", inner.metadata.fetched()), KeptDocument::new("key set", inner.keys.fetched())]
     }
 
     /// Whether people are sent here by the domain of their e-mail address.

@@ -26,7 +26,7 @@ use url::Url;
 use self::checked::{Checked, Source};
 use self::source::{Loaded, PACE};
 use super::cache::Cache;
-use super::health::{Health, ProviderHealth};
+use super::health::{Health, KeptDocument, ProviderHealth};
 use super::http::Http;
 use super::provider::{Departure, PostForm};
 use super::{Forwardable, Identity, ProviderId, Rejected, StepUp, UpstreamToken};
@@ -168,6 +168,18 @@ impl Provider {
     #[must_use]
     pub fn health(&self) -> ProviderHealth {
         self.0.health.read()
+    }
+
+    /// The provider's metadata, as it is kept here, with the keys in it.
+    #[must_use]
+    pub fn documents(&self, now: Moment) -> Vec<KeptDocument> {
+        let metadata = &self.0.metadata;
+        let mut kept = KeptDocument::new("metadata", metadata.fetched());
+        if let Some(loaded) = metadata.peek() {
+            kept.ends = loaded.description.valid_until;
+            kept.warnings = loaded.warnings(now);
+        }
+        vec![kept]
     }
 
     /// Whether the provider may start sign-ins.

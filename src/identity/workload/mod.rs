@@ -25,7 +25,7 @@ pub use settings::WorkloadProviderSettings;
 use super::cache::{Cache, PACE};
 use super::check::{self, Findings};
 use super::claims::Claims;
-use super::health::Health;
+use super::health::{Health, KeptDocument};
 use super::http::{Http, Reach, is_loopback_host};
 use super::jwt::{self, Expected, KeySet, LEEWAY, Unverified, date};
 use super::oidc::{email_is_verified, groups_of};
@@ -170,6 +170,13 @@ impl Provider {
     #[must_use]
     pub fn health(&self) -> ProviderHealth {
         self.0.health.read()
+    }
+
+    /// The platform's documents, as they are kept here.
+    #[must_use]
+    pub fn documents(&self) -> Vec<KeptDocument> {
+        let inner = &*self.0;
+        vec![KeptDocument::new("metadata", inner.discovered.fetched()), KeptDocument::new("key set", inner.keys.fetched())]
     }
 
     /// Verifies a workload's token.

@@ -210,15 +210,15 @@ fn failed(failure: &Failure) -> Code {
         Trouble::Denied(Denied::Duration(_)) => Code::DurationNotAllowed,
         Trouble::Denied(Denied::Reason(_)) => Code::ReasonNeeded,
         Trouble::Denied(Denied::MfaCode) => Code::MfaCodeNeeded,
-        Trouble::Denied(_) => Code::NotGranted,
+        Trouble::Denied(_) | Trouble::NotForYou(_) => Code::NotGranted,
         Trouble::SignInAgain => Code::FreshSignInNeeded,
         Trouble::BadDestination => Code::DestinationNotAllowed,
         Trouble::Aws(explanation) if explanation.may_pass => Code::AwsUnavailable,
         Trouble::Aws(_) => Code::AwsRefused,
         Trouble::TokenRefused(_) => Code::TokenRefused,
-        Trouble::UnknownProvider => Code::NotFound,
+        Trouble::UnknownProvider | Trouble::TrailMoved => Code::NotFound,
         Trouble::SignInRefused(..) | Trouble::SignOutRefused(_) | Trouble::SignInExpired => Code::NotSignedIn,
-        Trouble::Signing => Code::InternalError,
+        Trouble::Signing | Trouble::TrailUnreadable => Code::InternalError,
         Trouble::Store | Trouble::Audit | Trouble::ProviderUnavailable(_) => Code::Unavailable,
     }
 }

@@ -1,0 +1,399 @@
+//! Looks into the trail, the newest event first: what auditors search, page by page.
+//!
+//! A trail may have gigabytes, so each look reads a bounded number of bytes, from the end backwards, and says how far it came. Where it stopped is
+//! a [`Place`], from which the next look goes on. Events stand nearly in the order of their time: a look that begins at a moment finds its place
+//! by halving the file.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::lines::LONGEST_LINE;
+use crate::clock::Moment;
+
+/// How many bytes are read at once.
+const BLOCK: u64 = 64 * 1024;
+/// How far the order of the lines may differ from that of their times.
+const APART: TimeDelta = TimeDelta::minutes(5);
+
+/// Where a line begins: the file by its number on the disk, which it keeps when it is renamed, and the offset in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    file: u64,
+    offset: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.file, self.offset)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (file, offset) = text.split_once('-').ok_or(())?;
+        Ok(Self { file: file.parse().map_err(|_| ())?, offset: offset.parse().map_err(|_| ())? })
+    }
+}
+
+/// An event as it stands in the trail, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Where.
+    pub place: Place,
+    /// Its fields.
+    pub event: Map<String, Value>,
+}
+
+impl Found {
+    /// A field that is a text; a dot leads into an object (`person.username`). Empty where there is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
+        let value = self.event.get(first).and_then(|value| rest.map_or(Some(value), |rest| value.get(rest)));
+        value.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The texts of a field that is a list of them.
+    pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.event.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// When it was.
+    #[must_use]
+    pub fn time(&self) -> Moment {
+        self.text("time").parse().unwrap_or_default()
+    }
+
+    /// The stable key of the person whom it is about: provider and subject, with a `+` between. Empty where nobody is named.
+    #[must_use]
+    pub fn person(&self) -> String {
+        let subject = self.text("person.subject");
+        if subject.is_empty() { String::new() } else { format!("{}+{subject}", self.text("person.provider")) }
+    }
+}
+
+/// The ids by which CloudTrail, a page or a log line leads to an event.
+const IDS: [&str; 8] =
+    ["access_key_id", "hub_access_key_id", "source_identity", "session_name", "assumed_role", "sts_request_id", "proof_id", "incident"];
+
+/// What is looked for. What is not said is no matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// A part of a username, or a subject, or the stable key, in any case of letters.
+    pub person: Option<String>,
+    /// The digits of an account.
+    pub account: Option<String>,
+    /// A part of a role's ARN.
+    pub role: Option<String>,
+    /// The id of a rule that granted.
+    pub rule: Option<String>,
+    /// An id that CloudTrail has of a session, a request id of STS, or an incident.
+    pub id: Option<String>,
+    /// What was decided.
+    pub kind: Option<String>,
+    /// How it went.
+    pub outcome: Option<String>,
+    /// From when on.
+    pub since: Option<Moment>,
+    /// Before when.
+    pub until: Option<Moment>,
+}
+
+impl Query {
+    /// Whether an event is meant.
+    #[must_use]
+    pub fn matches(&self, found: &Found) -> bool {
+        let is = |wanted: &Option<String>, field: &str| wanted.as_ref().is_none_or(|wanted| found.text(field) == wanted);
+        let time = found.time();
+        is(&self.kind, "kind")
+            && is(&self.outcome, "outcome")
+            && is(&self.account, "account")
+            && self.since.is_none_or(|since| time >= since)
+            && self.until.is_none_or(|until| time < until)
+            && self.rule.as_ref().is_none_or(|rule| found.texts("rules").any(|id| id == rule))
+            && self.id.as_ref().is_none_or(|id| IDS.iter().any(|field| found.text(field) == id))
+            && self.role.as_ref().is_none_or(|role| contains(found.text("role"), role))
+            && self.person.as_ref().is_none_or(|person| names(found, person))
+    }
+
+    /// What is looked for in words, for the record of the look.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let moment = |moment: &Option<Moment>| moment.map(|moment| moment.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let (since, until) = (moment(&self.since), moment(&self.until));
+        let all = [
+            ("person", &self.person),
+            ("account", &self.account),
+            ("role", &self.role),
+            ("rule", &self.rule),
+            ("id", &self.id),
+            ("kind", &self.kind),
+            ("outcome", &self.outcome),
+            ("since", &since),
+            ("until", &until),
+        ];
+        let said: Vec<_> = all.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect();
+        if said.is_empty() { "everything".to_owned() } else { said.join(" ") }
+    }
+}
+
+fn contains(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(&part.to_lowercase())
+}
+
+fn names(found: &Found, person: &str) -> bool {
+    let (username, subject) = (found.text("person.username"), found.text("person.subject"));
+    !subject.is_empty() && (contains(username, person) || subject == person || found.person() == person)
+}
+
+/// How far a look came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// How many lines are no events: a crash may leave half a one.
+    pub unreadable: usize,
+    /// The time of the oldest event that was read.
+    pub oldest: Option<Moment>,
+    /// Where the next look goes on; none where all was read that was asked for.
+    pub next: Option<Place>,
+    /// How many files were not read because they are compressed.
+    pub compressed: usize,
+}
+
+/// Gives what is looked for to `each`, the newest first, until it has enough, `budget` bytes are read, or all is. It begins before `from`, or at
+/// the end. Beside the trail itself, files are read whose names begin with its own, as rotations leave them; compressed ones are counted.
+///
+/// # Errors
+/// A file cannot be read, or the file of `from` is not there any more ([`io::ErrorKind::NotFound`]).
+pub fn look(
+    path: &Path,
+    from: Option<Place>,
+    query: &Query,
+    budget: u64,
+    mut each: impl FnMut(Found) -> ControlFlow<()>,
+) -> io::Result<Looked> {
+    let (mut files, compressed) = files(path)?;
+    let mut looked = Looked { compressed, ..Looked::default() };
+    if let Some(from) = from {
+        let at = files.iter().position(|file| file.number == from.file);
+        let at = at.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the file of this place is gone"))?;
+        files.drain(..at);
+    }
+    for (index, listed) in files.iter().enumerate() {
+        let start = from.filter(|_| index == 0).map(|from| from.offset);
+        if one_file(listed, start, query, budget, &mut looked, &mut each)?.is_break() {
+            return Ok(looked);
+        }
+    }
+    Ok(looked)
+}
+
+/// The one event that begins at a place; none if there is none, or not any more.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn event_at(path: &Path, place: Place) -> io::Result<Option<Found>> {
+    let (files, _) = files(path)?;
+    let Some(listed) = files.iter().find(|file| file.number == place.file) else { return Ok(None) };
+    let mut file = File::open(&listed.path)?;
+    // It must be the beginning of a line.
+    if place.offset > 0 {
+        let mut before = [0];
+        file.seek(SeekFrom::Start(place.offset - 1))?;
+        if file.read(&mut before)? == 0 || before != *b"\n" {
+            return Ok(None);
+        }
+    }
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(place.offset))?;
+    BufReader::new(file).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line).ok().map(|event| Found { place, event }))
+}
+
+/// A file of the trail.
+struct Listed {
+    path: PathBuf,
+    number: u64,
+}
+
+/// The trail's files, the newest first, and how many there are beside them that are compressed.
+fn files(path: &Path) -> io::Result<(Vec<Listed>, usize)> {
+    let own = std::fs::metadata(path)?;
+    let (mut older, mut compressed) = (Vec::new(), 0);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (found, metadata) = (entry.file_name().to_string_lossy().into_owned(), entry.metadata());
+        let Ok(metadata) = metadata else { continue };
+        let is_rotated = found.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']));
+        if !is_rotated || !metadata.is_file() || metadata.ino() == own.ino() {
+            continue;
+        }
+        if [".gz", ".xz", ".zst", ".bz2"].iter().any(|ending| found.ends_with(ending)) {
+            compressed += 1;
+        } else {
+            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            older.push((modified, Listed { path: entry.path(), number: metadata.ino() }));
+        }
+    }
+    older.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.path.cmp(&b.path)));
+    let newest = Listed { path: path.to_owned(), number: own.ino() };
+    Ok((std::iter::once(newest).chain(older.into_iter().map(|(_, listed)| listed)).collect(), compressed))
+}
+
+fn one_file(
+    listed: &Listed,
+    start: Option<u64>,
+    query: &Query,
+    budget: u64,
+    looked: &mut Looked,
+    each: &mut impl FnMut(Found) -> ControlFlow<()>,
+) -> io::Result<ControlFlow<()>> {
+    let mut file = File::open(&listed.path)?;
+    let length = file.metadata()?.len();
+    let end = match (start, query.until) {
+        (Some(start), _) => start.min(length),
+        (None, Some(until)) => end_for(&mut file, length, until + APART)?,
+        (None, None) => length,
+    };
+    let mut lines = Backwards::new(file, end);
+    loop {
+        let read_before = lines.read;
+        let Some((offset, line)) = lines.next_line()? else { return Ok(ControlFlow::Continue(())) };
+        looked.bytes += lines.read - read_before;
+        let place = Place { file: listed.number, offset };
+        match serde_json::from_slice(&line) {
+            Ok(event) => {
+                let found = Found { place, event };
+                let time = found.time();
+                if query.since.is_some_and(|since| time + APART < since) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                looked.oldest = Some(looked.oldest.map_or(time, |oldest| oldest.min(time)));
+                if query.matches(&found) && each(found).is_break() {
+                    looked.next = Some(place);
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Err(_) => looked.unreadable += 1,
+        }
+        if looked.bytes >= budget && offset > 0 {
+            looked.next = Some(place);
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+}
+
+/// The end of the last line that may be from before a moment: behind it, all is later.
+fn end_for(file: &mut File, length: u64, until: Moment) -> io::Result<u64> {
+    let (mut low, mut high) = (0, length);
+    while high - low > BLOCK {
+        let middle = low + (high - low) / 2;
+        match next_time(file, middle, high)? {
+            Some((offset, time)) if time > until => high = offset,
+            Some(_) => low = middle,
+            None => break,
+        }
+    }
+    Ok(high)
+}
+
+/// The first event that begins behind an offset and before another one.
+fn next_time(file: &mut File, from: u64, to: u64) -> io::Result<Option<(u64, Moment)>> {
+    #[derive(Deserialize)]
+    struct Timed {
+        time: Moment,
+    }
+    file.seek(SeekFrom::Start(from))?;
+    let mut reader = BufReader::new(&mut *file);
+    let mut offset = from + reader.skip_until(b'\n')? as u64;
+    let mut line = Vec::new();
+    while offset < to {
+        line.clear();
+        let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        if let Ok(event) = serde_json::from_slice::<Timed>(&line) {
+            return Ok(Some((offset, event.time)));
+        }
+        offset += read as u64;
+    }
+    Ok(None)
+}
+
+/// The lines of a file from an end on backwards.
+struct Backwards {
+    file: File,
+    /// What is before the buffer.
+    before: u64,
+    /// What was read and not given yet.
+    buffer: Vec<u8>,
+    /// How many bytes were read.
+    read: u64,
+    /// Whether the end has been looked at: half a line there is one that is just being written.
+    begun: bool,
+}
+
+impl Backwards {
+    const fn new(file: File, end: u64) -> Self {
+        Self { file, before: end, buffer: Vec::new(), read: 0, begun: false }
+    }
+
+    /// The line before those that were given, and where it begins; none at the beginning of the file.
+    fn next_line(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
+        loop {
+            let body = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+            let newline = body.iter().rposition(|byte| *byte == b'\n');
+            if newline.is_none() && self.before > 0 {
+                self.read_more()?;
+                continue;
+            }
+            let whole = self.begun || self.buffer.ends_with(b"\n");
+            let line = self.buffer.split_off(newline.map_or(0, |at| at + 1));
+            self.begun = true;
+            if line.is_empty() {
+                return Ok(None);
+            }
+            if whole && !line.trim_ascii().is_empty() {
+                return Ok(Some((self.before + self.buffer.len() as u64, line)));
+            }
+        }
+    }
+
+    /// Twice as much each time, so that a long line is not moved again and again.
+    fn read_more(&mut self) -> io::Result<()> {
+        let more = BLOCK.max(self.buffer.len() as u64).min(self.before);
+        if self.buffer.len() as u64 > LONGEST_LINE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than any event"));
+        }
+        let start = self.before - more;
+        self.file.seek(SeekFrom::Start(start))?;
+        let mut buffer = Vec::new();
+        self.file.by_ref().take(more).read_to_end(&mut buffer)?;
+        if buffer.len() as u64 != more {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read"));
+        }
+        buffer.append(&mut self.buffer);
+        (self.buffer, self.before) = (buffer, start);
+        self.read += more;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
