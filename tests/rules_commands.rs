@@ -145,8 +145,10 @@ fn diff_says_who_gains_and_who_loses_and_guards_what_is_protected() {
     let told = run(&[]);
     assert!(told.status.success(), "{told:?}");
     let words = text(&told.stdout).to_owned();
-    assert!(words.contains("200 people: 150 role(s) gained, 50 lost, in 4 role(s)"), "{words}");
+    assert!(words.contains("200 people: 200 role(s) gained, 50 lost, in 5 role(s)"), "{words}");
     assert!(words.contains("+     50  p0, p4, p8, p12, p16 and 45 more"), "{words}");
+    // The same group opens a room of the gateway itself.
+    assert!(words.contains("gateway:auditor  in the gateway itself"), "{words}");
     let guarded = run(&["--protect", ":111122223333:role/Auditor$", "--json"]);
     assert_eq!(guarded.status.code(), Some(1));
     assert!(text(&guarded.stderr).contains("somebody gains a protected role: arn:aws:iam::111122223333:role/Auditor"));

@@ -137,9 +137,11 @@ impl RuleCompiler<'_, '_> {
     /// A rule about the gateway's own roles: it has matchers, an end and a condition, and nothing that is about a session in AWS.
     pub(super) fn of_gateway(&mut self) -> Body {
         let settings = self.settings;
-        for (key, is_there) in
-            [("accounts", !settings.accounts.is_empty()), ("roles", !settings.roles.is_empty()), ("purposes", !settings.purposes.is_empty())]
-        {
+        for (key, is_there) in [
+            ("accounts", !settings.accounts.is_empty()),
+            ("roles", !settings.roles.is_empty()),
+            ("purposes", !settings.purposes.is_empty()),
+        ] {
             if is_there {
                 let message = "the rule is about roles of the gateway itself, which are in no account and for no purpose";
                 self.problem(key, message, "make two rules of it: one with `gateway`, one with `accounts` and `roles`");

@@ -44,10 +44,19 @@ pub(super) struct Rule {
 /// What a rule does.
 #[derive(Debug)]
 pub(super) enum Body {
-    Allow { roles: Roles, terms: Terms },
-    Deny { accounts: Option<Vec<AccountSelector>>, roles: Option<Vec<Template>> },
+    Allow {
+        roles: Roles,
+        terms: Terms,
+    },
+    Deny {
+        accounts: Option<Vec<AccountSelector>>,
+        roles: Option<Vec<Template>>,
+    },
     /// About roles of the gateway itself, each once.
-    Gateway { effect: Effect, roles: Vec<GatewayRole> },
+    Gateway {
+        effect: Effect,
+        roles: Vec<GatewayRole>,
+    },
 }
 
 /// The roles of an allowing rule: known beforehand, or only with a group's captures.

@@ -117,7 +117,8 @@ fn shown(found: &Found, column: &str) -> String {
 /// A cell in quotation marks. Spreadsheets take what begins so for a formula, also inside of quotation marks, and people choose names and browsers
 /// choose what they are called: an apostrophe makes it a text (OWASP, "CSV Injection").
 fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) { "'" } else { "" };
+    let guard =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 

@@ -84,11 +84,7 @@ pub struct Person {
 
 impl From<&Identity> for Person {
     fn from(identity: &Identity) -> Self {
-        Self {
-            provider: identity.provider().clone(),
-            subject: identity.subject().to_owned(),
-            username: identity.username().to_owned(),
-        }
+        Self { provider: identity.provider().clone(), subject: identity.subject().to_owned(), username: identity.username().to_owned() }
     }
 }
 

@@ -90,14 +90,11 @@ mod tests {
             let found = Found { place: "1-0".parse().unwrap(), event: event.as_object().unwrap().clone() };
             tally.add(Step::Hour, &found);
         }
-        let counts: Vec<_> = tally.counts.iter().map(|((time, account), counts)| (time.format("%H").to_string(), account.as_str(), *counts)).collect();
+        let counts: Vec<_> =
+            tally.counts.iter().map(|((time, account), counts)| (time.format("%H").to_string(), account.as_str(), *counts)).collect();
         assert_eq!(
             counts,
-            [
-                ("12".into(), "111122223333", [2, 0, 0]),
-                ("13".into(), "111122223333", [0, 0, 1]),
-                ("13".into(), "444455556666", [0, 1, 0])
-            ]
+            [("12".into(), "111122223333", [2, 0, 0]), ("13".into(), "111122223333", [0, 0, 1]), ("13".into(), "444455556666", [0, 1, 0])]
         );
         assert_eq!(tally.accounts(), [("111122223333".to_owned(), 3), ("444455556666".to_owned(), 1)]);
         assert_eq!(Step::Day.of("2026-01-14T12:59:59Z".parse().unwrap()), "2026-01-14T00:00:00Z".parse::<Moment>().unwrap());

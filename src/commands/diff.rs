@@ -189,15 +189,15 @@ fn note(
     }
     let (had, has) = (granted(old, before, context), granted(new, after, context));
     let name = || before.or(after).map_or_else(|| somebody.name(), |person| person.username().to_owned());
-    let mut change = |entitlement: &Entitlement, note: &dyn Fn(&mut Change)| {
-        let change = report.roles.entry(entitlement.target.to_string()).or_insert_with(|| Change::in_account(&entitlement.account));
-        note(change);
-    };
     let (had_here, has_here) = (in_gateway(old, before, context), in_gateway(new, after, context));
     for role in had_here.symmetric_difference(&has_here) {
         let change = report.roles.entry(role.target()).or_insert_with(Change::in_gateway);
         if has_here.contains(role) { change.gains.push(name()) } else { change.loses.push(name()) }
     }
+    let mut change = |entitlement: &Entitlement, note: &dyn Fn(&mut Change)| {
+        let change = report.roles.entry(entitlement.target.to_string()).or_insert_with(|| Change::in_account(&entitlement.account));
+        note(change);
+    };
     for (_, entitlement) in had.iter().filter(|(role, _)| !has.contains_key(*role)) {
         change(entitlement, &|change| change.loses.push(name()));
     }

@@ -83,7 +83,8 @@ impl Config {
             #[serde(default)]
             test: Vec<TestSettings>,
         }
-        let read: Rules = toml::from_str(text).map_err(|error| vec![Problem::new("the text", error.to_string(), "it is TOML, as the file is")])?;
+        let read: Rules =
+            toml::from_str(text).map_err(|error| vec![Problem::new("the text", error.to_string(), "it is TOML, as the file is")])?;
         let known: HashSet<_> = self.file.rule.iter().filter_map(|rule| rule.session_policy.as_deref()).collect();
         let stranger = |rule: &(usize, &RuleSettings)| rule.1.session_policy.as_deref().is_some_and(|file| !known.contains(file));
         let strangers = read.rule.iter().enumerate().filter(stranger).map(|(index, _)| {

@@ -252,3 +252,32 @@ async fn w06_naming_somebody_elses_choices_brings_ones_own() {
     let other = vault.session_with_choices(&SessionId::random(), Some(&mine), now(), IDLE).await.unwrap();
     assert!(other.is_none());
 }
+
+#[tokio::test]
+async fn sessions_are_found_by_the_beginning_of_a_username_or_the_stable_key_and_the_dead_are_not() {
+    let (_, vault) = vault();
+    let named = |subject: &str, username: &str| {
+        let mut session = session(subject);
+        session.identity.username = username.to_owned();
+        session
+    };
+    let mut ids = Vec::new();
+    for (subject, username) in [("1", "Ana@example.org"), ("2", "anabel@example.org"), ("3", "ben@example.org"), ("4", "an")] {
+        ids.push(vault.open_session(&named(subject, username), IDLE).await.unwrap());
+    }
+    let find = async |who: &str| {
+        let found = vault.find_sessions(who, now(), IDLE).await.unwrap();
+        let mut subjects: Vec<_> = found.sessions.iter().map(|live| live.session.identity.subject().to_owned()).collect();
+        subjects.sort();
+        (subjects.join(" "), found.more)
+    };
+    assert_eq!(find("ANA").await, ("1 2".into(), false));
+    assert_eq!(find("ana@example.org").await, ("1".into(), false));
+    assert_eq!(find("anab").await, ("2".into(), false));
+    assert_eq!(find("an").await, ("4".into(), false), "what is shorter finds names that are no longer");
+    assert_eq!(find("okta+3").await, ("3".into(), false));
+    assert_eq!(find("").await, (String::new(), false));
+    vault.close_session(&ids[0], "okta+1").await.unwrap();
+    assert_eq!(find("ana").await, ("2".into(), false));
+    assert!(vault.find_sessions("ana", now() + TimeDelta::hours(9), IDLE).await.unwrap().sessions.is_empty());
+}

@@ -28,9 +28,10 @@ struct Asset {
     url: String,
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
         Asset::new("app.css", "text/css; charset=utf-8", include_bytes!("../../static/app.css")),
+        Asset::new("rooms.css", "text/css; charset=utf-8", include_bytes!("../../static/rooms.css")),
         Asset::new("app.js", "text/javascript; charset=utf-8", include_bytes!("../../static/app.js")),
         Asset::new("roles.css", "text/css; charset=utf-8", include_bytes!("../../static/roles.css")),
         Asset::new("roles.js", "text/javascript; charset=utf-8", include_bytes!("../../static/roles.js")),
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_file_is_found_under_its_digest_and_under_nothing_else() {
-        for source in ["app.css", "app.js", "roles.css", "roles.js", "logo.svg"] {
+        for source in ["app.css", "rooms.css", "app.js", "roles.css", "roles.js", "logo.svg"] {
             let name = url(source).strip_prefix(PREFIX).unwrap();
             let served = find(name).unwrap();
             assert_eq!(served.bytes, std::fs::read(format!("static/{source}")).unwrap(), "{source}");
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_files_are_small_and_call_nobody() {
-        for (source, most) in [("app.css", 20_000), ("app.js", 6_500), ("roles.css", 9_000), ("roles.js", 9_000), ("logo.svg", 1_000)] {
+        for (source, most) in [("app.css", 20_000), ("rooms.css", 6_000), ("app.js", 6_500), ("roles.css", 9_000), ("roles.js", 9_000), ("logo.svg", 1_000)] {
             let bytes = find(url(source).strip_prefix(PREFIX).unwrap()).unwrap().bytes;
             let text = std::str::from_utf8(bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(bytes.len() < most, "{source} has {} bytes", bytes.len());

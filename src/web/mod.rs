@@ -10,6 +10,7 @@
 //! | `explain` | `/explain` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
 //! | `several` | `/several`, `/several/{handover}`, `/several/download` |
+//! | `rooms` | `/audit`, `/audit/chart`, `/audit/export`, `/audit/event/{incident}`, `/admin`, `/admin/sessions`, `/admin/playground` |
 //! | `step_up` | `/step-up` |
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
@@ -37,6 +38,7 @@ mod oauth;
 mod plain;
 mod portal;
 mod refusal;
+mod rooms;
 mod saml;
 mod server;
 mod several;
@@ -99,7 +101,7 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page(&format!("{documents}/openid-configuration"), read_only, get_or_head().to(plain::discovery)),
         page(&format!("{documents}/jwks.json"), read_only, get_or_head().to(plain::key_set)),
     ];
-    for page in pages.into_iter().chain(oauth_addresses(site)).chain(api::resources(site)) {
+    for page in pages.into_iter().chain(rooms::resources()).chain(oauth_addresses(site)).chain(api::resources(site)) {
         config.service(page.wrap(from_fn(guard::limit)));
     }
     config.default_service(web::to(plain::not_found));

@@ -37,7 +37,7 @@ pub(super) async fn home(visitor: Visitor, filter: web::Query<Filter>) -> Result
     let site = &me.visitor.site;
     let entitlements = site.gateway.entitlements(&me.session, &me.visitor.caller);
     let roles = entitlements.roles();
-    let shell = site.shell(me.csrf(), Some(&me.session)).of(Room::Roles);
+    let shell = site.shell(me.csrf(), Some(&me.session)).of(Room::Roles).with_rooms(&entitlements);
     if roles.is_empty() {
         let identity = &me.session.identity;
         let groups = identity.groups();

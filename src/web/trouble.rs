@@ -92,11 +92,9 @@ impl ResponseError for PageError {
                 Trouble::BadDestination
                 | Trouble::SignOutRefused(_)
                 | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_) | Denied::MfaCode) => StatusCode::BAD_REQUEST,
-                Trouble::SignInRefused(..)
-                | Trouble::SignInExpired
-                | Trouble::Denied(_)
-                | Trouble::SignInAgain
-                | Trouble::NotForYou(_) => StatusCode::FORBIDDEN,
+                Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain | Trouble::NotForYou(_) => {
+                    StatusCode::FORBIDDEN
+                }
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,
                 Trouble::Signing | Trouble::TrailUnreadable => StatusCode::INTERNAL_SERVER_ERROR,

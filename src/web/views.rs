@@ -12,6 +12,9 @@ mod error;
 mod explain;
 mod palette;
 #[cfg(test)]
+mod room_samples;
+mod rooms;
+#[cfg(test)]
 mod samples;
 mod several;
 #[cfg(test)]
@@ -22,6 +25,8 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
+use crate::access::{Entitlements, GatewayRole};
+
 pub use access::{Account, Go, Group, Grouping, Head, NoRoles, Offer, Portal, Role, Row, StepUp, Target, Tools, lengths};
 pub use command_line::{Consent, DeviceAnswered, DeviceConsent, DeviceEntry};
 pub use console_post::ConsolePost;
@@ -29,6 +34,10 @@ pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};
 pub use explain::{Explain, Told};
+pub use rooms::{
+    Admin, Audit, AuditChart, AuditEvent, AuditRow, Bar, CertificateRow, KINDS, PersonSessions, Playground, Plot, ProviderRow, Rooms,
+    RuleChanges, SearchForm, SessionRow, Sessions, SignedInBy, TriedRules, kind_in_words,
+};
 pub use several::{Had, Missed, Several, SeveralTaken};
 
 /// A text of a page: borrowed where it can be, for the portal is rendered often.
@@ -57,9 +66,21 @@ pub struct Shell<'a> {
     pub who: Option<Who<'a>>,
     /// Which of the rooms the page is, if it is one.
     pub room: Option<Room>,
+    /// The rooms that the header leads to.
+    pub rooms: Rooms,
 }
 
 impl Shell<'_> {
+    /// The same with the rooms that somebody may enter.
+    #[must_use]
+    pub fn with_rooms(self, entitlements: &Entitlements) -> Self {
+        let rooms = Rooms {
+            administrator: entitlements.has_gateway_role(GatewayRole::Administrator),
+            auditor: entitlements.has_gateway_role(GatewayRole::Auditor),
+        };
+        Self { rooms, ..self }
+    }
+
     /// Whether the navigation has a room.
     fn has(&self, room: Room) -> bool {
         room != Room::Explain || self.explains

@@ -88,8 +88,7 @@ impl Subject {
         let identity = who.identity();
         let asked = |policy: &Policy| policy.gateway_roles(&Person::from(&identity), &who.context());
         let evidence = |grant: &GatewayGrant| grant.evidence.iter().map(|why| (why.rule.to_string(), why.group.clone())).collect();
-        let found: BTreeMap<GatewayRole, BTreeSet<_>> =
-            asked(&self.policy).iter().map(|grant| (grant.role, evidence(grant))).collect();
+        let found: BTreeMap<GatewayRole, BTreeSet<_>> = asked(&self.policy).iter().map(|grant| (grant.role, evidence(grant))).collect();
         let expected = Naive { case: &self.case, who }.in_gateway();
         must(found == expected, || format!("of the gateway {found:#?}\nexpected {expected:#?}"))?;
         must(asked(&self.policy) == asked(&self.shuffled), || "the order of rules matters to roles of the gateway".to_owned())

@@ -17,4 +17,5 @@ mod login;
 mod pages;
 mod requests;
 mod roles;
+mod rooms;
 mod world;

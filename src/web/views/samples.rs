@@ -10,12 +10,12 @@ pub(super) const HOSTILE: &str = "\"><script>alert(1)</script>'{{ 7*7 }}{% if %}
 
 const HOUR: Duration = Duration::from_hours(1);
 
-fn at(seconds: i64) -> At {
+pub(super) fn at(seconds: i64) -> At {
     // 2 March 2026, 14:30 UTC, and some seconds.
     At(DateTime::from_timestamp(1_772_461_800 + seconds, 0).unwrap())
 }
 
-fn shell(signed_in: bool) -> Shell<'static> {
+pub(super) fn shell(signed_in: bool) -> Shell<'static> {
     let who = Who { username: "ana.duarte@example.org".into(), provider: "Okta".into(), provider_logout: true, ends: at(15_000) };
     Shell {
         brand: "Rolegate".into(),
@@ -28,12 +28,14 @@ fn shell(signed_in: bool) -> Shell<'static> {
         explains: true,
         who: signed_in.then_some(who),
         room: None,
+        rooms: Rooms::default(),
     }
 }
 
-fn hostile_shell() -> Shell<'static> {
+pub(super) fn hostile_shell() -> Shell<'static> {
     let who = Who { username: HOSTILE.into(), provider: HOSTILE.into(), provider_logout: true, ends: at(15_000) };
     let contact = Some(HOSTILE.into());
+    let rooms = Rooms { administrator: true, auditor: true };
     Shell {
         brand: HOSTILE.into(),
         logo: format!("/{HOSTILE}").into(),
@@ -45,6 +47,7 @@ fn hostile_shell() -> Shell<'static> {
         explains: true,
         who: Some(who),
         room: None,
+        rooms,
     }
 }
 

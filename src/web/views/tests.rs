@@ -30,6 +30,12 @@ fn pages() -> Vec<(&'static str, String)> {
         .chain(render(CredentialsGone::samples()))
         .chain(render(ConsolePost::samples()))
         .chain(render(ErrorPage::samples()))
+        .chain(render(Audit::samples()))
+        .chain(render(AuditEvent::samples()))
+        .chain(render(AuditChart::samples()))
+        .chain(render(Admin::samples()))
+        .chain(render(Sessions::samples()))
+        .chain(render(Playground::samples()))
         .collect()
 }
 
@@ -314,7 +320,7 @@ fn write_pages() {
     for (name, html) in pages().into_iter().chain(large) {
         std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
     }
-    for source in ["app.css", "app.js", "roles.css", "roles.js", "logo.svg"] {
+    for source in ["app.css", "rooms.css", "app.js", "roles.css", "roles.js", "logo.svg"] {
         let url = assets::url(source).strip_prefix('/').unwrap();
         std::fs::create_dir_all(folder.join("static")).unwrap();
         std::fs::copy(format!("static/{source}"), folder.join(url)).unwrap();

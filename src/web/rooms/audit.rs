@@ -1,0 +1,266 @@
+//! `/audit`: the trail, searched, one event, and exports.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::CONTENT_DISPOSITION;
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, web};
+use chrono::{Days, NaiveDate};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::audit::{ExportFormat, Found, Looked, Place, Query};
+use crate::clock::Moment;
+use crate::gateway::OneEvent;
+use crate::web::site::Site;
+use crate::web::trouble::{PageError, html};
+use crate::web::views::{self, Audit, AuditEvent, AuditRow, SearchForm, SignedInBy, Text, kind_in_words};
+use crate::web::visitor::Visitor;
+
+/// The most of a text that is looked for, in bytes.
+const LONGEST: usize = 512;
+/// How many groups of a sign-in a page lists.
+const MOST_GROUPS: usize = 50;
+
+/// What is looked for, as the form sends it; empty is not said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Search {
+    person: String,
+    account: String,
+    role: String,
+    rule: String,
+    id: String,
+    kind: String,
+    outcome: String,
+    since: String,
+    until: String,
+    /// Where the search goes on.
+    from: String,
+}
+
+impl Search {
+    /// The query, or what is wrong with it.
+    pub(super) fn query(&self, site: &Site) -> Result<Query, &'static str> {
+        let said = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
+        let texts = [&self.person, &self.account, &self.role, &self.rule, &self.id, &self.kind, &self.outcome];
+        if texts.iter().any(|text| text.len() > LONGEST) {
+            return Err("That is longer than anything in the trail.");
+        }
+        let account = said(&self.account);
+        let policy = site.gateway.policy.load();
+        // An account that is not known any more is looked for by its digits.
+        let account = account.map(|text| policy.account(&text).map_or(text, |account| account.id.to_string()));
+        Ok(Query {
+            person: said(&self.person),
+            account,
+            role: said(&self.role),
+            rule: said(&self.rule),
+            id: said(&self.id),
+            kind: said(&self.kind),
+            outcome: said(&self.outcome),
+            since: said(&self.since).map(|text| moment(&text, 0)).transpose()?,
+            until: said(&self.until).map(|text| moment(&text, 1)).transpose()?,
+        })
+    }
+
+    pub(super) fn form<'a>(&'a self, problem: Option<&'a str>) -> SearchForm<'a> {
+        // A date field shows days alone.
+        let day = |text: &'a str| -> Text<'a> { text.get(..10).unwrap_or(text).into() };
+        SearchForm {
+            person: self.person.as_str().into(),
+            account: self.account.as_str().into(),
+            role: self.role.as_str().into(),
+            rule: self.rule.as_str().into(),
+            id: self.id.as_str().into(),
+            kind: self.kind.as_str().into(),
+            outcome: self.outcome.as_str().into(),
+            since: day(&self.since),
+            until: day(&self.until),
+            problem: problem.map(Text::from),
+        }
+    }
+
+    /// All that is said as pairs of a query, each behind an ampersand.
+    pub(super) fn pairs(&self) -> String {
+        let fields = [
+            ("person", &self.person),
+            ("account", &self.account),
+            ("role", &self.role),
+            ("rule", &self.rule),
+            ("id", &self.id),
+            ("kind", &self.kind),
+            ("outcome", &self.outcome),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        let said = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        said.map(|(name, value)| format!("&{name}={}", views::Query(value))).collect()
+    }
+}
+
+/// A day, or a moment; of a day its beginning, so many days later.
+fn moment(text: &str, later: u64) -> Result<Moment, &'static str> {
+    if let Ok(moment) = text.parse::<Moment>() {
+        return Ok(moment);
+    }
+    let day: Option<NaiveDate> = text.parse().ok();
+    let start = day.and_then(|day| day.checked_add_days(Days::new(later))?.and_hms_opt(0, 0, 0));
+    start.map(|start| start.and_utc()).ok_or("Write a day as 2026-01-14, or a moment as 2026-01-14T12:00:00Z.")
+}
+
+/// `GET /audit`.
+pub(super) async fn search(visitor: Visitor, search: web::Query<Search>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    let site = &me.visitor.site;
+    let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
+    let pairs = search.pairs();
+    let page = |form, rows, extent, older| Audit { shell: me.room_shell(), form, rows, extent, older, query: pairs.clone().into() };
+    let query = match search.query(site) {
+        Ok(query) => query,
+        Err(problem) => return Ok(html(&page(search.form(Some(problem)), Vec::new(), Vec::new(), None))),
+    };
+    let from = search.from.parse::<Place>().ok();
+    let found = site.gateway.search_trail(auditor, query, from).await?;
+    let older = found.looked.next.map(|place| Text::from(format!("/audit?from={place}{pairs}")));
+    let rows = found.found.iter().map(row).collect();
+    Ok(html(&page(search.form(None), rows, extent(&found.looked), older)))
+}
+
+/// One event in a list.
+pub(super) fn row(found: &Found) -> AuditRow<'_> {
+    let who = if found.person().is_empty() { found.text("provider") } else { found.text("person.username") };
+    let about = ["role", "looked_for", "reason"].into_iter().map(|field| found.text(field)).find(|text| !text.is_empty());
+    AuditRow {
+        time: found.time().into(),
+        kind: kind_in_words(found.text("kind")).into(),
+        outcome: found.text("outcome").into(),
+        who: who.into(),
+        what: about.unwrap_or_default().into(),
+        incident: found.text("incident").into(),
+        link: format!("/audit/event/{}?place={}", views::Query(found.text("incident")), found.place).into(),
+    }
+}
+
+/// How far was looked, in sentences.
+pub(super) fn extent(looked: &Looked) -> Vec<Text<'static>> {
+    let mut sentences = Vec::new();
+    let mebibytes = looked.bytes.div_ceil(1024 * 1024);
+    let back = looked.oldest.map(|oldest| format!(", back to {}", views::At::from(oldest))).unwrap_or_default();
+    let rest = if looked.next.is_some() { " There is older, which was not looked at." } else { "" };
+    sentences.push(format!("{mebibytes} MiB of this instance’s trail were read{back}.{rest}").into());
+    if looked.compressed > 0 {
+        sentences.push(format!("{} compressed files beside it were not looked into.", looked.compressed).into());
+    }
+    if looked.unreadable > 0 {
+        sentences.push(format!("{} lines are no events: a crash may leave half a one.", looked.unreadable).into());
+    }
+    sentences
+}
+
+#[derive(Deserialize)]
+pub(super) struct At {
+    place: Option<String>,
+}
+
+/// `GET /audit/event/{incident}`.
+pub(super) async fn event(visitor: Visitor, incident: web::Path<String>, at: web::Query<At>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    let site = &me.visitor.site;
+    let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
+    let place = at.place.as_deref().and_then(|place| place.parse().ok());
+    let found = site.gateway.event_of_trail(auditor, incident.into_inner(), place).await?;
+    let Some(OneEvent { found, signed_in }) = found else { return Err(PageError::NotFound) };
+    let of = |field: &str| Some(found.text(field)).filter(|text| !text.is_empty());
+    let search = |field: &str, value: &str| Text::from(format!("/audit?{field}={}", views::Query(value)));
+    let cloudtrail = CLOUDTRAIL.into_iter().filter_map(|(field, name)| of(field).map(|value| (name, value.into(), search("id", value))));
+    let command = of("access_key_id").filter(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let command =
+        command.map(|id| format!("aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={id}").into());
+    let in_force = |digest: &str| digest == site.gateway.policy.load().digest();
+    let person = found.person();
+    let mut links = Vec::new();
+    if !person.is_empty() {
+        links.push(("All of this person".into(), search("person", &person)));
+    }
+    links.extend(of("role").map(|role| ("All of this role".into(), search("role", role))));
+    links.push(("All of this incident".into(), search("id", found.text("incident"))));
+    let page = AuditEvent {
+        shell: me.room_shell(),
+        row: row(&found),
+        cloudtrail: cloudtrail.collect(),
+        command,
+        rules: found.texts("rules").map(|rule| (rule.into(), search("rule", rule))).collect(),
+        policy: of("policy").map(|digest| (digest.into(), in_force(digest))),
+        signed_in: signed_in.as_ref().map(signed_in_by),
+        links,
+        fields: found.event.iter().map(|(name, value)| (name.as_str().into(), shown(value))).collect(),
+    };
+    Ok(html(&page))
+}
+
+/// What CloudTrail calls what the trail knows.
+const CLOUDTRAIL: [(&str, &str); 7] = [
+    ("access_key_id", "userIdentity.accessKeyId"),
+    ("assumed_role", "userIdentity.arn"),
+    ("session_name", "the session’s name, at the end of userIdentity.arn"),
+    ("source_identity", "userIdentity.sessionContext.sourceIdentity"),
+    ("sts_request_id", "requestID of the STS event"),
+    ("proof_id", "the proof, in additionalEventData of the STS event"),
+    ("hub_access_key_id", "userIdentity.accessKeyId of the STS event"),
+];
+
+fn signed_in_by(found: &Found) -> SignedInBy<'_> {
+    let total = found.texts("groups").count();
+    SignedInBy {
+        time: found.time().into(),
+        link: row(found).link,
+        groups: found.texts("groups").take(MOST_GROUPS).map(Text::from).collect(),
+        more: total.saturating_sub(MOST_GROUPS),
+    }
+}
+
+fn shown(value: &Value) -> Text<'_> {
+    match value {
+        Value::String(text) => text.as_str().into(),
+        other => other.to_string().into(),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Export {
+    format: String,
+}
+
+/// `GET /audit/export`: all that is looked for, piece by piece.
+pub(super) async fn export(visitor: Visitor, search: web::Query<Search>, export: web::Query<Export>) -> Result<HttpResponse, PageError> {
+    let me = visitor.signed_in().await?;
+    let site = &me.visitor.site;
+    let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
+    let format = ExportFormat::named(&export.format).ok_or(PageError::Unreadable)?;
+    let query = search.query(site).map_err(|_| PageError::Unreadable)?;
+    let pieces = site.gateway.export_trail(auditor, query, format).await?;
+    let name = format!("rolegate-audit-{}.{}", site.gateway.now().format("%Y%m%dT%H%M%SZ"), format.extension());
+    let mut response = HttpResponse::Ok();
+    response.content_type(format.media_type()).insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
+    Ok(response.body(Pieces(pieces)))
+}
+
+/// A body that comes piece by piece from a thread that reads a disk. An error breaks the answer off, so that nobody takes a part for the whole.
+struct Pieces(mpsc::Receiver<io::Result<Vec<u8>>>);
+
+impl MessageBody for Pieces {
+    type Error = io::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Bytes::from)))
+    }
+}
