@@ -93,7 +93,7 @@ impl Config {
         });
         let mut problems: Vec<_> = strangers.collect();
         let Rules { account, group_names, groups, rule, naming, test } = read;
-        let file = ConfigFile { account, group_names, groups, rule, naming, test, ..ConfigFile::clone(&self.file) };
+        let file = ConfigFile { group_names, groups, naming, account, rule, test, ..ConfigFile::clone(&self.file) };
         checks::check_saml_rules(&file, &mut problems);
         if problems.is_empty() { Ok(Self { file: file.into(), policy: OnceLock::new(), ..self.clone() }) } else { Err(problems) }
     }

@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn the_files_are_small_and_call_nobody() {
-        for (source, most) in [("app.css", 20_000), ("rooms.css", 6_000), ("app.js", 6_500), ("roles.css", 9_000), ("roles.js", 9_000), ("logo.svg", 1_000)] {
+        for (source, most) in
+            [("app.css", 20_000), ("rooms.css", 6_000), ("app.js", 6_500), ("roles.css", 9_000), ("roles.js", 9_000), ("logo.svg", 1_000)]
+        {
             let bytes = find(url(source).strip_prefix(PREFIX).unwrap()).unwrap().bytes;
             let text = std::str::from_utf8(bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(bytes.len() < most, "{source} has {} bytes", bytes.len());

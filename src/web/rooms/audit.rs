@@ -99,7 +99,7 @@ impl Search {
             ("until", &self.until),
         ];
         let said = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        said.map(|(name, value)| format!("&{name}={}", views::Query(value))).collect()
+        said.fold(String::new(), |query, (name, value)| query + &format!("&{name}={}", views::Query(value)))
     }
 }
 

@@ -84,9 +84,8 @@ pub(super) async fn claims(visitor: Visitor, form: web::Form<ClaimsForm>) -> Res
         ip: form.ip.as_str().into(),
         ..empty(&me, Some(&form.provider))
     };
-    let ip = match Some(form.ip.trim()).filter(|ip| !ip.is_empty()).map(str::parse).transpose() {
-        Ok(ip) => ip,
-        Err(_) => return Ok(html(&Playground { problem: Some("This is no IP address.".into()), ..page })),
+    let Ok(ip) = Some(form.ip.trim()).filter(|ip| !ip.is_empty()).map(str::parse).transpose() else {
+        return Ok(html(&Playground { problem: Some("This is no IP address.".into()), ..page }));
     };
     let wanted = Wanted::Claims { provider: Some(form.provider.clone()), claims: form.claims.clone() };
     let tried = gateway.try_person(administrator, &Trying { wanted, role: Some(form.role.clone()), ip }).await?;
