@@ -113,6 +113,8 @@ async fn walk(plan: Plan, redis: Option<Redis>, (part, steps): (&str, u64)) {
     // Two walks at a time must not write one picture.
     let pictures = format!("{pictures}/{part}-{}", if redis.is_some() { "redis" } else { "memory" });
     env.push(("SCREENSHOTS", &pictures));
+    // The pages do not differ by the store: in every scheme and width they are looked at once.
+    env.push(("LOOKS", if redis.is_some() { "one" } else { "every" }));
     let walked = node("tests/browser/flow.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
     assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
 

@@ -359,7 +359,7 @@ fn the_example_is_right_and_so_is_all_that_it_comments_out() {
     let config = config::load(&path).unwrap();
     assert_eq!(config.base, folder.path());
     assert!(config.warnings.is_empty(), "{}", config.warnings);
-    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 8));
+    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 10));
 
     let uncommented: String = DEMO
         .lines()

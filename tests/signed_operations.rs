@@ -339,12 +339,19 @@ async fn a_users_own_session_is_had_with_the_code_that_the_device_shows() {
     let aws = SandboxAws::start_with(&plan.url(), |settings| settings.users.push(ana_legacy())).await;
     let gateway = gateway_with_users(&plan, &provider, aws.url()).await;
     let (mut ana, portal) = signed_in(&gateway).await;
-    for words in ["ana-legacy", "IAM user", "name=\"mfa_code\"", "autocomplete=\"one-time-code\""] {
-        assert!(portal.body.contains(words), "no `{words}` in\n{}", portal.body);
-    }
     let target = format!("iam-user:aws:{PRODUCTION}:ana-legacy");
-    let row = portal.body.split("<li>").find(|row| row.contains(&target)).unwrap();
-    assert!(row.contains("Credentials</button>") && !row.contains("Console</button>"), "{row}");
+    let row = portal.body.split("<li>").find(|row| row.contains("ana-legacy")).unwrap();
+    let row = row.split("</li>").next().unwrap();
+    for words in ["IAM user", "Wants an MFA code", ">Continue</a>"] {
+        assert!(row.contains(words), "no `{words}` in\n{row}");
+    }
+    assert!(!row.contains("<button"), "what has to be typed is asked on a page of its own: {row}");
+    let link = row.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    let page = ana.open(&format!("{}{link}", gateway.url())).await.or_fail();
+    for words in [target.as_str(), "name=\"mfa_code\"", "autocomplete=\"one-time-code\"", "Credentials</button>"] {
+        assert!(page.body.contains(words), "no `{words}` in\n{}", page.body);
+    }
+    assert!(!page.body.contains("Open the console"), "{}", page.body);
     let missing = ana.post(&portal, "/credentials", &[("role", &target)]).await;
     assert!(missing.status == 400 && missing.body.contains("The code of an MFA device is needed"), "{}", missing.body);
     let console = ana.post(&portal, "/console", &[("role", &target)]).await;

@@ -10,9 +10,12 @@ use super::needs::RoleNeed;
 use super::policy::{Condition, Principals, Statement, TrustPolicy};
 use super::probe::{ELSEWHERE, EXTERNAL_ID, base, naming_no_role, saml_probe, web_identity};
 use crate::access::Account;
+use crate::arn::AccountId;
 
 /// Audiences that are nobody's: who excludes one by name takes the other.
 const NOBODYS: [&str; 2] = [ELSEWHERE, "another.audience.invalid"];
+/// What stands for others in a pattern.
+const WILD: [char; 2] = ['*', '?'];
 /// External ids that no rule sends.
 const FOREIGN: [&str; 2] = ["foreign-external-id-of-somebody-else", ""];
 
@@ -133,7 +136,11 @@ impl Others<'_> {
 
     fn signed(&self, statement: &Statement, name: &str, found: &mut Vec<Opening>) {
         let account = name.split(':').nth(4).unwrap_or(name);
-        let is_whole_account = name.ends_with(":root") || !name.contains(':');
+        let is_whole_account = name.ends_with(":root") || name.parse::<AccountId>().is_ok();
+        if !is_whole_account && !name.starts_with("arn:") {
+            // A role or user that is no more has an id in its place, and nobody can come as such.
+            return;
+        }
         let caller = if is_whole_account { format!("arn:{}:iam::{account}:role/Anybody", self.account.partition) } else { name.to_owned() };
         let mut request = base("sts:AssumeRole", Caller::Aws(caller.clone()), &super::doors::Carries::default());
         request = request.saying("aws:PrincipalArn", Said::one(caller)).saying("aws:PrincipalAccount", Said::one(account));
@@ -162,9 +169,10 @@ impl Others<'_> {
         found.push(Opening::Other { statement: statement.name.clone(), principal: principal.to_owned(), action: request.action, certain });
     }
 
-    /// Whether a request with an audience gets in that is none of those that are meant.
+    /// Whether a request with an audience gets in that is none of those that are meant. One that is named as such is no opening by itself: a
+    /// provider takes only those that it lists, and is looked at for that.
     fn audiences(&self, statement: &Statement, request: &Request, key: &str, is_meant: impl Fn(&str) -> bool, found: &mut Vec<Opening>) {
-        let named = values_under(statement, key);
+        let named = values_under(statement, key).filter(|value| value.contains(WILD)).map(filled);
         let tried = NOBODYS.iter().map(|audience| (*audience).to_owned()).chain(named).filter(|audience| !is_meant(audience));
         let taken = tried.into_iter().find(|audience| self.policy.answer(&request.saying(key, Said::one(audience))) == Answer::Yes);
         found.extend(taken.map(|audience| Opening::Audience { statement: statement.name.clone(), audience }));
@@ -176,7 +184,7 @@ impl Others<'_> {
             return;
         }
         let is_sent = |id: &str| way.external.sent.iter().any(|mask| mask.as_str() == id || (mask.varies() && like(mask.as_str(), id)));
-        let named = values_under(statement, EXTERNAL_ID);
+        let named = values_under(statement, EXTERNAL_ID).flat_map(|value| [value.to_owned(), filled(value)]);
         let tried = FOREIGN.iter().map(|id| (*id).to_owned()).chain(named).filter(|id| !is_sent(id));
         let taken = tried.into_iter().find(|id| self.policy.answer(&request.saying(EXTERNAL_ID, Said::one(id))) == Answer::Yes);
         found.extend(taken.map(|id| Opening::ExternalId { statement: statement.name.clone(), id }));
@@ -209,11 +217,11 @@ fn content(condition: &Condition) -> Option<Said> {
 
 /// A text that the pattern takes.
 fn filled(pattern: &str) -> String {
-    pattern.replace(['*', '?'], "x")
+    pattern.replace(WILD, "x")
 }
 
-/// The values, one for each pattern, that the statement names under a key.
-fn values_under<'s>(statement: &'s Statement, key: &'s str) -> impl Iterator<Item = String> + 's {
+/// The values that the statement names under a key.
+fn values_under<'s>(statement: &'s Statement, key: &'s str) -> impl Iterator<Item = &'s str> {
     let conditions = statement.conditions.iter().filter(move |condition| condition.key.eq_ignore_ascii_case(key));
-    conditions.flat_map(|condition| condition.values.iter().flat_map(|value| [value.clone(), filled(value)]))
+    conditions.flat_map(|condition| condition.values.iter().map(String::as_str))
 }

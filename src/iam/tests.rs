@@ -302,9 +302,10 @@ fn a_role_that_aws_credentials_take_is_judged_by_principal_and_external_id() {
     let (_, trust) = planned(&rules);
     assert_eq!(judged(&rules, &trust, 3600), [""; 0]);
     for (principal, found) in [
-        (json!({ "AWS": "888899990000" }), &[][..]),
-        (json!({ "AWS": "arn:aws:iam::888899990000:root" }), &[]),
-        (json!({ "AWS": "arn:aws:iam::888899990000:role/Other" }), &["not-trusted"]),
+        // The hub gets in, and with it everybody of its account whom that account's IAM lets.
+        (json!({ "AWS": "888899990000" }), &["other-ways"][..]),
+        (json!({ "AWS": "arn:aws:iam::888899990000:root" }), &["other-ways"]),
+        (json!({ "AWS": "arn:aws:iam::888899990000:role/Other" }), &["not-trusted", "other-ways"]),
         (json!({ "AWS": "AROAEXAMPLEID" }), &["not-trusted"]),
     ] {
         let mut other = trust.clone();

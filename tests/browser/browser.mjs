@@ -6,7 +6,9 @@ import { chromium } from 'playwright-core';
 
 const executablePath = process.env.ROLEGATE_TEST_CHROMIUM ?? '/usr/bin/chromium';
 const screenshots = process.env.SCREENSHOTS;
-const LOOKS = [['light', 1440], ['light', 768], ['light', 360], ['dark', 1440], ['dark', 768], ['dark', 360]];
+const EVERY_LOOK = [['light', 1440], ['light', 768], ['light', 360], ['dark', 1440], ['dark', 768], ['dark', 360]];
+// A walk over the same pages with another store looks once at each.
+const LOOKS = process.env.LOOKS === 'one' ? [['light', 1440]] : EVERY_LOOK;
 
 export class Walk {
   /** Secrets that crossed the browser: they may stand in no log, no store and no audit file. */

@@ -150,11 +150,6 @@ fn ways_in() -> Vec<(Value, &'static str, &'static str)> {
         ),
         (web(own, json!({ "StringNotEquals": aud("https://elsewhere.invalid/saml"), "Bool": pin })), "audience-open", "another"),
         (
-            web(own, json!({ "StringEquals": { "roles.example.org:aud": ["sts.amazonaws.com", "other"] }, "Bool": pin })),
-            "audience-open",
-            "other",
-        ),
-        (
             web(own, json!({ "StringEquals": aud("sts.amazonaws.com"), "StringLike": { "roles.example.org:sub": "okta+a*" } })),
             "not-pinned",
             "More",

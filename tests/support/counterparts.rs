@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::process::{Finished, Running, Scratch, free_port, repository, run};
 
 /// How long a checking program may take: the browser's whole tour is the longest of them.
-const LIMIT: Duration = Duration::from_mins(5);
+const LIMIT: Duration = Duration::from_mins(8);
 
 /// A program that `make test` installs under `target/counterparts`.
 fn installed(path: &str) -> PathBuf {
