@@ -157,7 +157,7 @@ fn ways_in() -> Vec<(Value, &'static str, &'static str)> {
         (
             web(own, json!({ "StringEquals": aud("sts.amazonaws.com"), "Bool": { "sts:RoleAuthorizedByIdp": "false" } })),
             "not-pinned",
-            "More",
+            "does not name this role",
         ),
     ]
 }
