@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 use super::lines::{Line, each_line};
 use super::{HowSignedIn, Person};
 use crate::clock::Moment;
+use crate::identity::{Authentication, ProviderId, Reading, Supposed};
 
 /// Somebody's sign-in, as the trail has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,26 @@ pub struct SignIn {
     pub claims: Map<String, Value>,
     /// How and when they proved themselves.
     pub authentication: HowSignedIn,
+}
+
+impl SignIn {
+    /// The person as if they signed in now as they did then: as fresh as it was, by the same claims, and by what the provider's settings are now.
+    #[must_use]
+    pub fn as_now(&self, (provider, reading): &(ProviderId, Reading), now: Moment) -> Supposed {
+        let Self { time, person, groups, claims, authentication: came } = self;
+        let who = (person.subject.clone(), person.username.clone());
+        // A claim that a rule looked at and that was not there is null.
+        let there = claims.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone()));
+        let age = came.time.map(|proved| (*time - proved).max(TimeDelta::zero()));
+        let authentication = Authentication {
+            time: age.and_then(|age| now.checked_sub_signed(age)),
+            mfa: came.mfa,
+            acr: came.acr.clone(),
+            amr: came.amr.clone(),
+            sid: None,
+        };
+        Supposed::recorded((provider.clone(), reading), who, groups.clone(), there.collect(), authentication)
+    }
 }
 
 /// What a trail tells of sign-ins.

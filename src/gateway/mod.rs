@@ -52,7 +52,7 @@ pub use several::{MOST_AT_ONCE, Missed, Several};
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 pub use status::{OwnCertificate, ProviderStatus, Status};
 pub use trail::{Counted, OneEvent, Search};
-pub use trying::{Changes, RoleChange, Tried, Trying, Wanted, as_now};
+pub use trying::{Changes, RoleChange, Tried, Trying, Wanted};
 
 use crate::access::{Context, Disclosure, Entitlements, Policy};
 use crate::audit::{AuditLog, Kind, Outcome};

@@ -8,14 +8,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use super::rooms::{Administrator, TryRules};
 use super::{Failure, Gateway};
 use crate::access::{Context, Entitlement, Explanation, GatewayGrant, Grant, Person, Policy, Target};
 use crate::audit::{self, Found, Kind, Looked, Outcome, Place, Query, SignIn};
 use crate::clock::Moment;
-use crate::identity::{Authentication, ProviderId, Reading, Supposed};
+use crate::identity::Supposed;
 
 /// How many bytes of the trail are read for recent sign-ins.
 const READ: u64 = 64 * 1024 * 1024;
@@ -147,7 +145,7 @@ impl Gateway {
             for sign_in in found.iter().filter_map(|found| audit::sign_in_of(&found.event)) {
                 let Some(reading) = readings.iter().find(|(id, _)| *id == sign_in.person.provider) else { continue };
                 changes.people += 1;
-                changes.note(&in_force, &policy, (&sign_in, &as_now(&sign_in, reading, now)), &context);
+                changes.note(&in_force, &policy, (&sign_in, &sign_in.as_now(reading, now)), &context);
             }
             changes.by_hand = policy.difference_from(&in_force).to_judge_by_hand().iter().map(ToString::to_string).collect();
             Ok(Ok(changes))
@@ -170,7 +168,7 @@ impl Gateway {
 
     fn again(&self, sign_in: &SignIn, now: Moment) -> Option<Supposed> {
         let reading = self.rooms.readings.iter().find(|(id, _)| *id == sign_in.person.provider)?;
-        Some(as_now(sign_in, reading, now))
+        Some(sign_in.as_now(reading, now))
     }
 
     fn tried(&self, person: &Supposed, trying: &Trying, context: &Context) -> Result<Tried, String> {
@@ -199,24 +197,6 @@ fn latest(path: &Path, most: usize) -> std::io::Result<(Vec<Found>, Looked)> {
         if all.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok((all, looked))
-}
-
-/// Somebody as if they signed in now as they did then: as fresh as it was, and by the same claims.
-#[must_use]
-pub fn as_now(sign_in: &SignIn, (id, reading): &(ProviderId, Reading), now: Moment) -> Supposed {
-    let SignIn { time, person, groups, claims, authentication: came } = sign_in;
-    let who = (person.subject.clone(), person.username.clone());
-    // A claim that a rule looked at and that was not there is null.
-    let there = claims.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone()));
-    let age = came.time.map(|proved| (*time - proved).max(TimeDelta::zero()));
-    let authentication = Authentication {
-        time: age.and_then(|age| now.checked_sub_signed(age)),
-        mfa: came.mfa,
-        acr: came.acr.clone(),
-        amr: came.amr.clone(),
-        sid: None,
-    };
-    Supposed::recorded((id.clone(), reading), who, groups.clone(), there.collect(), authentication)
 }
 
 impl Changes {

@@ -6,7 +6,6 @@ use std::path::Path;
 use rolegate::access::{Person, Policy};
 use rolegate::audit::{self, SignIn};
 use rolegate::clock::Moment;
-use rolegate::gateway::as_now;
 use rolegate::identity::{ProviderId, Reading, Supposed};
 use serde::Serialize;
 
@@ -116,7 +115,7 @@ impl Somebody<'_> {
     pub(super) fn person(&self, reading: &(ProviderId, Reading), circumstances: &Circumstances) -> Result<Supposed, Stopped> {
         match self {
             Self::Line(line) => line.person(reading, circumstances),
-            Self::SignIn(sign_in) => Ok(circumstances.change(as_now(sign_in, reading, circumstances.context().now))),
+            Self::SignIn(sign_in) => Ok(circumstances.change(sign_in.as_now(reading, circumstances.context().now))),
         }
     }
 
