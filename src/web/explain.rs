@@ -28,7 +28,7 @@ pub(super) async fn explain(visitor: Visitor, question: web::Query<Question>) ->
         Some(Err(_)) => (None, Some("This is no role\u{2019}s name.")),
         None => (None, None),
     };
-    let shell = site.shell(me.csrf(), Some(&me.session)).of(Room::Explain);
+    let shell = me.shell().of(Room::Explain);
     let page = Explain { shell, asked: asked.into(), problem: problem.map(Text::from), told };
     Ok(html(&page))
 }

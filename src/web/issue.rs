@@ -86,7 +86,7 @@ fn go_round(me: &SignedInVisitor, role: &str, destination: Option<&str>, failure
     let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &role_link(&role, destination)).finish();
     let url = format!("{}/login/{provider}?{next}", site.origin);
     let destination = site.gateway.provider_name(provider);
-    Ok(html(&Continue { shell: site.shell(me.csrf(), Some(&me.session)), destination: destination.into(), url: url.into() }))
+    Ok(html(&Continue { shell: me.shell(), destination: destination.into(), url: url.into() }))
 }
 
 /// The page that leads to AWS's sign-in page. Nothing of it is kept: what is not said to be kept never is.
@@ -97,7 +97,7 @@ fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&s
     let policy = me.visitor.site.policy_towards(request.target().partition(), &endpoint.url);
     let policy = HeaderValue::try_from(policy).map_err(|error| PageError::broken(&error))?;
     let mut response = html(&ConsolePostPage {
-        shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
+        shell: me.shell(),
         account: request.account().name.as_str().into(),
         role: request.target().path_and_name().into(),
         role_arn: request.target().as_str().into(),
@@ -185,7 +185,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         None => None,
     };
     let Some(laid_down) = taken else {
-        let gone = CredentialsGone { shell: me.visitor.site.shell(me.csrf(), Some(&me.session)) };
+        let gone = CredentialsGone { shell: me.shell() };
         let mut response = html(&gone);
         *response.status_mut() = actix_web::http::StatusCode::GONE;
         return Ok(response);
@@ -200,7 +200,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         ("Session token", credentials.session_token.expose_secret()),
     ];
     let page = Credentials {
-        shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
+        shell: me.shell(),
         role: target.title().into(),
         role_arn: target.as_str().into(),
         kind: kind(target).map(Into::into),

@@ -154,7 +154,7 @@ pub(super) fn code_refusal(me: &SignedInVisitor) -> Option<HttpResponse> {
     let wait = me.visitor.site.code_limit.check(me.visitor.caller.ip).err()?;
     tracing::warn!(person = me.session.identity.username(), "too many codes of devices are tried");
     let page = ErrorPage {
-        shell: me.visitor.site.shell(me.csrf(), Some(&me.session)),
+        shell: me.shell(),
         title: "Too many codes at once".into(),
         happened: "Many codes of command lines were tried from your network within a short time. This one was not looked at.".into(),
         mender: Mender::You,

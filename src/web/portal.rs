@@ -37,7 +37,7 @@ pub(super) async fn home(visitor: Visitor, filter: web::Query<Filter>) -> Result
     let site = &me.visitor.site;
     let entitlements = site.gateway.entitlements(&me.session, &me.visitor.caller);
     let roles = entitlements.roles();
-    let shell = site.shell(me.csrf(), Some(&me.session)).of(Room::Roles).with_rooms(&entitlements);
+    let shell = me.shell_by(&entitlements).of(Room::Roles);
     if roles.is_empty() {
         let identity = &me.session.identity;
         let groups = identity.groups();
@@ -101,7 +101,7 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     // A bad destination is told at once, before anybody clicks.
     me.destination(partition, link.destination.as_deref())?;
     let page = Go {
-        shell: site.shell(me.csrf(), Some(&me.session)),
+        shell: me.shell_by(&entitlements),
         target: target(&link, &in_account, |role| choices.is_favourite(role)),
         destination: link.destination.as_deref().map(Into::into),
         tools: listing::tools(&in_account, choices),

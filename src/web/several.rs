@@ -40,7 +40,7 @@ fn page(chooser: &Chooser, filter: &str, ticked: &[&str], problem: Option<String
     let shown: Vec<_> =
         listing::filtered(entitlements.roles(), filter).into_iter().filter(|entitlement| is_for_several(entitlement)).collect();
     let page = Several {
-        shell: site.shell(me.csrf(), Some(&me.session)).of(Room::Several),
+        shell: me.shell_by(&entitlements).of(Room::Several),
         problem: problem.map(Into::into),
         filter: filter.into(),
         tools: listing::tools(entitlements.roles(), choices),
@@ -152,7 +152,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         None => None,
     };
     let Some(taken) = taken else {
-        let mut response = html(&CredentialsGone { shell: site.shell(me.csrf(), Some(&me.session)) });
+        let mut response = html(&CredentialsGone { shell: me.shell() });
         *response.status_mut() = StatusCode::GONE;
         return Ok(response);
     };
@@ -161,7 +161,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
     fields.extend(taken.length.map(|length| ("at_most", length.to_string().into())));
     fields.extend(taken.reason.as_deref().map(|reason| ("reason", reason.into())));
     let page = SeveralTaken {
-        shell: site.shell(me.csrf(), Some(&me.session)),
+        shell: me.shell(),
         had,
         missed: taken.missed.iter().map(|missed| view(&me, missed)).collect(),
         text: text.expose_secret().into(),

@@ -12,7 +12,7 @@ use url::Url;
 use super::brand::{Brand, BrandSettings};
 use super::cookies::Cookies;
 use super::limit::{CodeLimit, SignInLimit};
-use super::views::{Rooms, Shell, Text, Who};
+use super::views::{Offices, Shell, Text, Who};
 use super::workload::WorkloadLimit;
 use crate::arn::Partition;
 use crate::gateway::{Caller, Gateway};
@@ -171,7 +171,7 @@ impl Site {
             explains: self.gateway.explains(),
             who,
             room: None,
-            rooms: Rooms::default(),
+            offices: Offices::default(),
         }
     }
 }

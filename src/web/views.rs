@@ -11,8 +11,6 @@ mod entry;
 mod error;
 mod explain;
 mod palette;
-#[cfg(test)]
-mod room_samples;
 mod rooms;
 #[cfg(test)]
 mod samples;
@@ -25,8 +23,6 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::access::{Entitlements, GatewayRole};
-
 pub use access::{Account, Go, Group, Grouping, Head, NoRoles, Offer, Portal, Role, Row, StepUp, Target, Tools, lengths};
 pub use command_line::{Consent, DeviceAnswered, DeviceConsent, DeviceEntry};
 pub use console_post::ConsolePost;
@@ -35,7 +31,7 @@ pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, Sign
 pub use error::{ErrorPage, Link, Mender};
 pub use explain::{Explain, Told};
 pub use rooms::{
-    Admin, Audit, AuditChart, AuditEvent, AuditRow, Bar, CertificateRow, KINDS, PersonSessions, Playground, Plot, ProviderRow, Rooms,
+    Admin, Audit, AuditChart, AuditEvent, AuditRow, Bar, CertificateRow, KINDS, Offices, PersonSessions, Playground, Plot, ProviderRow,
     RuleChanges, SearchForm, SessionRow, Sessions, SignedInBy, TriedRules, kind_in_words,
 };
 pub use several::{Had, Missed, Several, SeveralTaken};
@@ -66,24 +62,19 @@ pub struct Shell<'a> {
     pub who: Option<Who<'a>>,
     /// Which of the rooms the page is, if it is one.
     pub room: Option<Room>,
-    /// The rooms that the header leads to.
-    pub rooms: Rooms,
+    /// What the person may do with the gateway itself.
+    pub offices: Offices,
 }
 
 impl Shell<'_> {
-    /// The same with the rooms that somebody may enter.
-    #[must_use]
-    pub fn with_rooms(self, entitlements: &Entitlements) -> Self {
-        let rooms = Rooms {
-            administrator: entitlements.has_gateway_role(GatewayRole::Administrator),
-            auditor: entitlements.has_gateway_role(GatewayRole::Auditor),
-        };
-        Self { rooms, ..self }
-    }
-
     /// Whether the navigation has a room.
     fn has(&self, room: Room) -> bool {
-        room != Room::Explain || self.explains
+        match room {
+            Room::Roles | Room::Several => true,
+            Room::Explain => self.explains,
+            Room::Audit => self.offices.auditor,
+            Room::Gateway => self.offices.administrator,
+        }
     }
 
     /// The same around the page of a room.
@@ -102,11 +93,15 @@ pub enum Room {
     Several,
     /// The question why a role is missing.
     Explain,
+    /// The audit trail, for auditors.
+    Audit,
+    /// How the gateway runs, for its administrators.
+    Gateway,
 }
 
 impl Room {
     /// Every room, in the order of the navigation.
-    pub const ALL: [Self; 3] = [Self::Roles, Self::Several, Self::Explain];
+    pub const ALL: [Self; 5] = [Self::Roles, Self::Several, Self::Explain, Self::Audit, Self::Gateway];
 
     /// The local path of its page.
     #[must_use]
@@ -115,6 +110,8 @@ impl Room {
             Self::Roles => "/",
             Self::Several => "/several",
             Self::Explain => "/explain",
+            Self::Audit => "/audit",
+            Self::Gateway => "/admin",
         }
     }
 
@@ -125,6 +122,8 @@ impl Room {
             Self::Roles => "Roles",
             Self::Several => "Several at once",
             Self::Explain => "A role is missing?",
+            Self::Audit => "Audit trail",
+            Self::Gateway => "Gateway",
         }
     }
 }

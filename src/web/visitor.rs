@@ -13,6 +13,8 @@ use super::compression;
 use super::cookies::{Jar, Kind};
 use super::site::Site;
 use super::trouble::{PageError, html};
+use super::views::Shell;
+use crate::access::Entitlements;
 use crate::gateway::{Caller, LocalPath};
 use crate::store::{BrowserId, Choices, ChoicesRef, Known, Session, SessionId, SessionKind};
 
@@ -136,6 +138,16 @@ impl Chooser {
 }
 
 impl SignedInVisitor {
+    /// What surrounds a page of theirs.
+    pub(super) fn shell(&self) -> Shell<'_> {
+        self.shell_by(&self.visitor.site.gateway.entitlements(&self.session, &self.visitor.caller))
+    }
+
+    /// The same where it was looked up already what they may have.
+    pub(super) fn shell_by(&self, entitlements: &Entitlements) -> Shell<'_> {
+        Shell { offices: entitlements.into(), ..self.visitor.site.shell(self.csrf(), Some(&self.session)) }
+    }
+
     /// The token for this session's forms.
     pub(super) fn csrf(&self) -> String {
         csrf(&self.id.expose())

@@ -27,9 +27,8 @@ pub(in crate::web) async fn ask(visitor: Visitor, query: web::Query<Parameters>)
     if let Some(elsewhere) = renewal(&me, &application, Way::Link).await? {
         return Ok(elsewhere);
     }
-    let site = &me.visitor.site;
     let page = Consent {
-        shell: site.shell(me.csrf(), Some(&me.session)),
+        shell: me.shell(),
         device: application.request.name.as_str().into(),
         ends: me.session.expires.into(),
         fields: application.fields().into_iter().map(|(name, value)| (name, value.into())).collect(),

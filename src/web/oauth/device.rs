@@ -85,19 +85,19 @@ pub(in crate::web) async fn decide(visitor: Visitor, form: web::Form<DeviceForm>
     let Some(grant) = gateway.answer_device(&me.id, &me.session, &code, allowed, &me.visitor.caller).await? else {
         return Ok(entry(&me, Some(&form.user_code)));
     };
-    let shell = me.visitor.site.shell(me.csrf(), Some(&me.session));
+    let shell = me.shell();
     Ok(html(&DeviceAnswered { shell, device: grant.name.as_str().into(), allowed }))
 }
 
 /// The field for the code; with what was typed and leads to nothing.
 fn entry(me: &SignedInVisitor, typed: Option<&str>) -> HttpResponse {
-    let shell = me.visitor.site.shell(me.csrf(), Some(&me.session));
+    let shell = me.shell();
     let value = typed.unwrap_or_default().chars().take(LONGEST_TYPED).collect::<String>();
     html(&DeviceEntry { shell, value: value.into(), wrong: typed.is_some() })
 }
 
 fn consent(me: &SignedInVisitor, code: &UserCode, grant: &DeviceGrant) -> HttpResponse {
-    let shell = me.visitor.site.shell(me.csrf(), Some(&me.session));
+    let shell = me.shell();
     let here = me.visitor.caller.ip;
     let page = DeviceConsent {
         shell,

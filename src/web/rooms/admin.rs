@@ -9,7 +9,7 @@ use crate::gateway::{ProviderStatus, Status};
 use crate::identity::KeptDocument;
 use crate::trust::keys::KeyAge;
 use crate::web::trouble::{PageError, html};
-use crate::web::views::{Admin, CertificateRow, ProviderRow, Text};
+use crate::web::views::{Admin, CertificateRow, ProviderRow, Room, Text};
 use crate::web::visitor::Visitor;
 
 /// How many findings a page lists.
@@ -40,7 +40,7 @@ pub(super) async fn status(visitor: Visitor) -> Result<HttpResponse, PageError> 
     });
     let certificates: Vec<_> = certificates.collect();
     let page = Admin {
-        shell: me.room_shell(),
+        shell: me.shell().of(Room::Gateway),
         troubles: troubles(&status, &certificates),
         digest: status.policy.to_string().into(),
         since: reloads.since.into(),

@@ -18,7 +18,7 @@ use crate::clock::Moment;
 use crate::gateway::OneEvent;
 use crate::web::site::Site;
 use crate::web::trouble::{PageError, html};
-use crate::web::views::{self, Audit, AuditEvent, AuditRow, SearchForm, SignedInBy, Text, kind_in_words};
+use crate::web::views::{self, Audit, AuditEvent, AuditRow, Room, SearchForm, SignedInBy, Text, kind_in_words};
 use crate::web::visitor::Visitor;
 
 /// The most of a text that is looked for, in bytes.
@@ -47,8 +47,7 @@ impl Search {
     /// The query, or what is wrong with it.
     pub(super) fn query(&self, site: &Site) -> Result<Query, &'static str> {
         let said = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
-        let texts = [&self.person, &self.account, &self.role, &self.rule, &self.id, &self.kind, &self.outcome];
-        if texts.iter().any(|text| text.len() > LONGEST) {
+        if self.fields().iter().any(|(_, text)| text.len() > LONGEST) {
             return Err("That is longer than anything in the trail.");
         }
         let account = said(&self.account);
@@ -85,20 +84,25 @@ impl Search {
         }
     }
 
+    /// What the form has, by the fields' names.
+    fn fields(&self) -> [(&'static str, &str); 9] {
+        let Self { person, account, role, rule, id, kind, outcome, since, until, from: _ } = self;
+        [
+            ("person", person),
+            ("account", account),
+            ("role", role),
+            ("rule", rule),
+            ("id", id),
+            ("kind", kind),
+            ("outcome", outcome),
+            ("since", since),
+            ("until", until),
+        ]
+    }
+
     /// All that is said as pairs of a query, each behind an ampersand.
     pub(super) fn pairs(&self) -> String {
-        let fields = [
-            ("person", &self.person),
-            ("account", &self.account),
-            ("role", &self.role),
-            ("rule", &self.rule),
-            ("id", &self.id),
-            ("kind", &self.kind),
-            ("outcome", &self.outcome),
-            ("since", &self.since),
-            ("until", &self.until),
-        ];
-        let said = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let said = self.fields().into_iter().filter(|(_, value)| !value.is_empty());
         said.fold(String::new(), |query, (name, value)| query + &format!("&{name}={}", views::Query(value)))
     }
 }
@@ -119,7 +123,8 @@ pub(super) async fn search(visitor: Visitor, search: web::Query<Search>) -> Resu
     let site = &me.visitor.site;
     let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
     let pairs = search.pairs();
-    let page = |form, rows, extent, older| Audit { shell: me.room_shell(), form, rows, extent, older, query: pairs.clone().into() };
+    let page =
+        |form, rows, extent, older| Audit { shell: me.shell().of(Room::Audit), form, rows, extent, older, query: pairs.clone().into() };
     let query = match search.query(site) {
         Ok(query) => query,
         Err(problem) => return Ok(html(&page(search.form(Some(problem)), Vec::new(), Vec::new(), None))),
@@ -190,7 +195,7 @@ pub(super) async fn event(visitor: Visitor, incident: web::Path<String>, at: web
     links.extend(of("role").map(|role| ("All of this role".into(), search("role", role))));
     links.push(("All of this incident".into(), search("id", found.text("incident"))));
     let page = AuditEvent {
-        shell: me.room_shell(),
+        shell: me.shell().of(Room::Audit),
         row: row(&found),
         cloudtrail: cloudtrail.collect(),
         command,

@@ -10,7 +10,7 @@ use super::audit::{Search, extent};
 use crate::audit::{OUTCOMES, Step, Tally};
 use crate::clock::Moment;
 use crate::web::trouble::{PageError, html};
-use crate::web::views::{AuditChart, Bar, Plot, Text};
+use crate::web::views::{AuditChart, Bar, Plot, Room, Text};
 use crate::web::visitor::Visitor;
 
 /// How many accounts have a colour of their own; the others share one.
@@ -37,7 +37,7 @@ pub(super) async fn chart(visitor: Visitor, search: web::Query<Search>, steps: w
     let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
     let step = if steps.step.as_deref() == Some("hour") { Step::Hour } else { Step::Day };
     let empty = |problem| AuditChart {
-        shell: me.room_shell(),
+        shell: me.shell().of(Room::Audit),
         form: search.form(problem),
         hourly: step == Step::Hour,
         plots: Vec::new(),

@@ -11,9 +11,7 @@ mod sessions;
 
 use actix_web::{Resource, web};
 
-use super::visitor::SignedInVisitor;
 use super::{get_or_head, page, unfit};
-use crate::web::views::Shell;
 
 /// The largest form with rules or claims, in bytes.
 const LARGEST_PASTE: usize = 1024 * 1024 + 64 * 1024;
@@ -37,13 +35,4 @@ pub(super) fn resources() -> Vec<Resource> {
         page("/admin/playground/sign-in", "POST", web::post().to(playground::sign_in)),
         paste("/admin/playground/candidate", "POST", web::post().to(playground::candidate)),
     ]
-}
-
-impl SignedInVisitor {
-    /// What surrounds a page of a room.
-    fn room_shell(&self) -> Shell<'_> {
-        let site = &self.visitor.site;
-        let entitlements = site.gateway.entitlements(&self.session, &self.visitor.caller);
-        site.shell(self.csrf(), Some(&self.session)).with_rooms(&entitlements)
-    }
 }

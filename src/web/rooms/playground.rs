@@ -8,7 +8,7 @@ use crate::access::{Grant, Miss, Purpose};
 use crate::audit::Found;
 use crate::gateway::{Changes, Tried, Trying, Wanted};
 use crate::web::trouble::{PageError, html};
-use crate::web::views::{Playground, RuleChanges, Text, TriedRules};
+use crate::web::views::{Playground, Room, RuleChanges, Text, TriedRules};
 use crate::web::visitor::{SignedInVisitor, Visitor};
 
 /// What stands in the field before anything was pasted.
@@ -47,7 +47,7 @@ fn empty<'a>(me: &'a SignedInVisitor, provider: Option<&str>) -> Playground<'a> 
         (Text::from(id.as_str()), Text::from(gateway.provider_name(id)), chosen)
     });
     Playground {
-        shell: me.room_shell(),
+        shell: me.shell().of(Room::Gateway),
         providers: known.collect(),
         claims: EXAMPLE.into(),
         role: "".into(),

@@ -7,7 +7,7 @@ use crate::gateway::Ending;
 use crate::store::{LiveSession, SessionHandle};
 use crate::web::site::Site;
 use crate::web::trouble::{PageError, html, redirect};
-use crate::web::views::{PersonSessions, Query, SessionRow, Sessions, Text};
+use crate::web::views::{PersonSessions, Query, Room, SessionRow, Sessions, Text};
 use crate::web::visitor::Visitor;
 
 /// The longest name that is looked for, in bytes.
@@ -35,7 +35,8 @@ pub(super) async fn find(visitor: Visitor, asked: web::Query<Asked>) -> Result<H
         1 => "One session was ended.".into(),
         ended => format!("{ended} sessions were ended.").into(),
     });
-    let page = Sessions { shell: me.room_shell(), asked: who.into(), done, people: people(site, &found.sessions), more: found.more };
+    let page =
+        Sessions { shell: me.shell().of(Room::Gateway), asked: who.into(), done, people: people(site, &found.sessions), more: found.more };
     Ok(html(&page))
 }
 

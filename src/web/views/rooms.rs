@@ -3,21 +3,23 @@
 use askama::Template;
 
 use super::{At, Shell, Text};
+use crate::access::{Entitlements, GatewayRole};
 
-/// Which rooms somebody may enter: what the header links to.
+/// What somebody may do with the gateway itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rooms {
+pub struct Offices {
     /// Whether they are an administrator of the gateway.
     pub administrator: bool,
     /// Whether they are an auditor.
     pub auditor: bool,
 }
 
-impl Rooms {
-    /// Whether there is one.
-    #[must_use]
-    pub const fn any(self) -> bool {
-        self.administrator || self.auditor
+impl From<&Entitlements> for Offices {
+    fn from(entitlements: &Entitlements) -> Self {
+        Self {
+            administrator: entitlements.has_gateway_role(GatewayRole::Administrator),
+            auditor: entitlements.has_gateway_role(GatewayRole::Auditor),
+        }
     }
 }
 

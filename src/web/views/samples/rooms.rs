@@ -1,6 +1,5 @@
 //! Fillings of the rooms' pages.
 
-use super::samples::{HOSTILE, at, hostile_shell, shell};
 use super::*;
 
 fn hostile() -> Text<'static> {
@@ -8,11 +7,11 @@ fn hostile() -> Text<'static> {
 }
 
 fn auditors() -> Shell<'static> {
-    Shell { rooms: Rooms { administrator: false, auditor: true }, ..shell(true) }
+    Shell { offices: Offices { administrator: false, auditor: true }, ..shell(true) }
 }
 
 fn administrators() -> Shell<'static> {
-    Shell { rooms: Rooms { administrator: true, auditor: true }, ..shell(true) }
+    Shell { offices: Offices { administrator: true, auditor: true }, ..shell(true) }
 }
 
 fn form(text: &'static str) -> SearchForm<'static> {
