@@ -1,4 +1,4 @@
-//! Calls that AWS credentials sign: AssumeRole, GetFederationToken, GetSessionToken.
+//! Calls that AWS credentials sign: `AssumeRole`, `GetFederationToken`, `GetSessionToken`.
 
 use super::*;
 
