@@ -10,7 +10,7 @@ use crate::access::Account;
 /// A person whom no policy can mean in particular.
 const SOMEBODY: &str = "00somebody-of-rolegate";
 /// An audience that is nobody's.
-pub(super) const ELSEWHERE: &str = "https://elsewhere.invalid/saml";
+const ELSEWHERE: &str = "https://elsewhere.invalid/saml";
 
 /// What is asked about one door.
 pub(super) struct Probe {
@@ -55,7 +55,7 @@ pub(super) fn probes(account: &Account, door: &Door, way: &Way, federation: &Fed
     }
 }
 
-pub(super) fn base(door_action: &'static str, caller: Caller, carries: &Carries) -> Request {
+fn base(door_action: &'static str, caller: Caller, carries: &Carries) -> Request {
     let mut says = BTreeMap::new();
     let mut say = |key: &str, said: Said| {
         says.insert(key.to_ascii_lowercase(), said);
@@ -81,7 +81,7 @@ pub(super) fn base(door_action: &'static str, caller: Caller, carries: &Carries)
 }
 
 /// What a web identity says: nothing of SAML, and of no other issuer.
-pub(super) fn web_identity(account: &Account, issuer: &str, audience: &str, subject: Option<String>, carries: &Carries) -> Request {
+fn web_identity(account: &Account, issuer: &str, audience: &str, subject: Option<String>, carries: &Carries) -> Request {
     let host = bare(issuer).to_ascii_lowercase();
     let provider = oidc_principal(account, issuer);
     let mut request = base("sts:AssumeRoleWithWebIdentity", Caller::Federated(provider.clone()), carries);
@@ -123,7 +123,7 @@ fn forwarded(account: &Account, issuer: &str, way: &Way) -> Vec<Probe> {
     way.clients.iter().map(probe).collect()
 }
 
-pub(super) fn saml_probe(provider: String, audience: String, issuer: Option<&str>, carries: &Carries) -> Probe {
+fn saml_probe(provider: String, audience: String, issuer: Option<&str>, carries: &Carries) -> Probe {
     let mut request = base("sts:AssumeRoleWithSAML", Caller::Federated(provider.clone()), carries);
     request.says.insert("aws:federatedprovider".into(), Said::one(provider));
     request.says.insert("saml:aud".into(), Said::one(audience.clone()));

@@ -327,25 +327,30 @@ impl Judge<'_> {
         let others = Others { account: &self.needs.account, need, federation: self.federation, policy };
         for opening in others.openings() {
             let (kind, message, mend) = match opening {
-                Opening::Other { statement, principal, action, certain } => {
-                    if self.federation.also.iter().any(|known| like(known, &principal)) {
+                Opening::Other { statement, principal, action, certain, whoever } => {
+                    let is_known = self.federation.also.iter().any(|known| like(known, &principal));
+                    if is_known && !whoever {
                         continue;
                     }
                     let lets = if certain { "lets" } else { "may let" };
-                    let mend = "take it out of the trust policy; if it is meant, say so by --also PRINCIPAL".to_owned();
-                    (Kind::OtherWays, format!("{statement} {lets} {principal} in by {action}, whatever the rules say"), mend)
+                    let (who, mend) = if is_known {
+                        (format!("everybody in whom {principal} vouches for"), "narrow it by a condition on the tokens' subject")
+                    } else {
+                        (format!("{principal} in"), "take it out of the trust policy; if it is meant, say so by --also PRINCIPAL")
+                    };
+                    (Kind::OtherWays, format!("{statement} {lets} {who} by {action}, whatever the rules say"), mend.to_owned())
                 }
-                Opening::Audience { statement, audience } => {
+                Opening::Audience { statement } => {
                     let mend = "let it name the audience as `rolegate aws plan` has it, by StringEquals".to_owned();
-                    (Kind::AudienceOpen, format!("{statement} takes what was made for the audience {audience}"), mend)
+                    (Kind::AudienceOpen, format!("{statement} takes, or may take, what was made for another audience"), mend)
                 }
                 Opening::NotPinned { statement } => {
                     let mend = format!("add the condition \"Bool\": {{ \"{PINNED}\": \"true\" }} to it");
-                    (Kind::NotPinned, format!("{statement} takes a token that does not name this role"), mend)
+                    (Kind::NotPinned, format!("{statement} takes, or may take, a token that does not name this role"), mend)
                 }
-                Opening::ExternalId { statement, id } => {
+                Opening::ExternalId { statement } => {
                     let mend = "let it demand those that rules send, by StringEquals on sts:ExternalId".to_owned();
-                    (Kind::NoExternalId, format!("{statement} takes the external id `{id}`, which no rule sends"), mend)
+                    (Kind::NoExternalId, format!("{statement} takes, or may take, an external id that no rule sends"), mend)
                 }
             };
             let is_told = self.findings.iter().any(|finding| finding.kind == kind && finding.subject == arn);
