@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "store_conformance/redis_server.rs"]
 mod redis_server;
 
@@ -13,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use redis_server::{Redis, free_port};
+use ports::free_port;
+use redis_server::Redis;
 use rolegate::store::{GrantId, Kept, Key, MemoryStore, Placed, Purpose, SessionId, State, Store, UserCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;

@@ -1,6 +1,5 @@
 //! A real Redis for tests.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -10,10 +9,7 @@ use rolegate::store::{Store, StoreSettings, Vault};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A port of loopback that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
+use crate::ports::free_port;
 
 /// A redis-server of the test's own, on a free port of loopback, with nothing on disk. Ends with the value.
 pub(crate) struct Redis {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::process::{Finished, Running, Scratch, free_port, repository, run};
+use super::ports::free_port;
+use super::process::{Finished, Running, Scratch, repository, run};
 
 /// How long a checking program may take: the browser's whole tour is the longest of them.
 const LIMIT: Duration = Duration::from_mins(8);

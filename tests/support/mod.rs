@@ -11,6 +11,7 @@ mod counterparts;
 mod faults;
 mod gateway;
 mod plan;
+mod ports;
 mod process;
 mod random;
 mod sandbox;
@@ -21,7 +22,8 @@ pub(crate) use counterparts::{AwsCli, Moto, OidcOptions, OidcProvider, Redis, aw
 pub(crate) use faults::{Fault, FaultProxy, Faults};
 pub(crate) use gateway::Gateway;
 pub(crate) use plan::{PRODUCTION, Plan, ROLES, STAGING};
-pub(crate) use process::{Finished, Running, Scratch, free_port, repository, run};
+pub(crate) use ports::free_port;
+pub(crate) use process::{Finished, Running, Scratch, repository, run};
 pub(crate) use random::Random;
 pub(crate) use sandbox::SandboxAws;
 pub(crate) use simplesamlphp::{SamlOptions, SimpleSaml, make_key};

@@ -1,7 +1,7 @@
 //! One small organisation that the tests of the whole gateway share: its accounts, its rules, and the configuration that says so.
 
 use super::counterparts::{OidcOptions, OidcProvider};
-use super::process::free_port;
+use super::ports::free_port;
 
 /// The account that is called Production.
 pub(crate) const PRODUCTION: &str = "111122223333";

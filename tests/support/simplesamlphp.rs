@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::process::{Running, Scratch, free_port, repository};
+use super::ports::free_port;
+use super::process::{Running, Scratch, repository};
 
 /// How it is to be.
 #[derive(Debug, Default)]

@@ -15,6 +15,8 @@ mod hygiene;
 mod log;
 mod login;
 mod pages;
+#[path = "../support/ports.rs"]
+mod ports;
 mod requests;
 mod roles;
 mod rooms;

@@ -2,6 +2,7 @@
 
 use rolegate::access::{NamingSettings, Policy};
 
+use crate::ports::free_port;
 use crate::world::{ADMIN, Browser, FORWARDED, READER, World};
 
 #[actix_web::test]
@@ -171,10 +172,6 @@ async fn until_ready(world: &World) {
         actix_web::rt::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     panic!("the gateway has not found its store");
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 async fn with_redis() -> (Redis, World) {
