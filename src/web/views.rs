@@ -11,6 +11,7 @@ mod entry;
 mod error;
 mod explain;
 mod palette;
+mod quick;
 mod rooms;
 #[cfg(test)]
 mod samples;
@@ -22,6 +23,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
+use quick::{write_number, write_two, written_quickly};
 
 pub use access::{Account, Go, Group, Grouping, Head, NoRoles, Offer, Portal, Role, Row, StepUp, Target, Tools, lengths};
 pub use command_line::{Consent, DeviceAnswered, DeviceConsent, DeviceEntry};
@@ -148,14 +150,46 @@ pub struct At(pub DateTime<Utc>);
 impl At {
     /// The moment for a `datetime` attribute, to the second.
     #[must_use]
-    pub fn iso(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| {
-            let (date, time) = (self.0.date_naive(), self.0.time());
-            write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())?;
-            write!(f, "T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
-        })
+    pub const fn iso(self) -> Iso {
+        Iso(self.0)
+    }
+
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        let (date, time) = (self.0.date_naive(), self.0.time());
+        write_number(to, date.day() as usize)?;
+        to.write_char(' ')?;
+        to.write_str(MONTHS.get(date.month0() as usize).copied().unwrap_or_default())?;
+        to.write_char(' ')?;
+        write_number(to, usize::try_from(date.year()).unwrap_or_default())?;
+        to.write_str(", ")?;
+        write_two(to, time.hour())?;
+        to.write_char(':')?;
+        write_two(to, time.minute())?;
+        to.write_str(" UTC")
     }
 }
+
+written_quickly!(At);
+
+/// A moment for machines, to the second (RFC 3339).
+#[derive(Debug, Clone, Copy)]
+pub struct Iso(DateTime<Utc>);
+
+impl Iso {
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        let (date, time) = (self.0.date_naive(), self.0.time());
+        let year = u32::try_from(date.year()).unwrap_or_default();
+        write_two(to, year / 100)?;
+        write_two(to, year % 100)?;
+        for (before, part) in [('-', date.month()), ('-', date.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())] {
+            to.write_char(before)?;
+            write_two(to, part)?;
+        }
+        to.write_char('Z')
+    }
+}
+
+written_quickly!(Iso);
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -165,23 +199,17 @@ impl From<DateTime<Utc>> for At {
     }
 }
 
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand: a format string is parsed anew for each moment, and every page has some.
-        let (date, time) = (self.0.date_naive(), self.0.time());
-        let month = MONTHS.get(date.month0() as usize).copied().unwrap_or_default();
-        write!(f, "{} {month} {}, {:02}:{:02} UTC", date.day(), date.year(), time.hour(), time.minute())
-    }
-}
-
 /// A text as a value in a URL's query.
 pub(crate) struct Query<'a>(pub(crate) &'a str);
 
-impl fmt::Display for Query<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        url::form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|piece| f.write_str(piece))
+impl Query<'_> {
+    fn write(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        url::form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|piece| to.write_str(piece))
     }
 }
+
+// Letters, digits, `*-._%+`: nothing that means something to a page.
+written_quickly!(Query<'_>);
 
 /// The style class for an account's `env` tag. Colour only: the label is always there as text.
 #[must_use]

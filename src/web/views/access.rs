@@ -6,6 +6,7 @@ use std::time::Duration;
 use askama::Template;
 
 use super::palette::{Options, regions};
+use super::quick::{write_number, written_quickly};
 use super::{At, Query, Shell, Text};
 use crate::arn::Partition;
 
@@ -37,28 +38,70 @@ pub struct Account<'a> {
 
 impl Account<'_> {
     /// The deep link to a role of this account.
-    fn link<'s>(&'s self, role: &'s Role<'_>) -> impl fmt::Display + 's {
+    fn link<'s>(&'s self, role: &'s Role<'_>) -> DeepLink<'s> {
         DeepLink { account: &self.id, role: Some(&role.link) }
     }
 
     /// The deep link to this account, whatever role it is entered with.
-    fn own_link(&self) -> impl fmt::Display + '_ {
+    fn own_link(&self) -> DeepLink<'_> {
         DeepLink { account: &self.id, role: None }
     }
 }
 
-/// `/go?account=…&role=…`.
+/// `/go?account=…&role=…`, as it stands in an attribute.
 struct DeepLink<'a> {
     account: &'a str,
     role: Option<&'a str>,
 }
 
-impl fmt::Display for DeepLink<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/go?account={}", Query(self.account))?;
-        self.role.map_or(Ok(()), |role| write!(f, "&role={}", Query(role)))
+impl DeepLink<'_> {
+    fn write(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_str("/go?account=")?;
+        Query(self.account).write(to)?;
+        let Some(role) = self.role else { return Ok(()) };
+        to.write_str("&amp;role=")?;
+        Query(role).write(to)
     }
 }
+
+written_quickly!(DeepLink<'_>);
+
+/// The id of an element of a list, by which others point to it.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    list: char,
+    number: usize,
+    /// Of a row under a heading.
+    row: Option<usize>,
+}
+
+impl Key {
+    const fn of_group(number: usize) -> Self {
+        Self { list: 'a', number, row: None }
+    }
+
+    const fn of_row(group: usize, row: usize) -> Self {
+        Self { list: 'r', number: group, row: Some(row) }
+    }
+
+    const fn of_favourite(number: usize) -> Self {
+        Self { list: 'f', number, row: None }
+    }
+
+    const fn of_recent(number: usize) -> Self {
+        Self { list: 'l', number, row: None }
+    }
+
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_char(self.list)?;
+        write_number(to, self.number)?;
+        let Some(row) = self.row else { return Ok(()) };
+        to.write_char('-')?;
+        write_number(to, row)
+    }
+}
+
+written_quickly!(Key);
 
 /// Roles under one heading.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
+use super::quick::written_quickly;
 use crate::arn::Partition;
 use crate::aws::console;
 
@@ -22,13 +23,13 @@ impl Options {
     }
 }
 
-impl fmt::Display for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Options {
+    fn write(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_str(&self.0)
     }
 }
 
-impl askama::filters::HtmlSafe for Options {}
+written_quickly!(Options);
 
 /// The services of the console.
 static SERVICES: LazyLock<Options> = LazyLock::new(|| Options::of(console::SERVICES.iter().map(|service| (service.path, service.label))));
