@@ -17,6 +17,7 @@ use super::cli::{ConsoleArguments, Ended, EnvArguments, ExecArguments, RoleArgum
 use super::desk::{Desk, Percent};
 use super::login;
 use super::loopback::{self, Ask, Body, Reply};
+use super::same_user::is_same_user;
 use super::trouble::{Kind, Trouble};
 use super::voice::print;
 use crate::arn::Region;
@@ -124,7 +125,7 @@ pub(super) fn console(arguments: &ConsoleArguments) -> Ended {
 }
 
 /// Opens a secret address in the browser. What a browser is started with can be seen by everybody on the machine, so it is started with an
-/// address of ours that leads there, once.
+/// address of ours that leads there, once, and no other user of the machine.
 fn opened(secret: &SecretString) -> Result<bool, Trouble> {
     let no_port = |error: io::Error| Trouble::yours(Kind::Other, format!("No port for the browser: {error}."), "leave out --open");
     let target = HeaderValue::from_str(secret.expose_secret()).ok();
@@ -134,7 +135,8 @@ fn opened(secret: &SecretString) -> Result<bool, Trouble> {
     let (sender, fetched) = mpsc::channel();
     let once = Mutex::new(target);
     let answer = Arc::new(move |ask: Ask| {
-        let target = if ask.path == path { once.lock().ok().and_then(|mut once| once.take()) } else { None };
+        let is_meant = ask.path == path && is_same_user(&ask.connection);
+        let target = if is_meant { once.lock().ok().and_then(|mut once| once.take()) } else { None };
         let Some(target) = target else {
             return Reply::page(StatusCode::NOT_FOUND, "Not here", "This address led to the console once, and leads nowhere any more.");
         };

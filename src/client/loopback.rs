@@ -24,10 +24,20 @@ const CONNECTIONS: usize = 64;
 const HEAD: Duration = Duration::from_secs(2);
 
 /// A request: all are GET, and what they send along is not read.
+#[derive(Debug)]
 pub(super) struct Ask {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) authorization: Option<HeaderValue>,
+    /// The connection it came by.
+    pub(super) connection: Connection,
+}
+
+/// The two ends of a connection over loopback.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Connection {
+    pub(super) theirs: SocketAddr,
+    pub(super) ours: SocketAddr,
 }
 
 /// What is answered.
@@ -71,10 +81,10 @@ pub(super) async fn serve(listener: TcpListener, answer: Arc<dyn Fn(Ask) -> Repl
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, theirs)) = listener.accept().await else { continue };
         let answer = Arc::clone(&answer);
         tokio::spawn(async move {
-            let service = service_fn(move |request| respond(request, address, Arc::clone(&answer)));
+            let service = service_fn(move |request| respond(request, Connection { theirs, ours: address }, Arc::clone(&answer)));
             // A connection that breaks off is its client's affair.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -88,19 +98,19 @@ pub(super) async fn serve(listener: TcpListener, answer: Arc<dyn Fn(Ask) -> Repl
 
 async fn respond(
     request: Request<Incoming>,
-    address: SocketAddr,
+    connection: Connection,
     answer: Arc<dyn Fn(Ask) -> Reply + Send + Sync>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
-    let reply = match read(&request, address) {
+    let reply = match read(&request, connection) {
         Err(refused) => refused,
         Ok(ask) => tokio::task::spawn_blocking(move || answer(ask)).await.unwrap_or_else(|_| failed()),
     };
     Ok(render(reply))
 }
 
-fn read(request: &Request<Incoming>, address: SocketAddr) -> Result<Ask, Reply> {
+fn read(request: &Request<Incoming>, connection: Connection) -> Result<Ask, Reply> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !is_our_host(host, address) || request.headers().get_all(HOST).iter().count() != 1 {
+    if !is_our_host(host, connection.ours) || request.headers().get_all(HOST).iter().count() != 1 {
         return Err(Reply::page(StatusCode::MISDIRECTED_REQUEST, "Not here", "This address is for programs of this machine."));
     }
     if request.method() != Method::GET {
@@ -111,6 +121,7 @@ fn read(request: &Request<Incoming>, address: SocketAddr) -> Result<Ask, Reply> 
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         authorization: if let [one] = headers.as_slice() { Some((*one).clone()) } else { None },
+        connection,
     })
 }
 

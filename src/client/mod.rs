@@ -29,6 +29,7 @@ mod login;
 mod loopback;
 mod pick;
 mod places;
+mod same_user;
 mod settings;
 mod show;
 mod target;

@@ -83,6 +83,13 @@ impl Person {
         (running, tab)
     }
 
+    /// Where a tab leads: the browser is started with an address that tells nothing.
+    pub(crate) async fn led(&self, tab: &str) -> String {
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let answer = client.get(tab).send().await.unwrap();
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    }
+
     /// Signs in at a gateway that agrees at once, as the double does.
     pub(crate) async fn sign_in(&self) -> Running {
         let (mut login, tab) = self.until_tab(&["login"]).await;

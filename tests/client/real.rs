@@ -29,6 +29,7 @@ impl World {
 
     /// Ana sees the tab that a command opened, signs in at her provider, and says yes to the command line.
     async fn agree(&mut self, tab: &str) -> Page {
+        let tab = &self.ana.led(tab).await;
         let page = self.browser.open(tab).await;
         let page = if page.body.contains("/oauth2/authorize\"") {
             page

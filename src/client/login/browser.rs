@@ -9,11 +9,13 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64URL_NOPAD;
 use hyper::StatusCode;
-use url::form_urlencoded;
+use hyper::header::HeaderValue;
+use url::{Url, form_urlencoded};
 
 use super::super::api::Api;
 use super::super::keeper::Token;
-use super::super::loopback::{self, Ask, Reply};
+use super::super::loopback::{self, Ask, Body, Reply};
+use super::super::same_user::is_same_user;
 use super::super::trouble::{Kind, Trouble};
 use super::super::voice::Voice;
 use super::Way;
@@ -30,7 +32,7 @@ pub(super) fn has_screen() -> bool {
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Opens an address in the person's browser. It shows in the list of processes, so it may hold no secret that lasts.
+/// Opens an address in the person's browser. Every user of the machine can read it in the list of processes: it must be of no use to them.
 pub(in crate::client) fn open(url: &str) -> Result<(), Trouble> {
     let mut options = webbrowser::BrowserOptions::new();
     options.with_suppress_output(true);
@@ -70,13 +72,14 @@ pub(super) fn sign_in(api: &Api, endpoints: &Endpoints, way: &Way, voice: Voice,
         .extend_pairs(way.fresh.then_some(("prompt", "login")))
         .extend_pairs(way.acr.as_ref().map(|acr| ("acr_values", acr)));
     voice.notice(&format!("Sign in in the browser. If none opens, go to\n{url}"));
-    match open(url.as_str()) {
+    let start = Start::new(&listener, &url).map_err(no_port)?;
+    match open(&start.address) {
         Err(trouble) if !voice.is_attended() => return Err(trouble),
         Err(trouble) => voice.notice(&trouble.happened),
         Ok(()) => {}
     }
     asked.set(true);
-    let code = match wait(listener, state, endpoints.issuer.clone()).map_err(no_port)? {
+    let code = match wait(listener, start, state, endpoints.issuer.clone()).map_err(no_port)? {
         Some(Outcome::Code(code)) => code,
         Some(Outcome::Refused(error)) => return Err(refused(api, &OAuthError::of(error))),
         Some(Outcome::Stranger) => {
@@ -102,10 +105,45 @@ fn again(api: &Api) -> String {
     format!("rolegate login --gateway {}", api.gateway())
 }
 
+/// What the browser is started with: an address of ours that leads to the gateway's. Who knows the latter could sign the command line in as
+/// themselves, and the person would work in another's name.
+struct Start {
+    address: String,
+    path: String,
+    leads_to: HeaderValue,
+}
+
+impl Start {
+    fn new(listener: &TcpListener, url: &Url) -> std::io::Result<Self> {
+        let path = format!("/{}", super::random().map_err(|trouble| std::io::Error::other(trouble.happened))?);
+        let leads_to = HeaderValue::from_str(url.as_str()).map_err(std::io::Error::other)?;
+        Ok(Self { address: format!("http://{}{path}", listener.local_addr()?), path, leads_to })
+    }
+
+    /// The answer, if it is this that is asked for.
+    fn answer(&self, ask: &Ask) -> Option<Reply> {
+        if ask.path != self.path {
+            return None;
+        }
+        Some(if is_same_user(&ask.connection) {
+            Reply { status: StatusCode::SEE_OTHER, body: Body::GoTo(self.leads_to.clone()) }
+        } else {
+            Reply::page(
+                StatusCode::FORBIDDEN,
+                "Not yours",
+                "This sign-in belongs to another user of the machine. Open what the command line shows.",
+            )
+        })
+    }
+}
+
 /// Waits until the browser comes back with the state that it was sent away with.
-fn wait(listener: TcpListener, state: String, issuer: String) -> std::io::Result<Option<Outcome>> {
+fn wait(listener: TcpListener, start: Start, state: String, issuer: String) -> std::io::Result<Option<Outcome>> {
     let (sender, outcomes) = mpsc::channel();
     let answer = Arc::new(move |ask: Ask| {
+        if let Some(reply) = start.answer(&ask) {
+            return reply;
+        }
         let Some(outcome) = read(&ask, &state, &issuer) else {
             return Reply::page(StatusCode::BAD_REQUEST, "Not expected", "This is not the answer that the command line waits for.");
         };
@@ -151,12 +189,15 @@ fn read(ask: &Ask, state: &str, issuer: &str) -> Option<Outcome> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::loopback::Connection;
     use super::*;
 
     #[test]
     fn only_an_answer_with_our_state_and_our_gateway_is_taken() {
         let told = |path: &str, query: &str| {
-            let ask = Ask { path: path.into(), query: query.into(), authorization: None };
+            let here = ([127, 0, 0, 1], 1).into();
+            let connection = Connection { theirs: here, ours: here };
+            let ask = Ask { path: path.into(), query: query.into(), authorization: None, connection };
             match read(&ask, "our-state", "https://roles.example.org") {
                 None => "nothing".to_owned(),
                 Some(Outcome::Code(code)) => code,
