@@ -10,6 +10,7 @@ use askama::Template;
 
 use super::api;
 use super::connection::Connection;
+use super::oauth;
 use super::site::Site;
 use super::trouble::{PageError, page};
 
@@ -35,7 +36,14 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
         let (request, _) = request.into_parts();
         ServiceResponse::from_err(PageError::Forged, request)
     };
-    let mut response = if api::is_api(answered.request().path()) { api::with_problem(answered) } else { with_page(&site, answered) };
+    let path = answered.request().path();
+    let mut response = if api::is_api(path) {
+        api::with_problem(answered)
+    } else if is_for_programs(path) {
+        oauth::with_error(answered)
+    } else {
+        with_page(&site, answered)
+    };
     set_headers(&site, &mut response);
     match response.request().conn_data::<Connection>() {
         Some(connection) => connection.answered(response.status().is_client_error()),

@@ -307,5 +307,7 @@ async fn w10_c1_no_code_and_no_token_is_in_the_audit_trail() {
         assert!(!trail.contains(secret), "{trail}");
     }
     let answer = ana.send(ana.request(Method::GET, "/oauth2/token")).await;
-    assert_eq!(answer.status, 405);
+    assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "POST"));
+    let told: Value = serde_json::from_str(&answer.body).expect("programs are answered in their words");
+    assert_eq!(told["error"], "invalid_request");
 }

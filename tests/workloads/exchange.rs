@@ -86,6 +86,8 @@ async fn w11_w12_the_token_endpoint_refuses_in_the_standards_words() {
         (&[GRANT, ID_TOKEN, subject, ("resource", READER), ("scope", ADMIN)], "invalid_request", "different roles"),
         (&[GRANT, ID_TOKEN, subject, ("resource", READER), ("resource", ADMIN)], "invalid_request", "twice"),
         (&[GRANT, ID_TOKEN, subject, ("resource", READER), ("actor_token", "x")], "invalid_request", "actor_token"),
+        (&[GRANT, ID_TOKEN, subject, ("resource", READER), ("actor_token_type", "x")], "invalid_request", "actor_token"),
+        (&[GRANT, ID_TOKEN, subject, ("resource", READER), ("audience", "https://elsewhere.example.org")], "invalid_target", "audience"),
         (
             &[GRANT, ID_TOKEN, subject, ("resource", READER), ("requested_token_type", "urn:ietf:params:oauth:token-type:jwt")],
             "invalid_request",

@@ -30,8 +30,12 @@ pub(super) async fn exchange(visitor: &Visitor, parameters: &Parameters) -> Resu
     if !SUBJECT_TYPES.contains(&parameters.required("subject_token_type")?) {
         return Err(OAuthError::invalid_request("subject_token_type must be that of an ID token"));
     }
-    if parameters.optional("actor_token").is_some() {
+    if parameters.optional("actor_token").or(parameters.optional("actor_token_type")).is_some() {
         return Err(OAuthError::invalid_request("nobody acts for another here: actor_token is not understood"));
+    }
+    // Left unread, it would look as if what is issued were for that audience alone.
+    if parameters.optional("audience").is_some() {
+        return Err(OAuthError::new("invalid_target", "audience is not understood: name the role by its ARN in resource"));
     }
     if parameters.optional("requested_token_type").is_some_and(|wanted| wanted != ISSUED_TYPE) {
         return Err(OAuthError::invalid_request("requested_token_type can only be urn:rolegate:token-type:aws-credentials"));

@@ -20,8 +20,10 @@ pub(super) mod token;
 
 use std::collections::HashMap;
 
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
@@ -76,6 +78,28 @@ impl From<OAuthError> for HttpResponse {
         }
         response.json(json!({ "error": error.code, "error_description": error.description }))
     }
+}
+
+/// Puts an error in the standard's form into the bare answer of one that arose around the handlers: another method, another site's page, a time
+/// that ran out.
+pub(super) fn with_error(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || (response.headers().contains_key(CONTENT_TYPE) && response.response().error().is_none()) {
+        return response;
+    }
+    let why = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "this address answers to POST",
+        StatusCode::FORBIDDEN => "programs ask here, never a page in a browser",
+        StatusCode::REQUEST_TIMEOUT => "the request took too long to arrive",
+        StatusCode::TOO_MANY_REQUESTS => "too many requests: ask again later",
+        _ => "the request cannot be read or answered",
+    };
+    let code =
+        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS { "invalid_request" } else { "temporarily_unavailable" };
+    let body = json!({ "error": code, "error_description": why }).to_string();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.map_body(|_, _| BoxBody::new(body))
 }
 
 /// A good answer, or an error, both as JSON that nobody keeps.
