@@ -1,21 +1,25 @@
 //! What AWS was found to allow: the roles' own limits on the length of sessions, from its answers.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chrono::TimeDelta;
-use moka::sync::Cache;
 
 use crate::access::{USUAL_SESSION, next_shorter};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 
-/// How many roles are remembered. What falls out is learnt again.
-const MOST: u64 = 10_000;
+/// How many roles are remembered. When there are more, all are forgotten, and learnt again.
+const MOST: usize = 10_000;
 /// How long what was learnt is offered: a limit that was raised in IAM shows after that at the latest.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 
 /// The lengths that AWS refused, by role. In this process alone: each instance learns by itself, at the cost of one refusal.
-pub struct Lengths(Cache<RoleArn, Seen>);
+///
+/// A page reads it for each of its roles, and AWS refuses a length once a day and role at most: so reading takes no lock and writes nothing.
+#[derive(Default)]
+pub struct Lengths(ArcSwap<HashMap<RoleArn, Seen>>);
 
 /// What was seen of a role.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +32,6 @@ struct Seen {
     until: Moment,
 }
 
-impl Default for Lengths {
-    fn default() -> Self {
-        Self(Cache::new(MOST))
-    }
-}
-
 impl Lengths {
     /// AWS refused a session of a role for its length. Says which one is offered now.
     pub(super) fn refused(&self, role: &RoleArn, length: Duration, now: Moment) -> Duration {
@@ -42,15 +40,15 @@ impl Lengths {
         // What was granted before and is refused now was lowered.
         let granted = before.map(|seen| seen.granted).filter(|granted| *granted < refused).unwrap_or(USUAL_SESSION);
         let seen = Seen { refused, granted, until: now + REMEMBERED };
-        self.0.insert(role.clone(), seen);
+        self.learn(role, seen, now);
         seen.longest()
     }
 
     /// AWS granted a session of a role in this length: one that it refused before means that the limit was raised.
     pub(super) fn granted(&self, role: &RoleArn, length: Duration, now: Moment) {
         match self.seen(role, now) {
-            Some(seen) if length >= seen.refused => self.0.invalidate(role),
-            Some(seen) if length > seen.granted => self.0.insert(role.clone(), Seen { granted: length, ..seen }),
+            Some(seen) if length >= seen.refused => self.forget(role),
+            Some(seen) if length > seen.granted => self.learn(role, Seen { granted: length, ..seen }, now),
             _ => {}
         }
     }
@@ -61,7 +59,27 @@ impl Lengths {
     }
 
     fn seen(&self, role: &RoleArn, now: Moment) -> Option<Seen> {
-        self.0.get(role).filter(|seen| now < seen.until)
+        self.0.load().get(role).filter(|seen| now < seen.until).copied()
+    }
+
+    fn learn(&self, role: &RoleArn, seen: Seen, now: Moment) {
+        self.0.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.retain(|_, seen| now < seen.until);
+            if known.len() >= MOST {
+                known.clear();
+            }
+            known.insert(role.clone(), seen);
+            known
+        });
+    }
+
+    fn forget(&self, role: &RoleArn) {
+        self.0.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.remove(role);
+            known
+        });
     }
 }
 
@@ -113,6 +131,16 @@ mod tests {
         assert_eq!(lengths.refused(&role, hours(10), now()), hours(8), "it was lowered meanwhile");
         lengths.granted(&role, hours(11), now());
         assert_eq!(lengths.longest(&role, now()), None, "it was raised");
+    }
+
+    #[test]
+    fn no_more_roles_are_remembered_than_there_is_room_for() {
+        let lengths = Lengths::default();
+        let role = |number: usize| format!("arn:aws:iam::111122223333:role/{number}").parse::<RoleArn>().unwrap();
+        let full = (0..MOST).map(|number| (role(number), Seen { refused: hours(12), granted: hours(1), until: now() + REMEMBERED }));
+        lengths.0.store(std::sync::Arc::new(full.collect()));
+        assert_eq!(lengths.refused(&role(MOST), hours(12), now()), hours(8));
+        assert_eq!((lengths.0.load().len(), lengths.longest(&role(0), now())), (1, None));
     }
 
     #[test]

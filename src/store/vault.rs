@@ -408,9 +408,12 @@ impl Vault {
     /// What does not open, or was written by another version in another shape, counts as absent; the log knows.
     pub(super) fn reveal<T: DeserializeOwned>(&self, key: &Key, sealed: Vec<u8>) -> Option<T> {
         let plain = self.keys.open(key, sealed).inspect_err(|error| tracing::warn!(?key, %error, "a record is ignored")).ok()?;
-        // The decoder's own message may repeat parts of the value.
-        let value = serde_json::from_slice(&plain);
-        value.inspect_err(|_| tracing::warn!(?key, "a record is ignored: it has another version's shape")).ok()
+        // As text that is looked through once: of bytes the decoder would look at each string anew. Its own message may repeat parts of the value.
+        let value = std::str::from_utf8(&plain).ok().and_then(|text| serde_json::from_str(text).ok());
+        if value.is_none() {
+            tracing::warn!(?key, "a record is ignored: it has another version's shape");
+        }
+        value
     }
 }
 
