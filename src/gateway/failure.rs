@@ -35,6 +35,8 @@ pub enum Trouble {
     Signing,
     /// The store cannot be asked.
     Store,
+    /// AWS issued what was asked for, and the store could not keep it for the page that shows it.
+    Undelivered,
     /// The record cannot be written, so nothing is handed over.
     Audit,
     /// The page is for people with this role of the gateway.
@@ -82,6 +84,7 @@ impl Failure {
             Trouble::SignInAgain => "sign-in-again",
             Trouble::Signing => "signing",
             Trouble::Store => "store",
+            Trouble::Undelivered => "undelivered",
             Trouble::Audit => "audit",
             Trouble::NotForYou(_) => "not-for-you",
             Trouble::TrailUnreadable => "trail-unreadable",

@@ -345,14 +345,14 @@ impl Gateway {
     /// Issues credentials and lays them down, sealed, for the page that shows them once.
     ///
     /// # Errors
-    /// As [`Gateway::assume`], and [`Trouble::Store`].
+    /// As [`Gateway::assume`], and [`Trouble::Undelivered`].
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
         let (issued, event) = self.hand_out(id, session, wish, caller).await?;
         let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
         let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
         match self.vault.hand_over(id, &sealable).await {
             Ok(handover) => Ok(handover),
-            Err(error) => Err(self.undelivered(event, Trouble::Store, error).await),
+            Err(error) => Err(self.undelivered(event, Trouble::Undelivered, error).await),
         }
     }
 

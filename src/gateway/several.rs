@@ -70,7 +70,8 @@ impl Gateway {
     /// [`Self::assume_several`], and lays what was issued down, sealed, for the page that shows it once.
     ///
     /// # Errors
-    /// [`Trouble::Store`], and [`Trouble::Audit`] when not even that could be recorded: nothing is handed over.
+    /// [`Trouble::Undelivered`], [`Trouble::Store`] where nothing was issued anyway, and [`Trouble::Audit`] when not even that could be
+    /// recorded: nothing is handed over.
     pub async fn lay_down_several(
         &self,
         id: &SessionId,
@@ -92,7 +93,7 @@ impl Gateway {
             Err(error) => {
                 let mut failure = None;
                 for (_, event) in issued {
-                    failure = Some(self.undelivered(event, Trouble::Store, &error).await);
+                    failure = Some(self.undelivered(event, Trouble::Undelivered, &error).await);
                 }
                 Err(failure.unwrap_or_else(|| Failure::logged(Trouble::Store, &error)))
             }

@@ -98,7 +98,7 @@ impl ResponseError for PageError {
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,
                 Trouble::Signing | Trouble::TrailUnreadable => StatusCode::INTERNAL_SERVER_ERROR,
-                Trouble::Store | Trouble::Audit => StatusCode::SERVICE_UNAVAILABLE,
+                Trouble::Store | Trouble::Undelivered | Trouble::Audit => StatusCode::SERVICE_UNAVAILABLE,
             },
         }
     }
@@ -118,7 +118,7 @@ impl ResponseError for PageError {
             Self::Unfit(Unfit::Method(allowed)) => {
                 response.insert_header((ALLOW, *allowed));
             }
-            Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Audit) => {
+            Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Undelivered | Trouble::Audit) => {
                 response.insert_header((RETRY_AFTER, "5"));
             }
             Self::TooMany(seconds) => {
@@ -302,6 +302,16 @@ fn trouble(trouble: &Trouble) -> Words {
         Trouble::Store => Words {
             title: "The gateway's memory does not answer",
             happened: "Sessions cannot be looked up right now. Nothing was lost and nothing was issued.".into(),
+            mender: Mender::Administrator,
+            next: "Try again in a few seconds.",
+            action: HOME,
+        },
+        Trouble::Undelivered => Words {
+            title: "The credentials could not be handed over",
+            happened:
+                "AWS issued them, but the gateway's memory did not take them for the page that shows them. Nobody has them, and they run \
+                       out by themselves. Both are in the audit trail."
+                    .into(),
             mender: Mender::Administrator,
             next: "Try again in a few seconds.",
             action: HOME,

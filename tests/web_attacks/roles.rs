@@ -122,7 +122,7 @@ async fn what_was_issued_and_did_not_arrive_is_recorded_under_the_id_that_the_pa
     let csrf = ana.csrf().await;
     redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     let answer = ana.post("/credentials", &[("role", ADMIN), ("csrf", &csrf)]).await;
-    answer.assert_page(503, "memory does not answer");
+    answer.assert_page(503, "could not be handed over");
     assert_undelivered(&world, &answer.body);
 }
 

@@ -219,7 +219,7 @@ fn failed(failure: &Failure) -> Code {
         Trouble::UnknownProvider | Trouble::TrailMoved => Code::NotFound,
         Trouble::SignInRefused(..) | Trouble::SignOutRefused(_) | Trouble::SignInExpired => Code::NotSignedIn,
         Trouble::Signing | Trouble::TrailUnreadable => Code::InternalError,
-        Trouble::Store | Trouble::Audit | Trouble::ProviderUnavailable(_) => Code::Unavailable,
+        Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::ProviderUnavailable(_) => Code::Unavailable,
     }
 }
 
@@ -251,7 +251,7 @@ pub(in crate::web) fn detail(error: &PageError) -> String {
         PageError::TooMany(seconds) => format!("Wait {seconds} s, then ask again."),
         PageError::Failure(failure) => match &failure.trouble {
             Trouble::Aws(explanation) => explanation.to_string(),
-            Trouble::Store | Trouble::Audit => format!("{happened} Try again in a few seconds."),
+            Trouble::Store | Trouble::Undelivered | Trouble::Audit => format!("{happened} Try again in a few seconds."),
             _ => happened.into_owned(),
         },
     }
