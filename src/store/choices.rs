@@ -1,5 +1,6 @@
 //! What a person chose on the pages, remembered from one session to the next: no right follows from any of it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ const MOST_FAVOURITES: usize = 50;
 const MOST_RECENT: usize = 5;
 /// The longest text that is remembered as a role or a region, in bytes.
 const LONGEST: usize = 640;
+/// The session lengths that there are, in seconds: AWS's least is AssumeRole's, its most what an administrator may allow a role.
+const LENGTHS: RangeInclusive<u64> = 900..=43_200;
 
 /// How somebody wants roles to be grouped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +47,7 @@ pub struct Recent {
 pub struct Choices {
     favourites: Vec<String>,
     recents: Vec<Recent>,
-    /// The session length that was chosen last, in seconds.
-    pub length: Option<u64>,
+    length: Option<u64>,
     /// The region that was chosen last.
     pub region: Option<String>,
     /// How roles are grouped.
@@ -87,6 +89,19 @@ impl Choices {
         if role.len() <= LONGEST {
             self.recents.insert(0, Recent { role: role.to_owned(), until });
             self.recents.truncate(MOST_RECENT);
+        }
+    }
+
+    /// The session length that was chosen last, in seconds: one that AWS knows.
+    #[must_use]
+    pub const fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Remembers a session length, in seconds. One that AWS has for no role is no choice.
+    pub fn choose_length(&mut self, seconds: u64) {
+        if LENGTHS.contains(&seconds) {
+            self.length = Some(seconds);
         }
     }
 
@@ -188,6 +203,15 @@ mod tests {
         assert_eq!(recents, ["role-57", "role-59", "role-58", "role-56", "role-55"]);
         choices.forget_recents();
         assert!(choices.recents().is_empty());
+    }
+
+    #[test]
+    fn a_length_that_no_role_has_is_no_choice() {
+        let mut choices = Choices::default();
+        for (said, kept) in [(0, None), (899, None), (900, Some(900)), (43_201, Some(900)), (u64::MAX, Some(900)), (43_200, Some(43_200))] {
+            choices.choose_length(said);
+            assert_eq!(choices.length(), kept, "{said}");
+        }
     }
 
     #[test]

@@ -140,7 +140,9 @@ fn length(chooser: &Chooser, role: &str, exactly: Option<u64>, at_most: Option<u
 async fn remember(chooser: &mut Chooser, wish: &Wish, length: Option<u64>, region: Option<String>) {
     let gateway = &chooser.me.visitor.site.gateway;
     let choices = &mut chooser.choices;
-    choices.length = length.or(choices.length);
+    if let Some(seconds) = length {
+        choices.choose_length(seconds);
+    }
     if let Some(region) = region {
         choices.region = region.parse::<Region>().ok().map(|region| region.as_str().to_owned());
     }

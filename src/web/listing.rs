@@ -132,7 +132,7 @@ pub(super) fn tools<'a>(roles: &[Entitlement], choices: &'a Choices) -> Tools<'a
     }
     Tools {
         longest: roles.iter().map(Entitlement::longest_offered).max().unwrap_or(access::USUAL_SESSION),
-        length: choices.length,
+        length: choices.length(),
         region: choices.region.as_deref().map(Cow::from),
         partitions,
     }
@@ -140,7 +140,7 @@ pub(super) fn tools<'a>(roles: &[Entitlement], choices: &'a Choices) -> Tools<'a
 
 /// The session length for a role, where the page says at most how long, or nothing: what the person chose last, as far as the role allows it.
 pub(super) fn length(roles: &[Entitlement], role: &str, at_most: Option<u64>, choices: &Choices) -> Option<Duration> {
-    let wanted = Duration::from_secs(at_most.or(choices.length)?);
+    let wanted = Duration::from_secs(at_most.or(choices.length())?);
     let entitlement = roles.iter().find(|entitlement| entitlement.target.as_str() == role)?;
     Some(wanted.min(entitlement.longest_offered()))
 }

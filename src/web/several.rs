@@ -133,8 +133,11 @@ pub(super) async fn take(visitor: Visitor, form: web::Form<Vec<(String, String)>
         let (me, wishes) = (&chooser.me, ticked.wishes(&chooser));
         let gateway = &me.visitor.site.gateway;
         let handover = gateway.lay_down_several(&me.id, &me.session, &wishes, &me.visitor.caller, say).await?;
-        if ticked.at_most.is_some() && ticked.at_most != chooser.choices.length {
-            chooser.choices.length = ticked.at_most;
+        let before = chooser.choices.length();
+        if let Some(seconds) = ticked.at_most {
+            chooser.choices.choose_length(seconds);
+        }
+        if chooser.choices.length() != before {
             // That it is not remembered is in the log, and keeps nobody from what was issued.
             let _ = gateway.keep_choices(&chooser.me.session.identity, &chooser.choices).await;
         }

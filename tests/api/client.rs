@@ -27,6 +27,11 @@ impl Program {
         Self { browser: Browser::new(world), token: id.expose_bearer() }
     }
 
+    /// The same program, at another gateway.
+    pub(crate) fn at(&self, world: &World) -> Self {
+        Self { browser: Browser::new(world), token: self.token.clone() }
+    }
+
     /// A program that shows nothing.
     pub(crate) fn nobody(world: &World) -> Self {
         Self { browser: Browser::new(world), token: String::new() }

@@ -71,6 +71,25 @@ async fn a_thousand_who_ask_the_same_at_once_cost_one_call_with_the_store_in_mem
 }
 
 #[actix_web::test]
+async fn two_gateways_with_one_store_make_one_call_between_them() {
+    let (redis, folder) = (Redis::start().await, Scratch::new());
+    let one = World::with(in_redis(&redis, &folder)).await;
+    let other = World::with(in_redis(&redis, &folder)).await;
+    let ana = Program::of(&one, "ana").await;
+    let there = ana.at(&other);
+    let asked = (0..200).map(|n| {
+        let mut program = if n % 2 == 0 { ana.clone() } else { there.clone() };
+        actix_web::rt::spawn(async move { key(&ask(&mut program, &json!({ "role": ADMIN })).await) })
+    });
+    let mut keys = BTreeSet::new();
+    for asked in asked.collect::<Vec<_>>() {
+        keys.insert(asked.await.unwrap());
+    }
+    assert_eq!((keys.len(), one.issued() + other.issued()), (1, 1), "whichever was first made the call");
+    assert_eq!((issuances(&one).len(), issuances(&other).len()), (100, 100), "each records what it handed out");
+}
+
+#[actix_web::test]
 async fn c4_what_is_kept_in_redis_is_sealed_and_ends_with_its_session() {
     let (redis, folder) = (Redis::start().await, Scratch::new());
     let world = World::with(in_redis(&redis, &folder)).await;
