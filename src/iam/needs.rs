@@ -109,29 +109,30 @@ impl Needs {
         let mut gathered = Gathered { accounts, federation, known };
         let (mut notes, mut open, mut own) = (Vec::new(), Vec::new(), BTreeMap::new());
         let mut by_role: BTreeMap<RoleArn, Vec<Arc<Use<'_>>>> = BTreeMap::new();
-        for given in policy.uses() {
-            if given.until.is_some_and(|until| until <= now) {
-                notes.push(format!("the rule {} has run out and is left out", given.rule));
-                continue;
-            }
-            let given = Arc::new(given);
-            match &given.gives {
-                Gives::Listed(places) => {
-                    for (target, account) in places {
-                        match target {
-                            Target::Role(role) => by_role.entry(role.clone()).or_default().push(Arc::clone(&given)),
-                            Target::Federated(_) | Target::IamUser(_) => gathered.user(&given, account),
-                        }
-                    }
-                }
-                Gives::Built(masks) => {
-                    open.push((Arc::clone(given.rule), masks.clone()));
-                    let roles: BTreeSet<_> = built.iter().filter(|built| built.rule == *given.rule).map(|built| &built.role).collect();
-                    for role in roles {
-                        by_role.entry(role.clone()).or_default().push(Arc::clone(&given));
-                    }
+        let (ended, living): (Vec<_>, Vec<_>) = policy.uses().partition(|given| given.until.is_some_and(|until| until <= now));
+        notes.extend(ended.iter().map(|given| format!("the rule {} has run out and is left out", given.rule)));
+        let living: Vec<_> = living.into_iter().map(Arc::new).collect();
+        for given in &living {
+            let Gives::Listed(places) = &given.gives else { continue };
+            for (target, account) in places {
+                match target {
+                    Target::Role(role) => by_role.entry(role.clone()).or_default().push(Arc::clone(given)),
+                    Target::Federated(_) | Target::IamUser(_) => gathered.user(given, account),
                 }
             }
+        }
+        for given in &living {
+            let Gives::Built(masks) = &given.gives else { continue };
+            open.push((Arc::clone(given.rule), masks.clone()));
+            for built in built.iter().filter(|built| built.rule == *given.rule) {
+                by_role.entry(built.role.clone()).or_default();
+            }
+        }
+        // A role that one rule names, or makes for somebody, another one can make too: people may come to it by both.
+        for (role, uses) in &mut by_role {
+            let can_make =
+                |given: &&Arc<Use<'_>>| matches!(&given.gives, Gives::Built(masks) if masks.iter().any(|mask| mask.matches(role)));
+            uses.extend(living.iter().filter(can_make).cloned());
         }
         for (role, uses) in &by_role {
             gathered.role(role, uses, &mut own);

@@ -96,6 +96,7 @@ fn judged(rules: &str, trust: &Value, max_session: u64) -> Vec<String> {
     if mints {
         snapshot.add(&json!({ "Url": "roles.example.org", "ClientIDList": ["sts.amazonaws.com"] }).to_string(), place);
     }
+    let needs = Needs::of(&policy, &federation, &snapshot.built(&policy, &federation), now());
     let found = verify(&needs.only(&[PROD.parse().unwrap()]), &snapshot, &federation, now());
     found.iter().map(|finding| finding.kind.as_str().to_owned()).collect()
 }
@@ -200,6 +201,18 @@ fn bent(trust: &Value, pointer: &str, value: Value) -> Value {
     let mut trust = trust.clone();
     *trust.pointer_mut(pointer).unwrap_or_else(|| panic!("there is no {pointer}")) = value;
     trust
+}
+
+#[test]
+fn what_a_groups_name_can_make_is_planned_where_another_rule_names_the_role() {
+    let by_name = "[[rule]]\nid = 'by-name'\ngroup_pattern = 'aws-(?<account>[0-9]{12})-(?<role>[A-Za-z]{1,64})'\n\
+                   roles = ['arn:aws:iam::${account}:role/${role}']\nmax_session = '8h'\ntags = { By = 'name' }";
+    let rules = format!("{}{by_name}", rule("one", "max_session = '2h'"));
+    let (needs, trust) = planned(&rules);
+    assert_eq!(needs.accounts[0].roles[&ROLE.parse().unwrap()].max_session, 8 * 3600);
+    assert_eq!(judged(&rules, &trust, 8 * 3600), [""; 0]);
+    let (_, alone) = planned(&rule("one", "max_session = '2h'"));
+    assert!(judged(&rules, &alone, 8 * 3600).contains(&"no-tag-session".to_owned()));
 }
 
 #[test]
