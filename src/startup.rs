@@ -18,13 +18,13 @@ use url::Url;
 use organization::Discovery;
 use reload::Reloader;
 
-use crate::access::{Policy, Sources, read_policies, run_tests};
+use crate::access::{Policy, Sources, read_policies, run_tests, run_tests_within};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{self, Config, Discovered, Findings};
-use crate::gateway::{Flights, Gateway, Lengths, Reloads, Rooms, Vetted};
+use crate::gateway::{Flights, Gateway, Lengths, MOST_ROLES, Reloads, Rooms, TryRules, Vetted};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc, workload};
 use crate::saml;
 use crate::settings::Problem;
@@ -156,20 +156,21 @@ pub fn idp_metadata(config: &Config) -> Result<String, Findings> {
 /// # Errors
 /// Every problem, each with its place.
 pub fn policy(config: &Config) -> Result<Arc<Policy>, Vec<Problem>> {
-    config.policy(|| compile(config))
+    config.policy(|| {
+        let policy = compile(config)?;
+        let failed = run_tests(&policy, &readings(config), &config.file.test);
+        if failed.is_empty() { Ok(policy) } else { Err(failed) }
+    })
 }
 
 fn compile(config: &Config) -> Result<Policy, Vec<Problem>> {
     let file = &config.file;
-    let providers = readings(config);
-    let ids: Vec<_> = providers.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<_> = readings(config).into_iter().map(|(id, _)| id).collect();
     let (groups, policies) = (file.group_settings(), &read_policies(&file.rule, &config.base));
     let (accounts, accounts_may_grow) = (&config.accounts(), file.organization.enabled);
     let iam_users = &file.iam_user;
     let sources = Sources { accounts, accounts_may_grow, iam_users, rules: &file.rule, naming: &file.naming, groups, policies };
-    let policy = Policy::of(&sources, &ids)?;
-    let failed = run_tests(&policy, &providers, &file.test);
-    if failed.is_empty() { Ok(policy) } else { Err(failed) }
+    Policy::of(&sources, &ids)
 }
 
 /// The providers by their ids, with where each has a person's groups and name.
@@ -227,7 +228,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         disclosure: config.file.portal.explain,
         reloads: ArcSwap::from_pointee(Reloads::none(clock.now(), vetted(config))),
         vault,
-        rooms: rooms(config),
+        rooms: Rooms::new(readings(config), try_rules(config)),
         issuer: parts.issuer,
         sts: parts.sts,
         flights: Flights::default(),
@@ -247,17 +248,21 @@ fn vetted(config: &Config) -> Vetted {
     Vetted { tests: config.file.test.len(), findings: config.warnings.iter().map(ToString::to_string).collect() }
 }
 
-/// What the rooms for administrators and auditors need of a configuration.
-fn rooms(config: &Config) -> Rooms {
+/// What tries other rules in place of a configuration's.
+fn try_rules(config: &Config) -> TryRules {
     let running = config.clone();
-    Rooms::new(readings(config), Arc::new(move |text| candidate(&running, text)))
+    TryRules::new(move |text, goes_on| candidate(&running, text, goes_on))
 }
 
-/// The policy of rules that stand in no file, with what runs beside them.
-fn candidate(running: &Config, text: &str) -> Result<Arc<Policy>, Vec<String>> {
-    let in_words = |problem: &Problem| format!("{}: {} ({})", problem.path, problem.message, problem.hint);
-    let config = running.with_rules_of_text(text).map_err(|problems| problems.iter().map(in_words).collect::<Vec<_>>())?;
-    policy(&config).map_err(|problems| problems.iter().map(in_words).collect())
+/// The policy of rules that stand in no file, with what runs beside them. Nobody vetted them, so their own tests are bounded as they are.
+fn candidate(running: &Config, text: &str, goes_on: &dyn Fn() -> bool) -> Result<Arc<Policy>, Vec<String>> {
+    let in_words = |problems: Vec<Problem>| {
+        problems.iter().map(|problem| format!("{}: {} ({})", problem.path, problem.message, problem.hint)).collect::<Vec<_>>()
+    };
+    let config = running.with_rules_of_text(text).map_err(in_words)?;
+    let policy = compile(&config).map_err(in_words)?;
+    let failed = run_tests_within(&policy, &readings(&config), &config.file.test, MOST_ROLES, goes_on);
+    if failed.is_empty() { Ok(Arc::new(policy)) } else { Err(in_words(failed)) }
 }
 
 /// The pages of a gateway, as the configuration has them.

@@ -202,6 +202,31 @@ async fn a_session_policy_of_a_rule_is_watched_like_the_file_itself() {
     assert_eq!(world.in_force(2).await[1]["policy"], first["previous_policy"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_playground_goes_by_the_rules_that_were_taken_over_since_the_start() {
+    let folder = Scratch::new();
+    let policy = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}";
+    folder.write("limit.json", policy.to_owned());
+    let admin = "\n[[rule]]\nid = \"gateway\"\ngroups = [\"aws-platform-admins\"]\ngateway = [\"administrator\"]\n";
+    let mut world = World::start_in(folder, &Plan::new(), "http://127.0.0.1:9", |config| config + admin).await;
+    let limited = world.config.replacen(RULE, &format!("{RULE}\nsession_policy = \"limit.json\""), 1);
+    let playground = format!("{}/admin/playground", world.gateway.url());
+    let page = world.ana.open(&playground).await.or_fail();
+    let before = world.ana.post(&page, "/admin/playground/candidate", &[("rules", &limited)]).await;
+    assert!(before.body.contains("no rule in force names this file"), "{}", before.body);
+    world.gateway.configure(&limited);
+    world.in_force(1).await;
+    let after = world.ana.post(&page, "/admin/playground/candidate", &[("rules", &limited)]).await;
+    assert!(after.body.contains("Nothing changes for these people"), "{}", after.body);
+    // It follows each change.
+    fs::copy(world.gateway.folder().join("limit.json"), world.gateway.folder().join("other.json")).unwrap();
+    let renamed = limited.replace("limit.json", "other.json");
+    world.gateway.configure(&renamed);
+    world.in_force(2).await;
+    let after = world.ana.post(&page, "/admin/playground/candidate", &[("rules", &renamed)]).await;
+    assert!(after.body.contains("Nothing changes for these people"), "{}", after.body);
+}
+
 /// A way to STS on which every connection waits until the test opens it.
 async fn gate(to: &str) -> (String, Arc<Semaphore>, Arc<Semaphore>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

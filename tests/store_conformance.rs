@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use ports::free_port;
 use redis_server::Redis;
-use rolegate::store::{GrantId, Kept, Key, MemoryStore, Placed, Purpose, SessionId, State, Store, UserCode};
+use rolegate::store::seal::SealKeys;
+use rolegate::store::{GrantId, Kept, Key, MemoryStore, Placed, Purpose, SessionId, State, Store, UserCode, Vault};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -46,6 +47,8 @@ const CASES: &[(&str, Case)] = cases![
     a_count_counts_everybody_and_ends_as_it_began,
     delete_tells_how_many_there_were,
     an_index_keeps_its_members_apart,
+    an_index_gives_those_first_that_stay_longest,
+    the_newest_sessions_are_found_among_thousands_and_the_dead_hide_none,
     a_record_is_stored_and_listed_in_one,
     a_member_expires_alone,
     members_of_an_index_can_be_added_at_once,
@@ -67,7 +70,7 @@ async fn conformance(store: Arc<dyn Store>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_does_what_every_store_must() {
-    conformance(Arc::new(MemoryStore::new(1 << 20))).await;
+    conformance(Arc::new(MemoryStore::new(1 << 24))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -291,12 +294,73 @@ async fn an_index_keeps_its_members_apart(store: Arc<dyn Store>) {
     list(&store, &ana, &key("a2"), HOUR).await;
     list(&store, &ben, &key("b1"), HOUR).await;
     assert_eq!(members(&store, &ana).await, sorted(vec![key("a1"), key("a2")]));
-    store.index_remove(&ana, &key("a1")).await.unwrap();
-    store.index_remove(&ana, &key("never there")).await.unwrap();
+    store.index_remove(&[(ana.clone(), key("a1")), (ana.clone(), key("never there"))]).await.unwrap();
+    store.index_remove(&[]).await.unwrap();
     assert_eq!(members(&store, &ana).await, [key("a2")]);
-    store.index_remove(&ana, &key("a2")).await.unwrap();
+    store.index_remove(&[(ana.clone(), key("a2"))]).await.unwrap();
     assert_eq!(members(&store, &ana).await, []);
     assert_eq!(members(&store, &ben).await, [key("b1")]);
+}
+
+async fn an_index_gives_those_first_that_stay_longest(store: Arc<dyn Store>) {
+    let index = Key::of(Purpose::Person, b"in order");
+    for (name, hours) in [("two", 2), ("four", 4), ("one", 1), ("three", 3)] {
+        list(&store, &index, &key(name), HOUR * hours).await;
+    }
+    assert_eq!(store.index_members(&index).await.unwrap(), ["four", "three", "two", "one"].map(key));
+    // Listed anew, it stays longer.
+    list(&store, &index, &key("one"), HOUR * 5).await;
+    assert_eq!(store.index_members(&index).await.unwrap(), ["one", "four", "three", "two"].map(key));
+}
+
+async fn the_newest_sessions_are_found_among_thousands_and_the_dead_hide_none(store: Arc<dyn Store>) {
+    let vault = Vault::new(store, SealKeys::random());
+    let named = |subject: &str, username: &str, hours: i64| {
+        let mut session = session();
+        let mut identity = serde_json::to_value(&session.identity).unwrap();
+        (identity["subject"], identity["username"]) = (json!(subject), json!(username));
+        session.identity = serde_json::from_value(identity).unwrap();
+        session.expires = session.created + TimeDelta::hours(hours);
+        session
+    };
+    let now = session().created;
+    let find = async |who: &str| {
+        let found = vault.find_sessions(who, now, HOUR).await.unwrap();
+        let mut names: Vec<_> = found.sessions.iter().map(|live| live.session.identity.username().to_owned()).collect();
+        names.sort();
+        names.dedup();
+        (names.join(" "), found.sessions.len(), found.more)
+    };
+    // More than are looked at, of a longer life than the one that is looked for by its whole name, and of a shorter one than the newest.
+    vault.open_session(&named("first", "emp-first", 1), HOUR).await.unwrap();
+    for _ in 0..2600 {
+        vault.open_session(&named("many", "emp-many", 2), HOUR).await.unwrap();
+    }
+    vault.open_session(&named("newest", "Emp-Newest", 3), HOUR).await.unwrap();
+    assert_eq!(find("emp-n").await, ("Emp-Newest".into(), 1, true));
+    assert_eq!(find("EMP-first").await, ("emp-first".into(), 1, true));
+    assert_eq!(find("emp-f").await, (String::new(), 0, true), "it was not looked at, which is said");
+    assert_eq!(find("canaryprovider+first").await, ("emp-first".into(), 1, false));
+    // What has ended is not listed any more.
+    assert_eq!(vault.close_all("canaryprovider+many").await, Ok(2600));
+    assert_eq!(find("emp-f").await, ("emp-first".into(), 1, false));
+    assert_eq!(find("emp-many").await, (String::new(), 0, false));
+    // What has idled out is listed and takes nobody's place.
+    for _ in 0..2100 {
+        vault.open_session(&named("idle", "emp-idle", 5), millis(1500)).await.unwrap();
+    }
+    sleep(millis(1600)).await;
+    assert_eq!(find("emp").await, ("Emp-Newest emp-first".into(), 2, false));
+    let (own, twice) = (named("own", "Emp-own", 9), [HOUR, HOUR]);
+    let mut ids = Vec::new();
+    for idle in twice {
+        ids.push(vault.open_session(&own, idle).await.unwrap());
+    }
+    vault.close_session(&ids[0], &own.identity).await.unwrap();
+    let left = vault.handle(&ids[1], "canaryprovider+own");
+    assert_eq!(find("emp-own").await.1, 1);
+    assert!(vault.close_called(&left, "canaryprovider+own").await.unwrap());
+    assert_eq!(find("emp-own").await.1, 0);
 }
 
 async fn a_record_is_stored_and_listed_in_one(store: Arc<dyn Store>) {

@@ -16,8 +16,8 @@ use super::roles::Place;
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
 use super::{
-    Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, GatewayGrant, Names, Operation, Person, Purposes, Target,
-    encode_federated_name, encode_name, gateway_roles,
+    Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, GatewayGrant, Meter, Names, Operation, Person, Purposes, Stopped,
+    Target, encode_federated_name, encode_name, gateway_roles,
 };
 use crate::arn::is_name_byte;
 use crate::identity::Identity;
@@ -65,7 +65,7 @@ impl Policy {
     #[must_use]
     pub fn entitlements(&self, who: &Identity, context: &Context) -> Entitlements {
         let who = &Person::from(who);
-        let (roles, Beside { gateway, faults }) = self.decide(who, context);
+        let (roles, Beside { gateway, faults }) = self.decide(who, context, None);
         let name = |template: &Template| template.fill(who, &[]);
         Entitlements {
             roles,
@@ -94,12 +94,26 @@ impl Policy {
     /// The roles that somebody would have, who need not exist: for tests, explanations and comparisons. Nothing can be asked for with it.
     #[must_use]
     pub fn granted(&self, who: &Person<'_>, context: &Context) -> Vec<Entitlement> {
-        self.decide(who, context).0
+        self.decide(who, context, None).0
     }
 
-    fn decide(&self, who: &Person<'_>, context: &Context) -> (Vec<Entitlement>, Beside) {
+    /// [`Self::granted`] with the roles of the gateway itself, for rules or people that nobody vetted.
+    ///
+    /// # Errors
+    /// [`Stopped`]: it was not decided to its end, and nothing of it is told.
+    pub fn granted_within(
+        &self,
+        who: &Person<'_>,
+        context: &Context,
+        meter: &Meter<'_>,
+    ) -> Result<(Vec<Entitlement>, Vec<GatewayGrant>), Stopped> {
+        let (roles, beside) = self.decide(who, context, Some(meter));
+        meter.finished().map(|()| (roles, beside.gateway))
+    }
+
+    fn decide(&self, who: &Person<'_>, context: &Context, meter: Option<&Meter<'_>>) -> (Vec<Entitlement>, Beside) {
         let mut roles = Vec::new();
-        let beside = self.each_role(who, context, |who, first, grants, left| {
+        let beside = self.each_role(who, context, meter, |who, first, grants, left| {
             let mut draft = Draft::new(&first.target, first.account, left);
             for grant in grants {
                 draft.combine(who, grant);
@@ -110,23 +124,25 @@ impl Policy {
     }
 
     /// Gives each role that the person may have to `each`: with the person as rules compare them, the first of the grants, all of them, and
-    /// the purposes that denies leave.
+    /// the purposes that denies leave. Where a meter stops it, what it came to is not all.
     pub(super) fn each_role(
         &self,
         who: &Person<'_>,
         context: &Context,
+        meter: Option<&Meter<'_>>,
         mut each: impl FnMut(&Person<'_>, &Grant<'_>, &[Grant<'_>], Purposes),
     ) -> Beside {
         let normal = self.groups.names.all(who.groups);
         let who = &who.with_groups(normal.as_deref());
-        let (matches, facts) = (self.matches(who), Facts::of(who, context));
+        let (matches, facts) = (self.matches_within(who, meter), Facts::of(who, context));
+        let goes_on = || meter.is_none_or(Meter::goes_on);
         let (mut faults, mut gateway) = (Faults::default(), gateway_roles::Draft::default());
         let (mut grants, mut denies) = (Vec::new(), Vec::new());
-        for matched in &matches {
+        for matched in matches.iter().take_while(|_| goes_on()) {
             let in_time = matched.rule.until.is_none_or(|until| context.now < until);
             match (&matched.rule.body, &matched.captures) {
                 (Body::Allow { roles, terms }, Some(captures)) if in_time => {
-                    self.grant(&Asked { facts: &facts, matched, captures, terms }, roles, &mut grants, &mut faults);
+                    self.grant(&Asked { facts: &facts, matched, captures, terms, meter }, roles, &mut grants, &mut faults);
                 }
                 (Body::Allow { .. }, _) => {}
                 (Body::Gateway { effect, roles }, _) => gateway.add(matched, (*effect, roles), in_time, &facts, &mut faults),
@@ -139,8 +155,13 @@ impl Policy {
         for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
             let Some(first) = grants.first() else { continue };
             let given = grants.iter().fold(Purposes::NONE, |given, grant| given.with(grant.purposes));
-            let left =
-                denies.iter().fold(given, |left, deny| left.without(deny.takes((&first.target, first.account), &facts, &mut faults)));
+            let left = denies
+                .iter()
+                .take_while(|_| goes_on())
+                .fold(given, |left, deny| left.without(deny.takes((&first.target, first.account), &facts, &mut faults)));
+            if !goes_on() {
+                break;
+            }
             if !left.is_empty() {
                 each(who, first, grants, left);
             }
@@ -150,6 +171,10 @@ impl Policy {
 
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns by their beginning.
     pub(super) fn matches<'a>(&'a self, who: &Person<'a>) -> Vec<Match<'a>> {
+        self.matches_within(who, None)
+    }
+
+    fn matches_within<'a>(&'a self, who: &Person<'a>, meter: Option<&Meter<'_>>) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
         let groups = LazyCell::new(|| who.groups.iter().map(String::as_str).collect::<HashSet<_>>());
         let has = |group: &str| groups.contains(group);
@@ -157,6 +182,7 @@ impl Policy {
             if let Some(rule) = self.rules.get(number as usize)
                 && (rule.providers.is_empty() || rule.providers.contains(who.provider))
                 && rule.wanted.holds(has)
+                && meter.is_none_or(Meter::adds)
             {
                 matches.push(Match { rule, group, captures, also: rule.wanted.fulfilled_by(has) });
             }
@@ -164,7 +190,7 @@ impl Policy {
         for number in &self.everyone {
             add(*number, None, Some(Vec::new()));
         }
-        for group in who.groups {
+        for group in who.groups.iter().take_while(|_| meter.is_none_or(Meter::goes_on)) {
             for number in self.exact.get(group.as_str()).into_iter().flatten() {
                 add(*number, Some(group.as_str()), Some(Vec::new()));
             }
@@ -186,8 +212,12 @@ impl Policy {
         if once.is_some_and(Purposes::is_empty) {
             return;
         }
-        let Asked { matched, captures, terms, .. } = *asked;
+        let Asked { matched, captures, terms, meter, .. } = *asked;
+        let goes_on = || meter.is_none_or(Meter::goes_on);
         let mut add = |order: u32, target: Cow<'a, Target>, account: &'a Arc<Account>| {
+            if !meter.is_none_or(Meter::adds) {
+                return;
+            }
             let purposes = once.unwrap_or_else(|| purposes(Some((&target, account))));
             if !purposes.is_empty() {
                 grants.push(Grant { order, target, account, purposes, matched, captures, terms });
@@ -195,12 +225,13 @@ impl Policy {
         };
         match roles {
             Roles::Fixed(numbers) => {
-                for Place { target, account, order } in numbers.iter().filter_map(|number| self.roles.get(*number)) {
+                let places = numbers.iter().filter_map(|number| self.roles.get(*number));
+                for Place { target, account, order } in places.take_while(|_| goes_on()) {
                     add(*order, Cow::Borrowed(target), account);
                 }
             }
             Roles::Captured { accounts, roles } => {
-                for role in roles.iter().filter_map(|role| role.fill_captures(captures)) {
+                for role in roles.iter().take_while(|_| goes_on()).filter_map(|role| role.fill_captures(captures)) {
                     // What a capture builds may be no role of a known account: then it grants nothing.
                     for (role, account) in roles_named(&self.accounts, accounts, &role, captures).into_iter().flatten() {
                         add(self.accounts.order_of(account.id), Cow::Owned(Target::Role(role)), account);
@@ -225,6 +256,7 @@ struct Asked<'a> {
     matched: &'a Match<'a>,
     captures: &'a Captures<'a>,
     terms: &'a Terms,
+    meter: Option<&'a Meter<'a>>,
 }
 
 /// One role that one rule gives.

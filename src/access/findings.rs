@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::condition::Known;
+use super::condition::{Concern, Known};
 use super::discovered::is_id;
 use super::roles::{KnownRoles, Place};
 use super::rule::{Body, Roles, Rule, is_tag_text};
@@ -59,6 +59,7 @@ impl Policy {
             let mut look = Look { at: format!("rule[{index}]"), settings, rule, roles: &self.roles, problems: &mut looks };
             let never = look.never_holds(providers, now);
             look.unknown_accounts(self, &mut selectors);
+            look.open_gateway();
             look.editable_claims();
             look.tag_values();
             look.packed_size();
@@ -136,6 +137,20 @@ impl<'s> Look<'_, 's> {
                 self.problem(&format!("roles[{index}]"), message, "right if it is to come; otherwise mend the id");
             }
         }
+    }
+
+    /// A role of the gateway itself for everybody who can sign in: nobody means that, and one word writes it.
+    fn open_gateway(&mut self) {
+        let (rule, settings) = (self.rule, self.settings);
+        let tells_people_apart = |concern: &Concern| matches!(concern, Concern::Claims | Concern::Groups);
+        let is_narrowed = !rule.wanted.all.is_empty()
+            || rule.condition.as_ref().is_some_and(|condition| condition.concerns().iter().any(tells_people_apart));
+        if !rule.everyone || settings.effect == Effect::Deny || settings.gateway.is_empty() || is_narrowed {
+            return;
+        }
+        let roles: Vec<_> = settings.gateway.iter().map(|role| role.as_str()).collect();
+        let message = format!("everybody who can sign in becomes {} of the gateway", roles.join(" and "));
+        self.problem("everyone", message, "name the groups of those who are to be it");
     }
 
     fn editable_claims(&mut self) {

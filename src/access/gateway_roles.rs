@@ -129,7 +129,7 @@ impl Policy {
     /// The roles of the gateway itself that somebody would have, who need not exist: for tests, explanations and comparisons.
     #[must_use]
     pub fn gateway_roles(&self, who: &Person<'_>, context: &Context) -> Vec<GatewayGrant> {
-        self.each_role(who, context, |_, _, _, _| {}).gateway
+        self.each_role(who, context, None, |_, _, _, _| {}).gateway
     }
 }
 

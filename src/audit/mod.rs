@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 pub use export::ExportFormat;
 pub use issued::{AllIssued, Issued, issued};
 pub use log::{AuditLog, AuditUnavailable};
-pub use look::{Found, Looked, Place, Query, event_at, look};
+pub use look::{Found, Looked, Place, Query, Reach, event_at, look};
 pub use past::{Past, SignIn, sign_in_of, sign_ins};
 pub use settings::AuditSettings;
 pub use tally::{OUTCOMES, Step, Tally};
@@ -135,7 +135,7 @@ pub struct Event {
     /// Who did it, where that is not who it is about: an administrator who ends a session of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<Person>,
-    /// What was looked for in the trail, cut to [`LONGEST_TEXT`].
+    /// What was looked for in the trail, or whose sessions, cut to [`LONGEST_TEXT`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_for: Option<String>,
     /// The groups that a sign-in brought.
@@ -321,7 +321,7 @@ impl Event {
         self
     }
 
-    /// What was looked for in the trail.
+    /// What was looked for in the trail, or whose sessions.
     #[must_use]
     pub fn looking_for(mut self, what: &str) -> Self {
         self.looked_for = Some(cut(what));

@@ -14,6 +14,9 @@ use crate::settings::Problem;
 /// What can be taken over: who gets what. Everything else stands for something that is open or in use.
 const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
 
+/// How many roles and groups the rules of a pasted text may come to, those of each rule counted.
+const MOST_ENTRIES: usize = 500_000;
+
 /// The files that rules refer to, each once; none from a text that is no TOML.
 pub(super) fn rule_files(text: &str, base: &Path) -> Vec<PathBuf> {
     if !text.contains("session_policy") {
@@ -95,7 +98,27 @@ impl Config {
         let Rules { account, group_names, groups, rule, naming, test } = read;
         let file = ConfigFile { group_names, groups, naming, account, rule, test, ..ConfigFile::clone(&self.file) };
         checks::check_saml_rules(&file, &mut problems);
-        if problems.is_empty() { Ok(Self { file: file.into(), policy: OnceLock::new(), ..self.clone() }) } else { Err(problems) }
+        let newer = Self { file: file.into(), policy: OnceLock::new(), ..self.clone() };
+        let entries = newer.most_entries();
+        if entries > MOST_ENTRIES {
+            let message =
+                format!("its rules come to {entries} roles and groups, counted by rule: more than {MOST_ENTRIES} are not tried here");
+            problems.push(Problem::new("rule", message, "`rolegate diff` takes any size"));
+        }
+        if problems.is_empty() { Ok(newer) } else { Err(problems) }
+    }
+
+    /// How many roles and groups the rules come to at most, those of each rule counted: a few words stand for all accounts, or for an alias of
+    /// many groups.
+    fn most_entries(&self) -> usize {
+        let (file, accounts) = (&self.file, self.accounts().len());
+        let groups = |name: &String| file.groups.get(name).map_or(1, |alias| alias.ids().len());
+        let chosen = |selector: &String| if selector == "*" || selector.contains(':') { accounts } else { 1 };
+        let of_rule = |rule: &RuleSettings| {
+            let named = rule.groups.iter().chain(&rule.groups_all).chain(&rule.groups_none).map(groups).sum::<usize>();
+            rule.accounts.iter().map(chosen).sum::<usize>().saturating_mul(rule.roles.len().max(1)).saturating_add(named)
+        };
+        file.rule.iter().map(of_rule).fold(0, usize::saturating_add)
     }
 
     /// The keys whose values differ from a newer file's and that only a restart takes over, such as `server.listen`.

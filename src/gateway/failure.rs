@@ -4,6 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 
+use super::Engaged;
 use crate::access::{Denied, GatewayRole};
 use crate::aws::Explanation;
 use crate::identity::Rejected;
@@ -39,12 +40,18 @@ pub enum Trouble {
     Undelivered,
     /// The record cannot be written, so nothing is handed over.
     Audit,
+    /// What an administrator does cannot be recorded, so it is not done.
+    Unrecorded,
     /// The page is for people with this role of the gateway.
     NotForYou(GatewayRole),
     /// The audit trail cannot be read.
     TrailUnreadable,
     /// The audit trail was rotated away from where a search had come to.
     TrailMoved,
+    /// As many exports go on as may.
+    Busy(Engaged),
+    /// An error of Rolegate's own.
+    Broken,
 }
 
 /// A failure that was logged once, with the id that finds the line.
@@ -86,9 +93,12 @@ impl Failure {
             Trouble::Store => "store",
             Trouble::Undelivered => "undelivered",
             Trouble::Audit => "audit",
+            Trouble::Unrecorded => "unrecorded",
             Trouble::NotForYou(_) => "not-for-you",
             Trouble::TrailUnreadable => "trail-unreadable",
             Trouble::TrailMoved => "trail-moved",
+            Trouble::Busy(_) => "busy",
+            Trouble::Broken => "broken",
         }
     }
 }

@@ -12,7 +12,7 @@ impl Gateway {
     /// serves once. Says how many sessions were alive.
     ///
     /// # Errors
-    /// [`Trouble::SignOutRefused`] for a token that is not believed, [`Trouble::Store`], [`Trouble::Audit`].
+    /// [`Trouble::SignOutRefused`] for a token that is not believed, [`Trouble::Store`].
     pub async fn take_logout_token(&self, id: &str, token: &str, caller: &Caller) -> Result<usize, Failure> {
         let provider = self.oidc_provider(id)?;
         let refuse = |rejected: &Rejected| Failure::logged(Trouble::SignOutRefused(provider.name().to_owned()), rejected);
@@ -46,7 +46,7 @@ impl Gateway {
     /// provider chose, which is as hard to guess as that is; a notice that ends none is not recorded.
     ///
     /// # Errors
-    /// [`Trouble::SignOutRefused`] for another issuer, [`Trouble::Store`], [`Trouble::Audit`].
+    /// [`Trouble::SignOutRefused`] for another issuer, [`Trouble::Store`].
     pub async fn take_logout_notice(&self, id: &str, issuer: &str, sid: &str, caller: &Caller) -> Result<usize, Failure> {
         let provider = self.oidc_provider(id)?;
         if sid.is_empty() || !provider.is_named_by(issuer) {
@@ -63,6 +63,9 @@ impl Gateway {
     }
 
     /// Records that a provider ended sessions, with a note on which, or that this failed.
+    ///
+    /// It is done before it is recorded, and also where it cannot be: the person signed out, or somebody took their account away, and neither
+    /// must wait for our disk. A provider that heard of a failure would send the message again, which serves once.
     pub(super) async fn ended(
         &self,
         provider: &ProviderId,
@@ -73,12 +76,12 @@ impl Gateway {
         let event = self.event(Kind::SignOut, Outcome::Ok, caller).at_provider(provider);
         match closed {
             Ok(sessions) => {
-                self.record(&event.because(format!("the provider ended its session: {sessions} of ours were alive{note}"))).await?;
+                self.record_done(&event.because(format!("the provider ended its session: {sessions} of ours were alive{note}"))).await;
                 Ok(sessions)
             }
             Err(error) => {
                 let failure = Failure::logged_under(event.incident.clone(), Trouble::Store, &error);
-                self.record(&Event { outcome: Outcome::Failed, ..event.because(error) }).await?;
+                self.record_done(&Event { outcome: Outcome::Failed, ..event.because(error) }).await;
                 Err(failure)
             }
         }

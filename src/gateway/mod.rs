@@ -24,6 +24,7 @@ mod sign_in;
 mod status;
 mod trail;
 mod trying;
+mod turns;
 mod workload;
 
 use std::net::IpAddr;
@@ -43,7 +44,7 @@ pub use issue::{ConsoleEntry, ConsolePost, Entrance, Issued, LaidDown};
 pub use lengths::Lengths;
 pub use local_path::LocalPath;
 pub use people::Ending;
-pub use policy::{Refusal, Reloads, Vetted};
+pub use policy::{Newer, Refusal, Reloads, Vetted};
 pub use replace::{Arrival, Question};
 pub use reuse::Flights;
 pub use rooms::{Administrator, Auditor, Rooms, TryRules};
@@ -51,8 +52,9 @@ pub use saml::LogoutTaken;
 pub use several::{MOST_AT_ONCE, Missed, Several};
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
 pub use status::{OwnCertificate, ProviderStatus, Status};
-pub use trail::{Counted, OneEvent, Search};
-pub use trying::{Changes, RoleChange, Tried, Trying, Wanted};
+pub use trail::{Counted, Export, OneEvent, Search};
+pub use trying::{Changes, MOST_CHANGES, MOST_ROLES, RoleChange, TIME_TO_TRY, Tried, Trying, Wanted};
+pub use turns::Engaged;
 
 use crate::access::{Context, Disclosure, Entitlements, Policy};
 use crate::audit::{AuditLog, Kind, Outcome};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Failure, Gateway};
+use super::{Caller, Failure, Gateway, TryRules};
 use crate::access::Policy;
 use crate::audit::{Event, Kind, Outcome};
 use crate::clock::Moment;
@@ -21,6 +21,18 @@ pub struct Reloads {
     /// Keys of the configuration file that differ from what runs, and need a restart.
     pub waiting: Vec<String>,
     /// How the rules in force were looked over.
+    pub vetted: Vetted,
+}
+
+/// Rules that can take over from those in force, with what goes with them.
+pub struct Newer {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// What compiles other rules beside it, with its accounts and files.
+    pub try_rules: TryRules,
+    /// Keys of the configuration file that differ from what runs, and need a restart.
+    pub waiting: Vec<String>,
+    /// How the rules were looked over.
     pub vetted: Vetted,
 }
 
@@ -51,21 +63,25 @@ impl Reloads {
 }
 
 impl Gateway {
-    /// Puts another policy in force, for every decision from now on; who is being served finishes on the old one. `waiting` names the keys
-    /// of the configuration that need a restart, `vetted` how the rules were looked over. Says whether the policy is another one than before.
+    /// Puts another policy in force, for every decision from now on; who is being served finishes on the old one. Says whether the policy is
+    /// another one than before.
     ///
     /// # Errors
     /// [`super::Trouble::Audit`]: a change that cannot be recorded is not made.
-    pub async fn put_in_force(&self, policy: Arc<Policy>, waiting: Vec<String>, vetted: Vetted) -> Result<bool, Failure> {
+    pub async fn put_in_force(&self, newer: Newer) -> Result<bool, Failure> {
+        let Newer { policy, try_rules, waiting, vetted } = newer;
         let (old, new) = (Arc::clone(self.policy.load().shared_digest()), Arc::clone(policy.shared_digest()));
         let before = self.reloads.load();
         if old == new {
+            // Files, though, may have other names than before.
+            self.rooms.try_rules.store(Arc::new(try_rules));
             self.reloads.store(Arc::new(Reloads { refusal: None, waiting, vetted, ..Reloads::clone(&before) }));
             return Ok(false);
         }
         let event = self.event(Kind::PolicyReloaded, Outcome::Ok, &Caller::default());
         self.record(&Event { policy: Some(new.to_string()), previous_policy: Some(old.to_string()), ..event }).await?;
         self.policy.store(policy);
+        self.rooms.try_rules.store(Arc::new(try_rules));
         self.reloads.store(Arc::new(Reloads {
             since: self.now(),
             taken: before.taken + 1,

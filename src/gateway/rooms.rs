@@ -2,47 +2,61 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use arc_swap::ArcSwap;
 
+use super::turns::Turns;
 use super::{Caller, Failure, Gateway, Trouble};
 use crate::access::{GatewayRole, Policy};
 use crate::audit::{Event, Kind, Outcome};
 use crate::identity::{ProviderId, Reading};
 use crate::store::Session;
 
-/// How many looks into the trail go on at the same time; the next one waits. Each holds a thread and reads the disk.
+/// How many people look into the trail at the same time; the next one waits. Each holds a thread and reads the disk.
 const LOOKS: usize = 2;
-/// How many exports do, apart from looks: one lasts as long as its reader takes.
+/// How many exports go on, apart from looks: one lasts as long as its reader takes.
 const EXPORTS: usize = 2;
+/// How many administrators try rules at the same time: it takes a core, and memory for what comes of it.
+const TRIES: usize = 1;
 
 /// Compiles the rules of a text that somebody pasted, with what runs: nothing of it is kept, and no file that it names is read but those that the
 /// configuration in force names too. What is wrong is told as it would be of a file.
-pub type TryRules = dyn Fn(&str) -> Result<Arc<Policy>, Vec<String>> + Send + Sync;
+pub struct TryRules(Box<Compiles>);
+
+type Compiles = dyn Fn(&str, &dyn Fn() -> bool) -> Result<Arc<Policy>, Vec<String>> + Send + Sync;
+
+impl TryRules {
+    /// With what compiles a text; it is told whether there is time left.
+    #[must_use]
+    pub fn new(compiles: impl Fn(&str, &dyn Fn() -> bool) -> Result<Arc<Policy>, Vec<String>> + Send + Sync + 'static) -> Self {
+        Self(Box::new(compiles))
+    }
+
+    /// The policy of a text.
+    ///
+    /// # Errors
+    /// What is wrong with it, a sentence each.
+    pub(super) fn compile(&self, text: &str, goes_on: &dyn Fn() -> bool) -> Result<Arc<Policy>, Vec<String>> {
+        (self.0)(text, goes_on)
+    }
+}
 
 /// What the rooms need beside the gateway.
 pub struct Rooms {
     /// Where each provider has a person's groups and name, for people who are only supposed to exist.
     pub readings: Vec<(ProviderId, Reading)>,
     /// Compiles rules that are not in force.
-    pub try_rules: Arc<TryRules>,
-    looks: Arc<Semaphore>,
-    exports: Arc<Semaphore>,
+    pub(super) try_rules: ArcSwap<TryRules>,
+    pub(super) looks: Turns,
+    pub(super) exports: Turns,
+    pub(super) tries: Turns,
 }
 
 impl Rooms {
     /// Rooms that nobody is in.
     #[must_use]
-    pub fn new(readings: Vec<(ProviderId, Reading)>, try_rules: Arc<TryRules>) -> Self {
-        Self { readings, try_rules, looks: Arc::new(Semaphore::new(LOOKS)), exports: Arc::new(Semaphore::new(EXPORTS)) }
-    }
-
-    pub(super) async fn turn_to_look(&self) -> Option<OwnedSemaphorePermit> {
-        // They are never closed.
-        Arc::clone(&self.looks).acquire_owned().await.ok()
-    }
-
-    pub(super) async fn turn_to_export(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.exports).acquire_owned().await.ok()
+    pub fn new(readings: Vec<(ProviderId, Reading)>, try_rules: TryRules) -> Self {
+        let try_rules = ArcSwap::from_pointee(try_rules);
+        Self { readings, try_rules, looks: Turns::new(LOOKS), exports: Turns::new(EXPORTS), tries: Turns::new(TRIES) }
     }
 }
 

@@ -15,21 +15,22 @@ impl Gateway {
         found.map_err(|error| Failure::logged(Trouble::Store, &error))
     }
 
-    /// Ends one of the person's sessions by what their list calls it; says whether there was one. Nobody else's is found.
+    /// Ends one of the person's sessions by what their list calls it; says whether there was one. Nobody else's is found. It is done before it is
+    /// recorded, as in [`Gateway::log_out`].
     ///
     /// # Errors
-    /// [`Trouble::Store`] and [`Trouble::Audit`]: the person is told that the session may still live.
+    /// [`Trouble::Store`]: the person is told that the session may still live.
     pub async fn end_session(&self, session: &Session, handle: &SessionHandle, caller: &Caller) -> Result<bool, Failure> {
         let event = of_session(self.event(Kind::SignOut, Outcome::Ok, caller), session);
         match self.vault.close_called(handle, &session.identity.person()).await {
             Ok(false) => Ok(false),
             Ok(true) => {
-                self.record(&event.because(format!("the person ended the session {} from their list", handle.as_str()))).await?;
+                self.record_done(&event.because(format!("the person ended the session {} from their list", handle.as_str()))).await;
                 Ok(true)
             }
             Err(error) => {
                 let failure = Failure::logged_under(event.incident.clone(), Trouble::Store, &error);
-                self.record(&Event { outcome: Outcome::Failed, ..event.because(error) }).await?;
+                self.record_done(&Event { outcome: Outcome::Failed, ..event.because(error) }).await;
                 Err(failure)
             }
         }

@@ -9,10 +9,10 @@ use super::command_line::of_session;
 use super::failure::incident_id;
 use super::{Caller, Failure, Gateway, LocalPath, Trouble};
 use crate::access::{Denied, Target};
-use crate::audit::{Event, Kind, Outcome};
+use crate::audit::{self, Event, Kind, Outcome};
 use crate::clock::Moment;
 use crate::identity::oidc::Callback;
-use crate::identity::{Departure, Identity, PendingLogin, Provider, Rejected, StepUp};
+use crate::identity::{Departure, Identity, PendingLogin, Provider, ProviderId, Rejected, StepUp};
 use crate::store::{BrowserId, LoginTicket, Session, SessionId, SessionKind, State};
 
 /// A login that was begun.
@@ -229,7 +229,7 @@ impl Gateway {
     async fn end_previous(&self, before: Option<&SessionId>) {
         let Some(id) = before else { return };
         if let Ok(Some(session)) = self.session(id).await
-            && let Err(error) = self.vault.close_session(id, &session.identity.person()).await
+            && let Err(error) = self.vault.close_session(id, &session.identity).await
         {
             tracing::warn!(reason = %error, "the previous session was not closed");
         }
@@ -254,25 +254,24 @@ impl Gateway {
         }
     }
 
-    /// Ends a session, or all of the person's.
+    /// Ends a session, or all of the person's. They want out, so it is done before it is recorded, and also where it cannot be: a session that
+    /// lives on because a disk is full helps whoever finds the browser.
     ///
     /// # Errors
-    /// [`Trouble::Store`] and [`Trouble::Audit`]: the person is told that the session may still live.
+    /// [`Trouble::Store`]: the person is told that the session may still live.
     pub async fn log_out(&self, id: &SessionId, session: &Session, scope: LogoutScope, caller: &Caller) -> Result<SignedOut, Failure> {
-        let person = session.identity.person();
         let event = of_session(self.event(Kind::SignOut, Outcome::Ok, caller), session);
         let closed = match scope {
-            LogoutScope::Everywhere => self.vault.close_all(&person).await.map(|_| ()),
-            LogoutScope::Here | LogoutScope::Provider => self.vault.close_session(id, &person).await,
+            LogoutScope::Everywhere => self.vault.close_all(&session.identity.person()).await.map(|_| ()),
+            LogoutScope::Here | LogoutScope::Provider => self.vault.close_session(id, &session.identity).await,
         };
         if let Err(error) = closed {
             let failure = Failure::logged(Trouble::Store, &error);
-            let event = Event { outcome: Outcome::Failed, incident: failure.incident.clone(), ..event.because(error) };
-            self.record(&event).await?;
+            self.record_done(&Event { outcome: Outcome::Failed, incident: failure.incident.clone(), ..event.because(error) }).await;
             return Err(failure);
         }
         let event = if scope == LogoutScope::Everywhere { event.because("every session of the person was ended") } else { event };
-        self.record(&event).await?;
+        self.record_done(&event).await;
         let at_provider = match (scope, self.provider(session.identity.provider().as_str())) {
             (LogoutScope::Provider, Some(provider)) => provider.logout(&session.identity, &self.signed_out_url(), self.now()).await,
             _ => None,
@@ -300,6 +299,24 @@ impl Gateway {
 
     pub(super) async fn record(&self, event: &Event) -> Result<(), Failure> {
         self.audit.record(event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))
+    }
+
+    /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that. Where the trail fails, the
+    /// log has who and what.
+    pub(super) async fn record_done(&self, event: &Event) {
+        let Err(error) = self.audit.record(event).await else { return };
+        let person = |who: &Option<audit::Person>| who.as_ref().map(|who| format!("{}+{}", who.provider, who.subject)).unwrap_or_default();
+        tracing::error!(
+            incident = %event.incident,
+            kind = ?event.kind,
+            outcome = ?event.outcome,
+            person = %person(&event.person),
+            by = %person(&event.by),
+            provider = event.provider.as_ref().map(ProviderId::as_str).unwrap_or_default(),
+            what = event.reason.as_deref().unwrap_or_default(),
+            reason = %error,
+            "done, and not in the audit trail, which cannot be written"
+        );
     }
 }
 

@@ -2,12 +2,19 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::rooms::Auditor;
+use super::turns::aside;
 use super::{Failure, Gateway, Trouble};
-use crate::audit::{self, Event, ExportFormat, Found, Kind, Looked, Outcome, Place, Query, Step, Tally};
+use crate::audit::{self, Event, ExportFormat, Found, Kind, Looked, Outcome, Place, Query, Reach, Step, Tally};
+use crate::store::Session;
 
 /// How many bytes one search reads.
 const SEARCHED: u64 = 32 * 1024 * 1024;
@@ -19,6 +26,8 @@ const PAGE: usize = 50;
 const PIECE: usize = 64 * 1024;
 /// How many such pieces wait for a slow reader.
 const WAITING: usize = 4;
+/// How long a reader may take none of them before the export is broken off: its place is others' too.
+const STALLED: Duration = Duration::from_mins(1);
 
 /// What a search found.
 #[derive(Debug)]
@@ -54,9 +63,9 @@ impl Gateway {
     /// [`Trouble::Audit`], [`Trouble::TrailUnreadable`]; [`Trouble::TrailMoved`] if the file of the place is gone.
     pub async fn search_trail(&self, auditor: Auditor<'_>, query: Query, from: Option<Place>) -> Result<Search, Failure> {
         self.note_look(auditor, &query.in_words()).await?;
-        self.read_trail(move |path| {
+        self.read_trail(auditor.session, move |path, is_wanted| {
             let mut found = Vec::new();
-            let looked = audit::look(path, from, &query, SEARCHED, |event| {
+            let looked = audit::look(path, from, &query, Reach { bytes: SEARCHED, is_wanted }, |event| {
                 found.push(event);
                 if found.len() == PAGE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
@@ -71,12 +80,12 @@ impl Gateway {
     /// As [`Self::search_trail`].
     pub async fn event_of_trail(&self, auditor: Auditor<'_>, incident: String, place: Option<Place>) -> Result<Option<OneEvent>, Failure> {
         self.note_look(auditor, &format!("the event {incident}")).await?;
-        self.read_trail(move |path| {
+        self.read_trail(auditor.session, move |path, is_wanted| {
             let at_place = place.map(|place| audit::event_at(path, place)).transpose()?.flatten();
             let mut found = at_place.filter(|found| found.text("incident") == incident);
             if found.is_none() {
                 let query = Query { id: Some(incident.clone()), ..Query::default() };
-                audit::look(path, None, &query, SEARCHED, |event| {
+                audit::look(path, None, &query, Reach { bytes: SEARCHED, is_wanted }, |event| {
                     // The id may be another event's session name.
                     if event.text("incident") != incident {
                         return ControlFlow::Continue(());
@@ -86,7 +95,7 @@ impl Gateway {
                 })?;
             }
             let Some(found) = found else { return Ok(None) };
-            let signed_in = if found.text("kind") == "sign_in" { None } else { sign_in_before(path, &found)? };
+            let signed_in = if found.text("kind") == "sign_in" { None } else { sign_in_before(path, &found, is_wanted)? };
             Ok(Some(OneEvent { found, signed_in }))
         })
         .await
@@ -99,9 +108,9 @@ impl Gateway {
     pub async fn count_trail(&self, auditor: Auditor<'_>, query: Query, step: Step) -> Result<Counted, Failure> {
         let query = Query { kind: Some("issue".to_owned()), ..query };
         self.note_look(auditor, &format!("numbers of {}", query.in_words())).await?;
-        self.read_trail(move |path| {
+        self.read_trail(auditor.session, move |path, is_wanted| {
             let mut tally = Tally::default();
-            let looked = audit::look(path, None, &query, CHARTED, |event| {
+            let looked = audit::look(path, None, &query, Reach { bytes: CHARTED, is_wanted }, |event| {
                 tally.add(step, &event);
                 ControlFlow::Continue(())
             })?;
@@ -114,37 +123,28 @@ impl Gateway {
     /// takes the pieces.
     ///
     /// # Errors
-    /// [`Trouble::Audit`].
-    pub async fn export_trail(
-        &self,
-        auditor: Auditor<'_>,
-        query: Query,
-        format: ExportFormat,
-    ) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, Failure> {
+    /// [`Trouble::Busy`], [`Trouble::Audit`].
+    pub async fn export_trail(&self, auditor: Auditor<'_>, query: Query, format: ExportFormat) -> Result<Export, Failure> {
+        let turn = self.rooms.exports.take_now(&auditor.session.identity.person());
+        let turn = turn.map_err(|engaged| Failure::logged(Trouble::Busy(engaged), &"all exports that there may be at a time go on"))?;
         self.note_look(auditor, &format!("an export ({}) of {}", format.extension(), query.in_words())).await?;
         let (pieces, taken) = mpsc::channel(WAITING);
-        let (turn, path) = (self.rooms.turn_to_export().await, self.audit.path().to_owned());
+        let path = self.audit.path().to_owned();
         tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let mut piece = format.head().into_bytes();
-            let mut gone = false;
-            let looked = audit::look(&path, None, &query, u64::MAX, |event| {
-                piece.extend_from_slice(format.line(&event).as_bytes());
-                if piece.len() >= PIECE {
-                    gone = pieces.blocking_send(Ok(std::mem::take(&mut piece))).is_err();
-                }
-                if gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-            // Whoever has gone away need not be told.
-            drop(match looked {
-                Ok(_) => pieces.blocking_send(Ok(piece)),
+            let read = read_out(&path, &query, format, &pieces);
+            // Whoever has got the last piece may ask for the next export.
+            drop(turn);
+            let last = match read {
+                Ok(piece) => Piece::Last(piece),
                 Err(error) => {
-                    tracing::error!(reason = %error, "an export of the audit trail broke off");
-                    pieces.blocking_send(Err(error))
+                    tracing::warn!(reason = %error, "an export of the audit trail broke off");
+                    Piece::Broken(error)
                 }
-            });
+            };
+            // Whoever has gone away need not be told.
+            drop(pieces.blocking_send(last));
         });
-        Ok(taken)
+        Ok(Export { pieces: taken, is_over: false })
     }
 
     async fn note_look(&self, auditor: Auditor<'_>, what: &str) -> Result<(), Failure> {
@@ -152,17 +152,16 @@ impl Gateway {
         self.record(&event).await
     }
 
-    /// Reads the trail's file on a thread that may wait for a disk, when it is its turn.
+    /// Reads the trail's file on a thread that may wait for a disk, when it is the person's turn. What reads is told whether somebody waits for it.
     pub(super) async fn read_trail<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&std::path::Path) -> io::Result<T> + Send + 'static,
+        session: &Session,
+        read: impl FnOnce(&Path, &dyn Fn() -> bool) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (turn, path) = (self.rooms.turn_to_look().await, self.audit.path().to_owned());
-        let reading = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            read(&path)
-        });
-        let read = reading.await.map_err(|error| Failure::logged(Trouble::TrailUnreadable, &error))?;
+        let turn = self.rooms.looks.take(&session.identity.person()).await;
+        let path = self.audit.path().to_owned();
+        let read = aside(turn, move |is_wanted| read(&path, is_wanted)).await;
+        let read = read.map_err(|error| Failure::logged(Trouble::Broken, &error))?;
         read.map_err(|error| {
             let trouble = if error.kind() == io::ErrorKind::NotFound { Trouble::TrailMoved } else { Trouble::TrailUnreadable };
             Failure::logged(trouble, &error)
@@ -170,15 +169,65 @@ impl Gateway {
     }
 }
 
+/// An export on its way from the thread that reads.
+pub struct Export {
+    pieces: mpsc::Receiver<Piece>,
+    is_over: bool,
+}
+
+/// The end is said: a thread that is gone without it has not read all.
+enum Piece {
+    More(Vec<u8>),
+    Last(Vec<u8>),
+    Broken(io::Error),
+}
+
+impl Export {
+    /// The next piece; none behind the last. An error says that what came is not all.
+    pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Vec<u8>>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let piece = ready!(self.pieces.poll_recv(context));
+        self.is_over = !matches!(piece, Some(Piece::More(_)));
+        Poll::Ready(match piece {
+            Some(Piece::More(piece)) => Some(Ok(piece)),
+            Some(Piece::Last(piece)) => Some(Ok(piece)).filter(|piece| piece.as_ref().is_ok_and(|piece| !piece.is_empty())),
+            Some(Piece::Broken(error)) => Some(Err(error)),
+            None => Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "what read the trail is gone before its end"))),
+        })
+    }
+}
+
+/// Reads all that is looked for and hands it on in pieces, but for the last.
+fn read_out(path: &Path, query: &Query, format: ExportFormat, pieces: &mpsc::Sender<Piece>) -> io::Result<Vec<u8>> {
+    let mut piece = format.head().into_bytes();
+    let mut stopped = None;
+    let is_wanted = || !pieces.is_closed();
+    audit::look(path, None, query, Reach { bytes: u64::MAX, is_wanted: &is_wanted }, |event| {
+        piece.extend_from_slice(format.line(&event).as_bytes());
+        if piece.len() >= PIECE {
+            let full = Piece::More(std::mem::take(&mut piece));
+            stopped = match Handle::current().block_on(async { timeout(STALLED, pieces.send(full)).await }) {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) => Some(io::Error::new(io::ErrorKind::Interrupted, "its reader has gone")),
+                Err(_) => Some(io::Error::new(io::ErrorKind::TimedOut, "its reader took nothing for a minute")),
+            };
+        }
+        if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    stopped.map_or(Ok(piece), Err)
+}
+
 /// The last sign-in of the event's person before it: what the rules went by. A command line's is by one that has a line of its own.
-fn sign_in_before(path: &std::path::Path, found: &Found) -> io::Result<Option<Found>> {
+fn sign_in_before(path: &Path, found: &Found, is_wanted: &dyn Fn() -> bool) -> io::Result<Option<Found>> {
     let person = found.person();
     if person.is_empty() {
         return Ok(None);
     }
     let query = Query { person: Some(person), kind: Some("sign_in".into()), outcome: Some("ok".into()), ..Query::default() };
     let mut signed_in = None;
-    audit::look(path, Some(found.place), &query, SEARCHED, |event| {
+    audit::look(path, Some(found.place), &query, Reach { bytes: SEARCHED, is_wanted }, |event| {
         if event.event.contains_key("command_line") {
             return ControlFlow::Continue(());
         }
@@ -186,4 +235,51 @@ fn sign_in_before(path: &std::path::Path, found: &Found) -> io::Result<Option<Fo
         ControlFlow::Break(())
     })?;
     Ok(signed_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn export() -> (mpsc::Sender<Piece>, Export) {
+        let (pieces, taken) = mpsc::channel(WAITING);
+        (pieces, Export { pieces: taken, is_over: false })
+    }
+
+    #[tokio::test]
+    async fn w20_an_export_whose_reader_died_is_not_taken_for_a_whole_one() {
+        let (pieces, mut export) = export();
+        pieces.send(Piece::More(b"head".to_vec())).await.unwrap();
+        drop(pieces);
+        assert_eq!(poll_fn(|context| export.poll_piece(context)).await.unwrap().unwrap(), b"head");
+        let broken = poll_fn(|context| export.poll_piece(context)).await.unwrap().unwrap_err();
+        assert_eq!(broken.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(poll_fn(|context| export.poll_piece(context)).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_export_ends_where_its_end_is_said() {
+        for last in [b"".as_slice(), b"end"] {
+            let (pieces, mut export) = export();
+            pieces.send(Piece::Last(last.to_vec())).await.unwrap();
+            let piece = poll_fn(|context| export.poll_piece(context)).await;
+            assert_eq!(piece.map(Result::unwrap).unwrap_or_default(), last);
+            assert!(poll_fn(|context| export.poll_piece(context)).await.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn w20_an_export_that_nobody_reads_any_more_stops_although_nothing_is_found() {
+        let trail = tempfile::NamedTempFile::new().unwrap();
+        let line = r#"{"time":"2026-01-14T12:00:00Z","incident":"i","kind":"issue","outcome":"ok"}"#;
+        std::fs::write(trail.path(), format!("{line}\n").repeat(20_000)).unwrap();
+        let query = Query { kind: Some("nothing".into()), ..Query::default() };
+        let (pieces, export) = export();
+        let read = |pieces: &mpsc::Sender<Piece>| read_out(trail.path(), &query, ExportFormat::JsonLines, pieces);
+        assert_eq!(read(&pieces).unwrap(), b"");
+        drop(export);
+        assert_eq!(read(&pieces).unwrap_err().kind(), io::ErrorKind::Interrupted);
+    }
 }

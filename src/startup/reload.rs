@@ -13,11 +13,10 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::organization::Known;
-use super::policy;
-use crate::access::Policy;
+use super::{policy, try_rules};
 use crate::aws::organization::Copy;
 use crate::config::{self, Config, Discovered, Finding, Findings, Watch};
-use crate::gateway::{Failure, Vetted};
+use crate::gateway::{Failure, Newer};
 use crate::web::Site;
 
 /// How often the file is looked at. A change counts when it looks alike twice.
@@ -32,12 +31,8 @@ struct Reread {
     news: Option<Arc<Copy>>,
     /// Why they were not made with the accounts that AWS named last.
     refused: Option<Findings>,
-    policy: Arc<Policy>,
+    newer: Newer,
     warnings: Findings,
-    /// How the rules were looked over.
-    vetted: Vetted,
-    /// Keys that differ and need a restart.
-    waiting: Vec<String>,
 }
 
 /// What keeps the rules in force those of the file.
@@ -137,10 +132,10 @@ impl Reloader {
         for warning in &reread.warnings {
             tracing::warn!("{warning}");
         }
-        if !reread.waiting.is_empty() {
-            tracing::warn!(keys = %reread.waiting.join(", "), "a restart is needed to take over these keys of the configuration");
+        if !reread.newer.waiting.is_empty() {
+            tracing::warn!(keys = %reread.newer.waiting.join(", "), "a restart is needed to take over these keys of the configuration");
         }
-        if !self.site.gateway.put_in_force(reread.policy, reread.waiting, reread.vetted).await? {
+        if !self.site.gateway.put_in_force(reread.newer).await? {
             tracing::info!("the accounts and rules of the configuration are those in force");
         }
         if let Some(copy) = reread.news {
@@ -170,13 +165,17 @@ fn reread(path: &std::path::Path, running: &Config, newest: Option<Arc<Copy>>, a
 fn reread_with(path: &std::path::Path, running: &Config, accounts: Option<Arc<Copy>>) -> Result<Reread, Findings> {
     let newer = super::load_with(path, Discovered::These(accounts))?;
     let waiting = running.needs_restart_for(&newer);
-    let found = running.with_rules_of(&newer).and_then(|taken| policy(&taken).map_err(|problems| taken.locate(problems)));
-    let policy = found.map_err(|findings| {
+    let found = running.with_rules_of(&newer).and_then(|taken| match policy(&taken) {
+        Ok(policy) => Ok((policy, try_rules(&taken))),
+        Err(problems) => Err(taken.locate(problems)),
+    });
+    let (policy, try_rules) = found.map_err(|findings| {
         if waiting.is_empty() {
             return findings;
         }
         let hint = format!("the rules need what only a restart brings: {}", waiting.join(", "));
         findings.into_iter().map(|finding| Finding { hint: format!("{}; {hint}", finding.hint), ..finding }).collect::<Findings>()
     })?;
-    Ok(Reread { news: None, refused: None, policy, vetted: super::vetted(&newer), warnings: newer.warnings, waiting })
+    let vetted = super::vetted(&newer);
+    Ok(Reread { news: None, refused: None, newer: Newer { policy, try_rules, waiting, vetted }, warnings: newer.warnings })
 }

@@ -173,7 +173,7 @@ impl Vault {
     /// [`StoreUnavailable`]: they may still be alive.
     pub async fn close_opened(&self, code: &AuthorizationCode) -> Result<usize, StoreUnavailable> {
         let sessions = self.store.index_members(&code.opened_key()).await?;
-        self.store.delete(&sessions).await
+        self.end(&sessions).await
     }
 
     /// Seals what a device code stands for. The store is not asked.

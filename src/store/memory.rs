@@ -227,11 +227,16 @@ impl Store for MemoryStore {
         let now = self.epoch.now();
         let indexes = self.indexes();
         let members = indexes.by_key.get(index).into_iter().flatten();
-        Ok(members.filter(|(_, deadline)| **deadline > now).map(|(member, _)| member.clone()).collect())
+        let mut living: Vec<_> =
+            members.filter(|(_, deadline)| **deadline > now).map(|(member, deadline)| (*deadline, member.clone())).collect();
+        drop(indexes);
+        living.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(living.into_iter().map(|(_, member)| member).collect())
     }
 
-    async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable> {
-        self.indexes().remove(index, member);
+    async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable> {
+        let mut indexes = self.indexes();
+        listed.iter().for_each(|(index, member)| indexes.remove(index, member));
         Ok(())
     }
 

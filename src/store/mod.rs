@@ -8,6 +8,7 @@ mod codes;
 mod ids;
 mod kept;
 mod kind;
+mod lists;
 mod memory;
 mod redis;
 pub mod seal;
@@ -29,11 +30,12 @@ pub use codes::{AuthorizationCode, DeviceCode, Polled, UserCode};
 pub use ids::{BrowserId, GrantId, HandoverId, SessionId, State};
 pub use kept::KeptId;
 pub use kind::{DeviceName, SessionKind};
+pub use lists::{BEGINNING, Found, LiveSession, SessionHandle};
 pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
 pub use settings::{SessionSettings, StoreSettings};
 pub use ticket::LoginTicket;
-pub use vault::{Found, HANDOVER_LIFE, LiveSession, Session, SessionHandle, SessionRef, Vault};
+pub use vault::{HANDOVER_LIFE, Session, SessionRef, Vault};
 
 /// What a record is for. Part of its key and of what its seal is bound to, so that none can stand in for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -218,7 +220,7 @@ pub trait Store: Send + Sync {
     /// Deletes records, not atomically; says how many were there.
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable>;
 
-    /// The members of an index that have not expired, in no order.
+    /// The members of an index that have not expired, those first that would stay longest.
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable>;
 
     /// Stores a value for `ttl`, and adds its key to indexes for `listed`; an index lives as long as its longest-lived member. A failure may
@@ -233,8 +235,8 @@ pub trait Store: Send + Sync {
     /// Takes a value out, as [`Self::take`], and claims a mark, as [`Self::claim`]: what was taken, and whether the mark was free.
     async fn take_and_claim(&self, key: &Key, mark: &Key, ttl: Duration) -> Result<(Option<Vec<u8>>, bool), StoreUnavailable>;
 
-    /// Takes a member out of an index.
-    async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable>;
+    /// Takes members out of indexes, each pair's second out of its first; not atomically.
+    async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable>;
 
     /// Whether the store answers, and takes sessions.
     async fn ping(&self) -> Result<(), StoreUnavailable>;

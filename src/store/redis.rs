@@ -48,11 +48,11 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
 return 1";
 
-/// The members whose score lies ahead.
+/// The members whose score lies ahead, the farthest first.
 const INDEX_MEMBERS: &str = r"
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')";
+return redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(' .. string.format('%.0f', now))";
 
 /// Adds one, and lets the count live from its first one on.
 const COUNT: &str = r"
@@ -351,8 +351,15 @@ impl Store for RedisStore {
         Ok(members.iter().filter_map(|member| Key::stored(member)).collect())
     }
 
-    async fn index_remove(&self, index: &Key, member: &Key) -> Result<(), StoreUnavailable> {
-        self.run(pipe("ZREM", index).arg(member.as_str()).ignore(), Twice::Same).await
+    async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable> {
+        if listed.is_empty() {
+            return Ok(());
+        }
+        let mut commands = redis::pipe();
+        for (index, member) in listed {
+            commands.cmd("ZREM").arg(index.as_str()).arg(member.as_str()).ignore();
+        }
+        self.run(&commands, Twice::Same).await
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use chrono::TimeDelta;
-use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::ids::{HandoverId, SessionId, State};
 use super::kind::SessionKind;
+use super::lists::{indexes_of, person_key, upstream_key};
 use super::seal::{SealKeys, Unsealed};
 use super::ticket::LoginTicket;
-use super::{AuthorizationCode, Kept, Key, Purpose, Store, StoreUnavailable};
+use super::{AuthorizationCode, Key, Purpose, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
@@ -40,63 +39,6 @@ pub struct Session {
 /// Leads to a session without being its id: who has one can tell whether the session lives, and cannot use it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SessionRef(String);
-
-/// Names a session to the person whose it is: no secret, and of no use to anybody else. 22 characters of base64url.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionHandle(String);
-
-impl SessionHandle {
-    /// Bytes of the digest that are kept: two of a person's sessions never meet.
-    const BYTES: usize = 16;
-
-    /// A handle as somebody writes it; it names a session only if one has it.
-    #[must_use]
-    pub fn named(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The handle as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// From the key, which is a hash of the id already, and the person, so that a handle which got into wrong hands finds nothing there.
-    fn of(person: &str, key: &Key) -> Self {
-        let mut context = Context::new(&SHA256);
-        for part in ["rolegate session handle", person, key.as_str()] {
-            context.update(part.as_bytes());
-            context.update(b"\0");
-        }
-        let digest = context.finish();
-        Self(BASE64URL_NOPAD.encode(digest.as_ref().get(..Self::BYTES).unwrap_or_default()))
-    }
-}
-
-/// One of a person's sessions, as lists of them show it.
-#[derive(Debug, Clone)]
-pub struct LiveSession {
-    /// What it is called.
-    pub handle: SessionHandle,
-    /// The session.
-    pub session: Session,
-    /// When it was last used, to the second or so: by what the store would still keep it.
-    pub last_used: Moment,
-}
-
-/// Sessions that were looked for by their person.
-#[derive(Debug, Clone, Default)]
-pub struct Found {
-    /// Those that live, the newest first.
-    pub sessions: Vec<LiveSession>,
-    /// Whether there are more that were not looked at.
-    pub more: bool,
-}
-
-/// How many characters of a username find its sessions: enough that few people share them, and so few that people type them.
-const BEGINNING: usize = 3;
-/// How many sessions are looked at for one search, which brings them all here.
-const MOST_LOOKED_AT: usize = 2000;
 
 /// The store with its keys. Cheap to clone.
 #[derive(Clone)]
@@ -158,8 +100,7 @@ impl Vault {
         let id = SessionId::random();
         let key = id.key();
         let life = (session.expires - session.created).to_std().unwrap_or_default();
-        let mut indexes = vec![person_key(&session.identity.person()), beginning_key(session.identity.username())];
-        indexes.extend(session.identity.handles().iter().map(|handle| upstream_key(handle)));
+        let mut indexes = indexes_of(&session.identity);
         indexes.extend(code.map(AuthorizationCode::opened_key));
         // A session that "sign out everywhere" cannot find must never be anybody's: if any part fails, nobody gets its id.
         self.store.put_listed(&key, self.conceal(&key, session)?, idle.min(life), &indexes, life).await?;
@@ -197,83 +138,15 @@ impl Vault {
         Ok(session.filter(|session| now < session.expires))
     }
 
-    /// Ends one session. `person` is [`Identity::person`] of who is signed in.
+    /// Ends one session, which is of who is signed in. Two round trips.
     ///
     /// # Errors
     /// [`StoreUnavailable`]: the session may still be alive.
-    pub async fn close_session(&self, id: &SessionId, person: &str) -> Result<(), StoreUnavailable> {
+    pub async fn close_session(&self, id: &SessionId, identity: &Identity) -> Result<(), StoreUnavailable> {
         let key = id.key();
         self.store.delete(std::slice::from_ref(&key)).await?;
-        self.store.index_remove(&person_key(person), &key).await
-    }
-
-    /// What a session is called in its person's list.
-    #[must_use]
-    pub fn handle(&self, id: &SessionId, person: &str) -> SessionHandle {
-        SessionHandle::of(person, &id.key())
-    }
-
-    /// Every living session of a person, the newest first. Being listed is no use: none is prolonged. Two round trips.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`].
-    pub async fn sessions(&self, person: &str, now: Moment, idle: Duration) -> Result<Vec<LiveSession>, StoreUnavailable> {
-        let keys = self.store.index_members(&person_key(person)).await?;
-        self.living(&keys, now, idle, |_| true).await
-    }
-
-    /// Every living session of those whose username begins so, in any case of letters, or whose [`Identity::person`] it is; the newest first.
-    /// What is shorter than three characters finds usernames that are no longer. Four round trips at most.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`].
-    pub async fn find_sessions(&self, who: &str, now: Moment, idle: Duration) -> Result<Found, StoreUnavailable> {
-        let mut keys = self.store.index_members(&beginning_key(who)).await?;
-        let more = keys.len() > MOST_LOOKED_AT;
-        keys.truncate(MOST_LOOKED_AT);
-        let wanted = who.to_lowercase();
-        let mut sessions = self.living(&keys, now, idle, |identity| identity.username().to_lowercase().starts_with(&wanted)).await?;
-        for live in self.sessions(who, now, idle).await? {
-            if !sessions.iter().any(|known| known.handle == live.handle) {
-                sessions.push(live);
-            }
-        }
-        Ok(Found { sessions, more })
-    }
-
-    /// Those of some sessions that live and whose person is meant, the newest first.
-    async fn living(
-        &self,
-        keys: &[Key],
-        now: Moment,
-        idle: Duration,
-        meant: impl Fn(&Identity) -> bool + Send,
-    ) -> Result<Vec<LiveSession>, StoreUnavailable> {
-        let mut sessions = Vec::new();
-        for Kept { key, value, left } in self.store.get_all(keys).await? {
-            let Some(session) = self.reveal::<Session>(&key, value) else { continue };
-            if session.expires <= now || !meant(&session.identity) {
-                continue;
-            }
-            // Each use gives it the whole idle time again. One that was opened with less than that, and not used since, was used when it began.
-            let unused = TimeDelta::from_std(idle.saturating_sub(left)).unwrap_or_default();
-            let last_used = (now - unused).max(session.created);
-            sessions.push(LiveSession { handle: SessionHandle::of(&session.identity.person(), &key), session, last_used });
-        }
-        sessions.sort_by(|a, b| b.session.created.cmp(&a.session.created).then_with(|| a.handle.0.cmp(&b.handle.0)));
-        Ok(sessions)
-    }
-
-    /// Ends the session of a person's that is called so; says whether there was one. A handle of anybody else's finds nothing.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`]: the session may still be alive.
-    pub async fn close_called(&self, handle: &SessionHandle, person: &str) -> Result<bool, StoreUnavailable> {
-        let members = self.store.index_members(&person_key(person)).await?;
-        let Some(key) = members.into_iter().find(|key| SessionHandle::of(person, key) == *handle) else { return Ok(false) };
-        let ended = self.store.delete(std::slice::from_ref(&key)).await?;
-        self.store.index_remove(&person_key(person), &key).await?;
-        Ok(ended > 0)
+        self.strike_off(indexes_of(identity).into_iter().map(|index| (index, key.clone())).collect()).await;
+        Ok(())
     }
 
     /// Ends every session of a person; says how many were alive.
@@ -281,9 +154,8 @@ impl Vault {
     /// # Errors
     /// [`StoreUnavailable`]: sessions may still be alive.
     pub async fn close_all(&self, person: &str) -> Result<usize, StoreUnavailable> {
-        // The members stay in the index until they expire: one that is just being opened would be lost from it otherwise.
         let sessions = self.store.index_members(&person_key(person)).await?;
-        self.store.delete(&sessions).await
+        self.end(&sessions).await
     }
 
     /// Ends every session that goes by one of these names: see [`Identity::handles`]. Says how many were alive.
@@ -294,7 +166,7 @@ impl Vault {
         let mut ended = 0;
         for handle in handles {
             let sessions = self.store.index_members(&upstream_key(handle)).await?;
-            ended += self.store.delete(&sessions).await?;
+            ended += self.end(&sessions).await?;
         }
         Ok(ended)
     }
@@ -381,7 +253,7 @@ impl Vault {
                 ending.push(key);
             }
         }
-        self.store.delete(&ending).await
+        self.end(&ending).await
     }
 
     /// Whether the store answers, and takes sessions.
@@ -429,20 +301,6 @@ impl std::fmt::Debug for SessionRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SessionRef(…)")
     }
-}
-
-fn upstream_key(handle: &str) -> Key {
-    Key::of(Purpose::Upstream, handle.as_bytes())
-}
-
-/// By the first characters of a username, in lower case. Like all names it is hashed.
-fn beginning_key(username: &str) -> Key {
-    let beginning: String = username.to_lowercase().chars().take(BEGINNING).collect();
-    Key::of(Purpose::Beginning, beginning.as_bytes())
-}
-
-fn person_key(person: &str) -> Key {
-    Key::of(Purpose::Person, person.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
-use super::super::{Choices, ChoicesRef, MemoryStore};
+use super::super::{Choices, ChoicesRef, LiveSession, MemoryStore, SessionHandle};
 use super::*;
 use crate::identity::LoginSecrets;
 
@@ -120,7 +120,7 @@ async fn sign_out_ends_one_session_and_sign_out_everywhere_all_of_one_person() {
     let ben = vault.open_session(&session("ben"), IDLE).await.unwrap();
     let alive = async |id: &SessionId| vault.session(id, now(), IDLE).await.unwrap().is_some();
 
-    vault.close_session(&ana[0], "okta+ana").await.unwrap();
+    vault.close_session(&ana[0], &session("ana").identity).await.unwrap();
     assert!(!alive(&ana[0]).await);
     assert!(alive(&ana[1]).await);
 
@@ -277,7 +277,7 @@ async fn sessions_are_found_by_the_beginning_of_a_username_or_the_stable_key_and
     assert_eq!(find("an").await, ("4".into(), false), "what is shorter finds names that are no longer");
     assert_eq!(find("okta+3").await, ("3".into(), false));
     assert_eq!(find("").await, (String::new(), false));
-    vault.close_session(&ids[0], "okta+1").await.unwrap();
+    vault.close_session(&ids[0], &named("1", "Ana@example.org").identity).await.unwrap();
     assert_eq!(find("ana").await, ("2".into(), false));
     assert!(vault.find_sessions("ana", now() + TimeDelta::hours(9), IDLE).await.unwrap().sessions.is_empty());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::trouble::{HOME, LOGIN, Words};
 use super::views::Mender;
 use crate::access::{self, Denied, GatewayRole};
+use crate::gateway::Engaged;
 use crate::identity::Rejected;
 use crate::saml::Refused;
 
@@ -35,6 +36,26 @@ pub(super) fn denied(why: &Denied) -> Words {
 }
 
 /// A page for others: whose it is to change that.
+pub(super) fn busy(engaged: Engaged) -> Words {
+    let (happened, next) = match engaged {
+        Engaged::Yourself => (
+            "An export of yours goes on already, and nobody has two at a time. This one was not begun.",
+            "Wait until the other one is finished, or break it off, then try again.",
+        ),
+        Engaged::Others => (
+            "Others export the audit trail just now, as many as may at a time. This export was not begun.",
+            "Try again in a minute. A search reads meanwhile.",
+        ),
+    };
+    Words {
+        title: "Too many exports at once",
+        happened: happened.into(),
+        mender: Mender::You,
+        next,
+        action: ("Back to the audit trail", "/audit"),
+    }
+}
+
 pub(super) fn room(role: GatewayRole) -> Words {
     let (title, happened) = match role {
         GatewayRole::Administrator => (

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 pub(super) use super::refusal::denial;
-use super::refusal::{denied, refused, room, token};
+use super::refusal::{busy, denied, refused, room, token};
 use super::site::Site;
 use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
@@ -97,8 +97,9 @@ impl ResponseError for PageError {
                 }
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,
-                Trouble::Signing | Trouble::TrailUnreadable => StatusCode::INTERNAL_SERVER_ERROR,
-                Trouble::Store | Trouble::Undelivered | Trouble::Audit => StatusCode::SERVICE_UNAVAILABLE,
+                Trouble::Signing | Trouble::TrailUnreadable | Trouble::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+                Trouble::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+                Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded => StatusCode::SERVICE_UNAVAILABLE,
             },
         }
     }
@@ -118,8 +119,11 @@ impl ResponseError for PageError {
             Self::Unfit(Unfit::Method(allowed)) => {
                 response.insert_header((ALLOW, *allowed));
             }
-            Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Undelivered | Trouble::Audit) => {
+            Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded) => {
                 response.insert_header((RETRY_AFTER, "5"));
+            }
+            Self::Failure(failure) if matches!(failure.trouble, Trouble::Busy(_)) => {
+                response.insert_header((RETRY_AFTER, "30"));
             }
             Self::TooMany(seconds) => {
                 response.insert_header((RETRY_AFTER, *seconds));
@@ -299,6 +303,13 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Try again. If it stays, give your administrator the incident id.",
             action: HOME,
         },
+        Trouble::Broken => Words {
+            title: "The gateway could not do it",
+            happened: "Something in Rolegate itself went wrong. Nothing was changed and nothing was handed out.".into(),
+            mender: Mender::Administrator,
+            next: "Tell your administrator, with the incident id: it is an error of Rolegate's own, and should be reported.",
+            action: HOME,
+        },
         Trouble::Store => Words {
             title: "The gateway's memory does not answer",
             happened: "Sessions cannot be looked up right now. Nothing was lost and nothing was issued.".into(),
@@ -323,7 +334,15 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Tell your administrator, with the incident id.",
             action: HOME,
         },
+        Trouble::Unrecorded => Words {
+            title: "No session was ended",
+            happened: "The audit trail cannot be written, and no session of another person is ended without a record. They live on.".into(),
+            mender: Mender::Administrator,
+            next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end the sessions again.",
+            action: ("Back to the sessions", "/admin/sessions"),
+        },
         Trouble::NotForYou(role) => room(*role),
+        Trouble::Busy(engaged) => busy(*engaged),
         Trouble::TrailUnreadable => Words {
             title: "The audit trail cannot be read",
             happened: "The file could not be read to where it was asked for. What it records is not affected.".into(),

@@ -21,7 +21,7 @@ impl Program {
         let browser = Browser::signed_in(world, person).await;
         let own = SessionId::parse(browser.session()).unwrap();
         let session = gateway.session(&own).await.unwrap().unwrap();
-        gateway.vault.close_session(&own, &session.identity.person()).await.unwrap();
+        gateway.vault.close_session(&own, &session.identity).await.unwrap();
         let kind = SessionKind::CommandLine { name: DeviceName::clean("build-host") };
         let id = gateway.vault.open_session(&Session { kind, ..session }, Duration::from_hours(1)).await.unwrap();
         Self { browser: Browser::new(world), token: id.expose_bearer() }

@@ -77,6 +77,25 @@ impl World {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Makes the audit trail unwritable: its file is gone, and something else has its place. What is in it is lost.
+    pub(crate) fn break_trail(&self) {
+        let path = self.folder.path().join("audit.jsonl");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+    }
+
+    /// Lets it be written again, from its beginning.
+    pub(crate) fn mend_trail(&self) {
+        std::fs::remove_dir(self.folder.path().join("audit.jsonl")).unwrap();
+    }
+
+    /// Puts lines into the audit trail that nobody decided.
+    pub(crate) fn add_to_trail(&self, lines: &str) {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new().append(true).open(self.folder.path().join("audit.jsonl")).unwrap();
+        file.write_all(lines.as_bytes()).unwrap();
+    }
+
     /// Why the last decision did not go as wanted.
     pub(crate) fn last_reason(&self) -> String {
         self.audit().last().and_then(|event| event["reason"].as_str().map(str::to_owned)).unwrap_or_default()

@@ -151,3 +151,17 @@ fn accounts_that_are_to_come_are_warned_of_where_they_may_and_errors_elsewhere()
     let policy = compile(true).unwrap();
     assert_eq!(places(policy.second_looks(&file.rule, &[], "2026-06-01T00:00:00Z".parse().unwrap())), expected);
 }
+
+#[test]
+fn a_role_of_the_gateway_for_everybody_is_found() {
+    let gateway = |role: &str, more: &str| format!("[[rule]]\nid = 'g'\ngateway = ['{role}']\n{more}\n");
+    for role in ["administrator", "auditor"] {
+        is_found(&gateway(role, "everyone = true"), "rule[0].everyone", &format!("everybody who can sign in becomes {role}"));
+        is_found(&gateway(role, "everyone = true\nwhen = 'auth.mfa'"), "rule[0].everyone", role);
+        is_found(&gateway(role, "everyone = true\ngroups_none = ['guests']"), "rule[0].everyone", role);
+        is_quiet(&gateway(role, "groups = ['ops']"));
+        is_quiet(&gateway(role, "everyone = true\ngroups_all = ['ops']"));
+        is_quiet(&gateway(role, "everyone = true\nwhen = 'claims.team == \"audit\"'"));
+        is_quiet(&gateway(role, "effect = 'deny'\neveryone = true"));
+    }
+}

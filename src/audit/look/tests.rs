@@ -2,6 +2,8 @@ use serde_json::json;
 
 use super::*;
 
+const ALL: Reach<'static> = Reach { bytes: u64::MAX, is_wanted: &|| true };
+
 fn at(seconds: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
@@ -24,7 +26,7 @@ fn trail(lines: &[String]) -> (tempfile::TempDir, PathBuf) {
 /// The incidents that a look finds, at most so many, and how far it came.
 fn found(path: &Path, from: Option<Place>, query: &Query, budget: u64, most: usize) -> (Vec<String>, Looked) {
     let mut all = Vec::new();
-    let looked = look(path, from, query, budget, |found| {
+    let looked = look(path, from, query, Reach { bytes: budget, is_wanted: &|| true }, |found| {
         all.push(found.text("incident").to_owned());
         if all.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -93,7 +95,7 @@ fn rotated_files_are_read_on_and_compressed_ones_counted() {
     let (rest, _) = found(&path, looked.next, &Query::default(), u64::MAX, usize::MAX);
     assert_eq!(rest, ["I30", "I21", "I20"]);
     let gone = Some(Place { file: 1, offset: 0 });
-    assert_eq!(look(&path, gone, &Query::default(), 1, |_| ControlFlow::Continue(())).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(look(&path, gone, &Query::default(), ALL, |_| ControlFlow::Continue(())).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
 #[test]
@@ -135,7 +137,7 @@ fn each_thing_that_is_looked_for_counts() {
 fn a_place_leads_to_its_event_and_to_nothing_between_two() {
     let (_folder, path) = trail(&[line(1, "ana"), line(2, "ben")]);
     let mut places = Vec::new();
-    look(&path, None, &Query::default(), u64::MAX, |found| {
+    look(&path, None, &Query::default(), ALL, |found| {
         places.push(found.place);
         ControlFlow::Continue(())
     })
@@ -146,4 +148,31 @@ fn a_place_leads_to_its_event_and_to_nothing_between_two() {
     for offset in [1, places[0].offset + 1, 1_000_000] {
         assert_eq!(incident(Place { offset, ..first }), None);
     }
+}
+
+#[test]
+fn w20_a_look_that_nobody_waits_for_stops_at_the_next_block() {
+    let lines: Vec<_> = (0..3000).map(|n| line(n, "ana")).collect();
+    let (_folder, path) = trail(&lines);
+    let asked = std::cell::Cell::new(0);
+    let is_wanted = || {
+        asked.set(asked.get() + 1);
+        asked.get() < 3
+    };
+    let mut seen = 0;
+    let stopped = look(&path, None, &Query::default(), Reach { bytes: u64::MAX, is_wanted: &is_wanted }, |_| {
+        seen += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
+    assert!(asked.get() == 3 && seen > 0 && seen < 1000, "{seen}");
+}
+
+#[test]
+fn w20_moments_at_the_end_of_time_are_looked_for_and_end_nothing() {
+    let (_folder, path) = trail(&[line(0, "ana")]);
+    let query = Query { until: Some(Moment::MAX_UTC), since: Some(Moment::MIN_UTC), ..Query::default() };
+    assert_eq!(found(&path, None, &query, u64::MAX, 10).0, ["I0"]);
+    let query = Query { since: Some(Moment::MAX_UTC), ..Query::default() };
+    assert!(found(&path, None, &query, u64::MAX, 10).0.is_empty());
 }

@@ -218,8 +218,9 @@ fn failed(failure: &Failure) -> Code {
         Trouble::TokenRefused(_) => Code::TokenRefused,
         Trouble::UnknownProvider | Trouble::TrailMoved => Code::NotFound,
         Trouble::SignInRefused(..) | Trouble::SignOutRefused(_) | Trouble::SignInExpired => Code::NotSignedIn,
-        Trouble::Signing | Trouble::TrailUnreadable => Code::InternalError,
-        Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::ProviderUnavailable(_) => Code::Unavailable,
+        Trouble::Signing | Trouble::TrailUnreadable | Trouble::Broken => Code::InternalError,
+        Trouble::Busy(_) => Code::TooManyRequests,
+        Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded | Trouble::ProviderUnavailable(_) => Code::Unavailable,
     }
 }
 

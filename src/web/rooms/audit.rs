@@ -8,14 +8,13 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use crate::audit::{ExportFormat, Found, Looked, Place, Query};
 use crate::clock::Moment;
-use crate::gateway::OneEvent;
+use crate::gateway::{Export, OneEvent};
 use crate::web::site::Site;
 use crate::web::trouble::{PageError, html};
 use crate::web::views::{self, Audit, AuditEvent, AuditRow, Room, SearchForm, SignedInBy, Text, kind_in_words};
@@ -107,14 +106,18 @@ impl Search {
     }
 }
 
+/// The years that are looked for: what lies far outside cannot be calculated with.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=9999;
+
 /// A day, or a moment; of a day its beginning, so many days later.
 fn moment(text: &str, later: u64) -> Result<Moment, &'static str> {
-    if let Ok(moment) = text.parse::<Moment>() {
-        return Ok(moment);
-    }
-    let day: Option<NaiveDate> = text.parse().ok();
-    let start = day.and_then(|day| day.checked_add_days(Days::new(later))?.and_hms_opt(0, 0, 0));
-    start.map(|start| start.and_utc()).ok_or("Write a day as 2026-01-14, or a moment as 2026-01-14T12:00:00Z.")
+    let of_day = || {
+        let day: NaiveDate = text.parse().ok().filter(|day: &NaiveDate| YEARS.contains(&day.year()))?;
+        Some(day.checked_add_days(Days::new(later))?.and_hms_opt(0, 0, 0)?.and_utc())
+    };
+    let moment = text.parse::<Moment>().ok().filter(|moment| YEARS.contains(&moment.year()));
+    let wrong = "Write a day as 2026-01-14, or a moment as 2026-01-14T12:00:00Z, of the years 2000 to 9999.";
+    moment.or_else(of_day).ok_or(wrong)
 }
 
 /// `GET /audit`.
@@ -237,16 +240,16 @@ fn shown(value: &Value) -> Text<'_> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Export {
+pub(super) struct Form {
     format: String,
 }
 
 /// `GET /audit/export`: all that is looked for, piece by piece.
-pub(super) async fn export(visitor: Visitor, search: web::Query<Search>, export: web::Query<Export>) -> Result<HttpResponse, PageError> {
+pub(super) async fn export(visitor: Visitor, search: web::Query<Search>, form: web::Query<Form>) -> Result<HttpResponse, PageError> {
     let me = visitor.signed_in().await?;
     let site = &me.visitor.site;
     let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
-    let format = ExportFormat::named(&export.format).ok_or(PageError::Unreadable)?;
+    let format = ExportFormat::named(&form.format).ok_or(PageError::Unreadable)?;
     let query = search.query(site).map_err(|_| PageError::Unreadable)?;
     let pieces = site.gateway.export_trail(auditor, query, format).await?;
     let name = format!("rolegate-audit-{}.{}", site.gateway.now().format("%Y%m%dT%H%M%SZ"), format.extension());
@@ -256,7 +259,7 @@ pub(super) async fn export(visitor: Visitor, search: web::Query<Search>, export:
 }
 
 /// A body that comes piece by piece from a thread that reads a disk. An error breaks the answer off, so that nobody takes a part for the whole.
-struct Pieces(mpsc::Receiver<io::Result<Vec<u8>>>);
+struct Pieces(Export);
 
 impl MessageBody for Pieces {
     type Error = io::Error;
@@ -266,6 +269,28 @@ impl MessageBody for Pieces {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Bytes::from)))
+        self.0.poll_piece(context).map(|piece| piece.map(|piece| piece.map(Bytes::from)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w20_moments_are_of_years_that_can_be_calculated_with() {
+        for (text, later, moment_of) in [
+            ("2026-01-14", 0, "2026-01-14T00:00:00Z"),
+            ("2026-01-14", 1, "2026-01-15T00:00:00Z"),
+            ("2026-01-14T12:00:00Z", 1, "2026-01-14T12:00:00Z"),
+            ("2000-01-01", 0, "2000-01-01T00:00:00Z"),
+            ("9999-12-30", 1, "9999-12-31T00:00:00Z"),
+        ] {
+            assert_eq!(moment(text, later), Ok(moment_of.parse().unwrap()), "{text}");
+        }
+        assert!(moment("9999-12-31", 1).is_ok());
+        for wrong in ["1999-12-31", "+10000-01-01", "-262143-01-01T00:00:00Z", "+262142-12-31T23:59:59Z", "yesterday", "2026-02-30", ""] {
+            assert!(moment(wrong, 1).is_err(), "{wrong}");
+        }
     }
 }

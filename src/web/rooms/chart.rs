@@ -18,8 +18,8 @@ const ACCOUNTS: usize = 5;
 /// The series of outcomes are behind those of accounts.
 const FIRST_OUTCOME: usize = ACCOUNTS + 1;
 /// How many steps a chart has at most, and usually.
-const MOST_STEPS: i64 = 120;
-const USUAL_STEPS: i64 = 30;
+const MOST_STEPS: i32 = 120;
+const USUAL_STEPS: i32 = 30;
 /// How many rows the table has at most.
 const MOST_ROWS: usize = 400;
 /// The drawing's edges: left, right, top, bottom.
@@ -74,10 +74,9 @@ pub(super) async fn chart(visitor: Visitor, search: web::Query<Search>, steps: w
 
 /// The time that is drawn: what was asked for, as far as its steps can be told apart.
 fn range(since: &mut Option<Moment>, until: &mut Option<Moment>, now: Moment, step: Step) -> (Moment, Moment) {
-    let length = |steps: i64| step.length() * i32::try_from(steps).unwrap_or(i32::MAX);
     let end = until.unwrap_or_else(|| step.of(now) + step.length());
-    let start =
-        since.map_or_else(|| end - length(USUAL_STEPS), |since| step.of(since).max(end - length(MOST_STEPS))).min(end - step.length());
+    let before = |steps: i32| end.checked_sub_signed(step.length() * steps).unwrap_or(Moment::MIN_UTC);
+    let start = since.map_or_else(|| before(USUAL_STEPS), |since| step.of(since).max(before(MOST_STEPS))).min(before(1));
     (*since, *until) = (Some(start), Some(end));
     (start, end)
 }
@@ -201,10 +200,10 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_drawn_as_far_as_it_can_be_told_apart() {
         let mut nothing = (None, None);
-        assert_eq!(range(&mut nothing.0, &mut nothing.1, at(13), Step::Hour), (at(14 - USUAL_STEPS), at(14)));
+        assert_eq!(range(&mut nothing.0, &mut nothing.1, at(13), Step::Hour), (at(14 - i64::from(USUAL_STEPS)), at(14)));
         let mut long = (Some(at(-100_000)), Some(at(0)));
-        assert_eq!(range(&mut long.0, &mut long.1, at(13), Step::Hour), (at(-MOST_STEPS), at(0)));
-        assert_eq!(long, (Some(at(-MOST_STEPS)), Some(at(0))));
+        assert_eq!(range(&mut long.0, &mut long.1, at(13), Step::Hour), (at(-i64::from(MOST_STEPS)), at(0)));
+        assert_eq!(long, (Some(at(-i64::from(MOST_STEPS))), Some(at(0))));
         let mut backwards = (Some(at(50)), Some(at(2)));
         assert_eq!(range(&mut backwards.0, &mut backwards.1, at(13), Step::Hour), (at(1), at(2)));
     }

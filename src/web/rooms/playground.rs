@@ -4,15 +4,18 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::audit::extent;
+use super::is_too_large;
 use crate::access::{Grant, Miss, Purpose};
 use crate::audit::Found;
-use crate::gateway::{Changes, Tried, Trying, Wanted};
+use crate::gateway::{Changes, MOST_CHANGES, MOST_ROLES, TIME_TO_TRY, Tried, Trying, Wanted};
 use crate::web::trouble::{PageError, html};
 use crate::web::views::{Playground, Room, RuleChanges, Text, TriedRules};
 use crate::web::visitor::{SignedInVisitor, Visitor};
 
 /// What stands in the field before anything was pasted.
 const EXAMPLE: &str = "{\n  \"sub\": \"00u1\",\n  \"email\": \"ana@example.com\",\n  \"groups\": [\"developers\"]\n}";
+/// What is said of a text that is larger.
+const TOO_LARGE: &str = "This is more than 1 MiB of text: rolegate explain and rolegate diff read files of any size.";
 /// How many names a cell lists.
 const NAMED: usize = 10;
 /// How many roles, rules or findings a list has.
@@ -87,8 +90,11 @@ pub(super) async fn claims(visitor: Visitor, form: web::Form<ClaimsForm>) -> Res
     let Ok(ip) = Some(form.ip.trim()).filter(|ip| !ip.is_empty()).map(str::parse).transpose() else {
         return Ok(html(&Playground { problem: Some("This is no IP address.".into()), ..page }));
     };
+    if is_too_large(&form.claims) {
+        return Ok(html(&Playground { problem: Some(TOO_LARGE.into()), ..page }));
+    }
     let wanted = Wanted::Claims { provider: Some(form.provider.clone()), claims: form.claims.clone() };
-    let tried = gateway.try_person(administrator, &Trying { wanted, role: Some(form.role.clone()), ip }).await?;
+    let tried = gateway.try_person(administrator, Trying { wanted, role: Some(form.role.clone()), ip }).await?;
     Ok(html(&answered(page, &me, tried)))
 }
 
@@ -108,7 +114,7 @@ pub(super) async fn sign_in(visitor: Visitor, form: web::Form<SignInForm>) -> Re
     let administrator = gateway.administrator(&me.session, &me.visitor.caller).await?;
     let place = form.place.parse().map_err(|()| PageError::Unreadable)?;
     let trying = Trying { wanted: Wanted::SignIn(place), role: Some(form.role.clone()), ip: me.visitor.caller.ip };
-    let tried = gateway.try_person(administrator, &trying).await?;
+    let tried = gateway.try_person(administrator, trying).await?;
     let page = Playground { role: form.role.as_str().into(), ..empty(&me, None) };
     Ok(html(&answered(page, &me, tried)))
 }
@@ -124,7 +130,7 @@ fn told(tried: Tried, me: &SignedInVisitor) -> TriedRules<'static> {
     let gateway = &me.visitor.site.gateway;
     let known = gateway.rooms.readings.iter().find(|(id, _)| id.as_str() == tried.provider);
     let provider = known.map_or_else(|| tried.provider.clone(), |(id, _)| gateway.provider_name(id).to_owned());
-    let in_aws = tried.granted.iter().take(LISTED).map(|grant| (grant.role.to_string().into(), grant.account.clone().into(), why(grant)));
+    let in_aws = tried.granted.iter().map(|grant| (grant.role.to_string().into(), grant.account.clone().into(), why(grant)));
     let in_gateway = tried.in_gateway.iter().map(|grant| {
         let why = grant.evidence.iter().map(|evidence| {
             let group = evidence.group.as_ref().map(|group| format!(", by the group {group}")).unwrap_or_default();
@@ -141,6 +147,7 @@ fn told(tried: Tried, me: &SignedInVisitor) -> TriedRules<'static> {
         asked: tried.explanation.as_ref().map(|asked| (asked.role.to_string().into(), asked.granted.is_some())),
         denied_by: tried.explanation.iter().flat_map(|asked| &asked.denied_by).map(|rule| rule.clone().into()).collect(),
         missed: missed.collect(),
+        more: tried.more,
         groups: tried.groups.iter().map(|group| group.clone().into()).collect(),
         who: (tried.username.into(), provider.into()),
     }
@@ -186,7 +193,11 @@ pub(super) async fn candidate(visitor: Visitor, form: web::Form<CandidateForm>) 
     me.check(&form.csrf)?;
     let gateway = &me.visitor.site.gateway;
     let administrator = gateway.administrator(&me.session, &me.visitor.caller).await?;
-    let tried = gateway.try_candidate(administrator, form.rules.clone()).await?;
+    let tried = if is_too_large(&form.rules) {
+        Err(vec![TOO_LARGE.to_owned()])
+    } else {
+        gateway.try_candidate(administrator, form.rules.clone()).await?
+    };
     let page = Playground { candidate: form.rules.as_str().into(), ..empty(&me, None) };
     let page = match &tried {
         Err(problems) => {
@@ -200,6 +211,25 @@ pub(super) async fn candidate(visitor: Visitor, form: web::Form<CandidateForm>) 
 
 fn changed(changes: &Changes) -> RuleChanges<'_> {
     let mut sentences = vec![format!("Tried with {} people, as if each signed in now as at their latest sign-in.", changes.people).into()];
+    if changes.left_out > 0 {
+        let (who, them) =
+            if changes.left_out == 1 { ("One was".to_owned(), "them") } else { (format!("{} were", changes.left_out), "all") };
+        sentences.push(
+            format!(
+                "{who} left out: the rules match them, or give them roles, more than {MOST_ROLES} times. rolegate diff tries {them}, and takes its time."
+            )
+            .into(),
+        );
+    }
+    if changes.not_reached > 0 {
+        let (seconds, rest) = (TIME_TO_TRY.as_secs(), changes.not_reached);
+        sentences.push(
+            format!(
+                "The rest, {rest}, were not tried: it was broken off after {seconds} seconds or {MOST_CHANGES} changes. rolegate diff tries everybody."
+            )
+            .into(),
+        );
+    }
     sentences.extend(extent(&changes.looked));
     let (digest, rules) = &changes.policy;
     sentences.push(format!("The other policy has {rules} rules and the digest {digest}.").into());
@@ -214,6 +244,11 @@ fn changed(changes: &Changes) -> RuleChanges<'_> {
         Text::from(format!("the rule {rule} could not be judged for some: it looks at claims that the audit trail does not have of them"))
     });
     RuleChanges {
+        title: match (changes.people, changes.roles.is_empty()) {
+            (0, _) => "Nobody was tried",
+            (_, true) => "Nothing changes for these people",
+            (_, false) => "What would change",
+        },
         extent: sentences,
         roles: roles.collect(),
         by_hand: changes.by_hand.iter().map(|sentence| sentence.as_str().into()).chain(unjudged).take(LISTED).collect(),

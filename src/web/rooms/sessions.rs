@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::gateway::Ending;
-use crate::store::{LiveSession, SessionHandle};
+use crate::store::{BEGINNING, LiveSession, SessionHandle};
 use crate::web::site::Site;
 use crate::web::trouble::{PageError, html, redirect};
 use crate::web::views::{PersonSessions, Query, Room, SessionRow, Sessions, Text};
@@ -35,8 +35,22 @@ pub(super) async fn find(visitor: Visitor, asked: web::Query<Asked>) -> Result<H
         1 => "One session was ended.".into(),
         ended => format!("{ended} sessions were ended.").into(),
     });
-    let page =
-        Sessions { shell: me.shell().of(Room::Gateway), asked: who.into(), done, people: people(site, &found.sessions), more: found.more };
+    let nobody = match (found.more, who.chars().count()) {
+        _ if who.is_empty() || !found.sessions.is_empty() => None,
+        (true, _) => Some("None was found among the sessions that were looked at, and not all were."),
+        (false, ..BEGINNING) => {
+            Some("Nobody of just that username has a living session. Write three characters at least to find longer names.")
+        }
+        (false, _) => Some("Nobody has a living session whose username begins so, or whose stable key it is."),
+    };
+    let page = Sessions {
+        shell: me.shell().of(Room::Gateway),
+        asked: who.into(),
+        done,
+        nobody,
+        people: people(site, &found.sessions),
+        more: found.more,
+    };
     Ok(html(&page))
 }
 

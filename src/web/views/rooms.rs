@@ -283,6 +283,8 @@ pub struct Sessions<'a> {
     pub asked: Text<'a>,
     /// What was done just now, as a sentence.
     pub done: Option<Text<'a>>,
+    /// What is said where nobody was found.
+    pub nobody: Option<&'static str>,
     /// Whose sessions there are.
     pub people: Vec<PersonSessions<'a>>,
     /// Whether there are more that were not looked at.
@@ -354,6 +356,8 @@ pub struct TriedRules<'a> {
     pub groups: Vec<Text<'a>>,
     /// Roles: what, where, why, and what limits them, a sentence each.
     pub granted: Vec<(Text<'a>, Text<'a>, Vec<Text<'a>>)>,
+    /// How many there are beyond those.
+    pub more: usize,
     /// The role that was asked about, and whether it is granted.
     pub asked: Option<(Text<'a>, bool)>,
     /// Rules that deny it.
@@ -365,6 +369,8 @@ pub struct TriedRules<'a> {
 /// What other rules change.
 #[derive(Debug, Clone)]
 pub struct RuleChanges<'a> {
+    /// What came of it, in a few words.
+    pub title: &'static str,
     /// How it was tried, in sentences.
     pub extent: Vec<Text<'a>>,
     /// Roles: what, where, who gains it, who loses it, and in what it is wider for whom.

@@ -297,7 +297,7 @@ impl Sessions<'static> {
         };
         let hostile_person =
             PersonSessions { key: hostile(), username: hostile(), provider: hostile(), sessions: vec![session(hostile())] };
-        let page = |shell, asked, people| Self { shell, asked, done: None, people, more: false };
+        let page = |shell, asked, people| Self { shell, asked, done: None, nobody: None, people, more: false };
         vec![
             ("sessions", page(administrators(), "".into(), vec![])),
             (
@@ -332,11 +332,13 @@ impl Playground<'static> {
             who: (text("ana@example.org"), text("Okta")),
             groups: vec![text("developers")],
             granted: vec![(text(ROLE), text("Production"), vec![text("the rule platform-admins, by aws-platform-admins")])],
+            more: 3,
             asked: Some((text("arn:aws:iam::111122223333:role/ReadOnly"), false)),
             denied_by: vec![text("contractors-never")],
             missed: vec![(text("readers"), vec![text("the group readers")])],
         };
         let changes = |text: fn(&'static str) -> Text<'static>| RuleChanges {
+            title: "What would change",
             extent: vec![text("Tried with 14 people, as if each signed in now as at their latest sign-in.")],
             roles: vec![(
                 text(ROLE),
