@@ -14,8 +14,10 @@ use crate::settings::Problem;
 /// What can be taken over: who gets what. Everything else stands for something that is open or in use.
 const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
 
-/// How many roles and groups the rules of a pasted text may come to, those of each rule counted.
+/// How many roles and groups the rules of a pasted text may come to, those of each rule counted; or twice as many as the rules in force.
 const MOST_ENTRIES: usize = 500_000;
+/// How many group patterns it may bring: each may compile to a quarter of a megabyte, and to as much again together with others.
+const MOST_PATTERNS: usize = 256;
 
 /// The files that rules refer to, each once; none from a text that is no TOML.
 pub(super) fn rule_files(text: &str, base: &Path) -> Vec<PathBuf> {
@@ -99,13 +101,28 @@ impl Config {
         let file = ConfigFile { group_names, groups, naming, account, rule, test, ..ConfigFile::clone(&self.file) };
         checks::check_saml_rules(&file, &mut problems);
         let newer = Self { file: file.into(), policy: OnceLock::new(), ..self.clone() };
-        let entries = newer.most_entries();
-        if entries > MOST_ENTRIES {
-            let message =
-                format!("its rules come to {entries} roles and groups, counted by rule: more than {MOST_ENTRIES} are not tried here");
-            problems.push(Problem::new("rule", message, "`rolegate diff` takes any size"));
-        }
+        problems.extend(self.too_much_of(&newer));
         if problems.is_empty() { Ok(newer) } else { Err(problems) }
+    }
+
+    /// What a pasted text has too much of to be compiled beside what runs, in comparison with it: nobody vetted what few words come to.
+    fn too_much_of(&self, pasted: &Self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut limit = |found: usize, most: usize, what: &str| {
+            if found > most {
+                let message = format!("its rules come to {found} {what}: more than {most} are not tried here");
+                problems.push(Problem::new("rule", message, "`rolegate diff` takes larger ones"));
+            }
+        };
+        limit(
+            pasted.most_entries(),
+            MOST_ENTRIES.max(self.most_entries().saturating_mul(2)),
+            "roles and groups, those of each rule counted",
+        );
+        let patterns =
+            |config: &Self| -> HashSet<String> { config.file.rule.iter().filter_map(|rule| rule.group_pattern.clone()).collect() };
+        limit(patterns(pasted).difference(&patterns(self)).count(), MOST_PATTERNS, "group patterns that no rule in force has");
+        problems
     }
 
     /// How many roles and groups the rules come to at most, those of each rule counted: a few words stand for all accounts, or for an alias of

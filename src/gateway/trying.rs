@@ -98,7 +98,7 @@ pub struct Changes {
     /// How many were not come to: it would take longer than [`TIME_TO_TRY`], or come to more than [`MOST_CHANGES`].
     pub not_reached: usize,
     /// How many changes there are, of all people together.
-    changes: usize,
+    noted: usize,
     /// How far the trail was read for these.
     pub looked: Looked,
     /// What changes, by role.
@@ -251,7 +251,7 @@ impl Changes {
     fn note(&mut self, old: &Policy, new: &Policy, (sign_in, person): (&SignIn, &Supposed), context: &Context, goes_on: &dyn Fn() -> bool) {
         let who = Person::from(person);
         let of = |policy: &Policy| -> Result<(BTreeMap<Target, Entitlement>, BTreeSet<_>), Stopped> {
-            if self.changes > MOST_CHANGES {
+            if self.noted > MOST_CHANGES {
                 return Err(Stopped::Late);
             }
             let (granted, in_gateway) = policy.granted_within(&who, context, &Meter::new(MOST_ROLES, goes_on))?;
@@ -287,7 +287,7 @@ impl Changes {
     }
 
     fn change(&mut self, entitlement: &Entitlement) -> &mut RoleChange {
-        self.changes += 1;
+        self.noted += 1;
         let change = self.roles.entry(entitlement.target.to_string()).or_default();
         change.account.clone_from(&entitlement.account.name);
         change

@@ -236,7 +236,9 @@ impl Store for MemoryStore {
 
     async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable> {
         let mut indexes = self.indexes();
-        listed.iter().for_each(|(index, member)| indexes.remove(index, member));
+        for (index, member) in listed {
+            indexes.remove(index, member);
+        }
         Ok(())
     }
 

@@ -35,7 +35,40 @@ pub(super) fn denied(why: &Denied) -> Words {
     Words { title, happened: format!("{} Nothing was issued.", denial(why)).into(), mender: Mender::You, next, action: HOME }
 }
 
-/// A page for others: whose it is to change that.
+/// An administrator's act that leaves no trace is none.
+pub(super) fn unrecorded() -> Words {
+    Words {
+        title: "No session was ended",
+        happened: "The audit trail cannot be written, and no session of another person is ended without a record. They live on.".into(),
+        mender: Mender::Administrator,
+        next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end the sessions again.",
+        action: ("Back to the sessions", "/admin/sessions"),
+    }
+}
+
+/// The trail is there and cannot be read.
+pub(super) fn unreadable_trail() -> Words {
+    Words {
+        title: "The audit trail cannot be read",
+        happened: "The file could not be read to where it was asked for. What it records is not affected.".into(),
+        mender: Mender::Administrator,
+        next: "Tell your administrator, with the incident id: the log says what is wrong with the file.",
+        action: HOME,
+    }
+}
+
+/// The trail is not where a search came to.
+pub(super) fn moved_trail() -> Words {
+    Words {
+        title: "The audit trail was rotated meanwhile",
+        happened: "The file that the search had come to is not beside the audit trail any more.".into(),
+        mender: Mender::You,
+        next: "Start the search again. What was rotated away or compressed must be searched where it is kept.",
+        action: ("Back to the audit trail", "/audit"),
+    }
+}
+
+/// An export more than there may be.
 pub(super) fn busy(engaged: Engaged) -> Words {
     let (happened, next) = match engaged {
         Engaged::Yourself => (
@@ -56,6 +89,7 @@ pub(super) fn busy(engaged: Engaged) -> Words {
     }
 }
 
+/// A page for others: whose it is to change that.
 pub(super) fn room(role: GatewayRole) -> Words {
     let (title, happened) = match role {
         GatewayRole::Administrator => (

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 pub(super) use super::refusal::denial;
-use super::refusal::{busy, denied, refused, room, token};
+use super::refusal::{busy, denied, moved_trail, refused, room, token, unreadable_trail, unrecorded};
 use super::site::Site;
 use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
@@ -334,29 +334,11 @@ fn trouble(trouble: &Trouble) -> Words {
             next: "Tell your administrator, with the incident id.",
             action: HOME,
         },
-        Trouble::Unrecorded => Words {
-            title: "No session was ended",
-            happened: "The audit trail cannot be written, and no session of another person is ended without a record. They live on.".into(),
-            mender: Mender::Administrator,
-            next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end the sessions again.",
-            action: ("Back to the sessions", "/admin/sessions"),
-        },
+        Trouble::Unrecorded => unrecorded(),
         Trouble::NotForYou(role) => room(*role),
         Trouble::Busy(engaged) => busy(*engaged),
-        Trouble::TrailUnreadable => Words {
-            title: "The audit trail cannot be read",
-            happened: "The file could not be read to where it was asked for. What it records is not affected.".into(),
-            mender: Mender::Administrator,
-            next: "Tell your administrator, with the incident id: the log says what is wrong with the file.",
-            action: HOME,
-        },
-        Trouble::TrailMoved => Words {
-            title: "The audit trail was rotated meanwhile",
-            happened: "The file that the search had come to is not beside the audit trail any more.".into(),
-            mender: Mender::You,
-            next: "Start the search again. What was rotated away or compressed must be searched where it is kept.",
-            action: ("Back to the audit trail", "/audit"),
-        },
+        Trouble::TrailUnreadable => unreadable_trail(),
+        Trouble::TrailMoved => moved_trail(),
     }
 }
 

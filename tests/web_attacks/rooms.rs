@@ -298,6 +298,11 @@ async fn w20_rules_that_grant_without_end_are_given_up_and_hold_up_nobody() {
     let everywhere = format!("{account}[[rule]]\nid = 'r'\neveryone = true\naccounts = ['*','*','*','*','*','*']\nroles = [{roles}]\n");
     let fields = [("csrf", csrf.as_str()), ("rules", everywhere.as_str())];
     ana.post("/admin/playground/candidate", &fields).await.assert_page(200, "more than 500000 are not tried here");
+    let pattern =
+        |n: usize| format!("[[rule]]\nid = 'p{n}'\ngroup_pattern = '(?<g>[a-z]{{1,99}}{n})'\naccounts = ['*']\nroles = ['${{g}}']\n");
+    let patterns = account.to_owned() + &(0..257).map(pattern).collect::<String>();
+    let fields = [("csrf", csrf.as_str()), ("rules", patterns.as_str())];
+    ana.post("/admin/playground/candidate", &fields).await.assert_page(200, "more than 256 are not tried here");
 }
 
 #[actix_web::test]

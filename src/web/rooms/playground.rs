@@ -15,7 +15,7 @@ use crate::web::visitor::{SignedInVisitor, Visitor};
 /// What stands in the field before anything was pasted.
 const EXAMPLE: &str = "{\n  \"sub\": \"00u1\",\n  \"email\": \"ana@example.com\",\n  \"groups\": [\"developers\"]\n}";
 /// What is said of a text that is larger.
-const TOO_LARGE: &str = "This is more than 1 MiB of text: rolegate explain and rolegate diff read files of any size.";
+const TOO_LARGE: &str = "This is more than 1 MiB of text: rolegate explain and rolegate diff read larger files.";
 /// How many names a cell lists.
 const NAMED: usize = 10;
 /// How many roles, rules or findings a list has.

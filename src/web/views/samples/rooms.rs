@@ -307,7 +307,14 @@ impl Sessions<'static> {
                     ..page(administrators(), "ana".into(), vec![person("ana.duarte@example.org"), person("anabel@example.org")])
                 },
             ),
-            ("sessions-none", Self { more: true, ..page(administrators(), "nobody".into(), vec![]) }),
+            (
+                "sessions-none",
+                Self {
+                    nobody: Some("None was found among the sessions that were looked at, and not all were."),
+                    more: true,
+                    ..page(administrators(), "nobody".into(), vec![])
+                },
+            ),
             ("sessions-hostile", Self { done: Some(hostile()), ..page(hostile_shell(), hostile(), vec![hostile_person]) }),
         ]
     }
