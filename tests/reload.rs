@@ -206,7 +206,7 @@ async fn a_session_policy_of_a_rule_is_watched_like_the_file_itself() {
 async fn the_playground_goes_by_the_rules_that_were_taken_over_since_the_start() {
     let folder = Scratch::new();
     let policy = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}";
-    folder.write("limit.json", policy.to_owned());
+    folder.write("limit.json", policy);
     let admin = "\n[[rule]]\nid = \"gateway\"\ngroups = [\"aws-platform-admins\"]\ngateway = [\"administrator\"]\n";
     let mut world = World::start_in(folder, &Plan::new(), "http://127.0.0.1:9", |config| config + admin).await;
     let limited = world.config.replacen(RULE, &format!("{RULE}\nsession_policy = \"limit.json\""), 1);
