@@ -131,7 +131,7 @@ impl Gateway {
         let (pieces, taken) = mpsc::channel(WAITING);
         let path = self.audit.path().to_owned();
         tokio::task::spawn_blocking(move || {
-            let read = read_out(&path, &query, format, &pieces);
+            let read = read_out(&path, &query, format, &pieces, STALLED);
             // Whoever has got the last piece may ask for the next export.
             drop(turn);
             let last = match read {
@@ -199,8 +199,8 @@ impl Export {
     }
 }
 
-/// Reads all that is looked for and hands it on in pieces, but for the last.
-fn read_out(path: &Path, query: &Query, format: ExportFormat, pieces: &mpsc::Sender<Piece>) -> io::Result<Vec<u8>> {
+/// Reads all that is looked for and hands it on in pieces, but for the last. Whoever takes none for so long is not waited for.
+fn read_out(path: &Path, query: &Query, format: ExportFormat, pieces: &mpsc::Sender<Piece>, patience: Duration) -> io::Result<Vec<u8>> {
     let mut piece = format.head().into_bytes();
     let mut stopped = None;
     let is_wanted = || !pieces.is_closed();
@@ -208,10 +208,10 @@ fn read_out(path: &Path, query: &Query, format: ExportFormat, pieces: &mpsc::Sen
         piece.extend_from_slice(format.line(&event).as_bytes());
         if piece.len() >= PIECE {
             let full = Piece::More(std::mem::take(&mut piece));
-            stopped = match Handle::current().block_on(async { timeout(STALLED, pieces.send(full)).await }) {
+            stopped = match Handle::current().block_on(async { timeout(patience, pieces.send(full)).await }) {
                 Ok(Ok(())) => None,
                 Ok(Err(_)) => Some(io::Error::new(io::ErrorKind::Interrupted, "its reader has gone")),
-                Err(_) => Some(io::Error::new(io::ErrorKind::TimedOut, "its reader took nothing for a minute")),
+                Err(_) => Some(io::Error::new(io::ErrorKind::TimedOut, "its reader takes nothing")),
             };
         }
         if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -277,9 +277,25 @@ mod tests {
         std::fs::write(trail.path(), format!("{line}\n").repeat(20_000)).unwrap();
         let query = Query { kind: Some("nothing".into()), ..Query::default() };
         let (pieces, export) = export();
-        let read = |pieces: &mpsc::Sender<Piece>| read_out(trail.path(), &query, ExportFormat::JsonLines, pieces);
+        let read = |pieces: &mpsc::Sender<Piece>| read_out(trail.path(), &query, ExportFormat::JsonLines, pieces, STALLED);
         assert_eq!(read(&pieces).unwrap(), b"");
         drop(export);
         assert_eq!(read(&pieces).unwrap_err().kind(), io::ErrorKind::Interrupted);
+    }
+
+    #[tokio::test]
+    async fn w20_an_export_whose_reader_takes_nothing_gives_its_place_up() {
+        let trail = tempfile::NamedTempFile::new().unwrap();
+        let line = r#"{"time":"2026-01-14T12:00:00Z","incident":"i","kind":"issue","outcome":"ok"}"#;
+        std::fs::write(trail.path(), format!("{line}\n").repeat(6 * PIECE / line.len())).unwrap();
+        let (pieces, mut export) = export();
+        let path = trail.path().to_owned();
+        let read = move || read_out(&path, &Query::default(), ExportFormat::JsonLines, &pieces, Duration::from_millis(50));
+        let stopped = tokio::task::spawn_blocking(read).await.unwrap().unwrap_err();
+        assert_eq!(stopped.kind(), io::ErrorKind::TimedOut);
+        for _ in 0..WAITING {
+            assert!(poll_fn(|context| export.poll_piece(context)).await.unwrap().unwrap().len() >= PIECE);
+        }
+        assert!(poll_fn(|context| export.poll_piece(context)).await.unwrap().is_err(), "it is not all");
     }
 }

@@ -20,4 +20,5 @@ mod ports;
 mod requests;
 mod roles;
 mod rooms;
+mod rooms_bounds;
 mod world;
