@@ -1,6 +1,6 @@
 //! `rolegate aws`, as an administrator types it: the plan against those who read such plans, IAM as moto plays it against the plan.
 
-#![expect(clippy::unwrap_used, reason = "the helpers stand outside of test functions")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the helpers stand outside of test functions")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,13 +1,13 @@
 //! C1: what the running gateway writes to its log about requests.
 
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 
 use reqwest::Method;
 
 use crate::world::{ADMIN, Browser, World};
 
-/// All that this process logs from the moment on at which the test below begins.
+/// All that this process logs from the moment on at which the first test listens.
 static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Writer;
@@ -23,10 +23,20 @@ impl Write for Writer {
     }
 }
 
+/// Listens to what this process logs, as `main` writes it, and louder. Other tests of it write here too.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing_subscriber::fmt().json().with_env_filter("rolegate=trace").with_writer(|| Writer).init());
+}
+
+/// What was logged since.
+pub(crate) fn heard() -> String {
+    String::from_utf8(WRITTEN.lock().unwrap().clone()).unwrap()
+}
+
 #[actix_web::test]
 async fn c1_no_line_of_the_log_holds_a_hand_overs_id_in_whatever_spelling() {
-    // As `main` writes it, and louder. Other tests of this process write here too, which does not matter.
-    tracing_subscriber::fmt().json().with_env_filter("rolegate=trace").with_writer(|| Writer).init();
+    listen();
     let world = World::new().await;
     let mut ana = Browser::signed_in(&world, "ana").await;
     let csrf = ana.csrf().await;
@@ -56,7 +66,7 @@ async fn c1_no_line_of_the_log_holds_a_hand_overs_id_in_whatever_spelling() {
     let odd = Method::from_bytes(format!("{}X{}", marker.to_uppercase(), "M".repeat(5_000)).as_bytes()).unwrap();
     ana.send(ana.request(odd, "/")).await;
     ana.send(ana.request(Method::DELETE, &place)).await;
-    let log = String::from_utf8(WRITTEN.lock().unwrap().clone()).unwrap();
+    let log = heard();
     for (name, needle) in [("the id", id), ("a half of it", &id[..21]), ("the other half", &id[22..]), ("its escapes", &spelled)] {
         let line = log.lines().find(|line| line.to_lowercase().contains(&needle.to_lowercase()));
         assert!(line.is_none(), "{name} stands in the log: {line:?}");

@@ -1,7 +1,13 @@
 //! The attacks on the running product, over HTTP, by their ids. Each test first shows that the honest sibling works, then that the attack
 //! fails for its reason and that nothing happened.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the helpers stand outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the helpers stand outside of test functions"
+)]
 
 mod catalogue;
 mod cli;

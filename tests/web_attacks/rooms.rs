@@ -260,6 +260,7 @@ async fn an_administrator_sees_how_the_gateway_runs_and_tries_rules() {
 
 #[actix_web::test]
 async fn w20_nobodys_session_is_ended_by_another_without_a_record_and_everybody_gets_out() {
+    crate::log::listen();
     let world = world().await;
     let mut ana = Browser::signed_in(&world, "ana").await;
     let (mut dev, mut second) = (Browser::signed_in(&world, "dev").await, Browser::signed_in(&world, "dev").await);
@@ -280,6 +281,15 @@ async fn w20_nobodys_session_is_ended_by_another_without_a_record_and_everybody_
     assert_eq!(out.status, 303, "{}", out.body);
     assert!(dev.get("/").await.location().starts_with("/login"));
     assert_eq!(second.get("/").await.status, 200);
+    // The log has who and what.
+    let log = crate::log::heard();
+    for (words, names) in [
+        ("not done, because it cannot be recorded", &["sandbox+dev", "sandbox+ana", "every session of the person: 2 are alive"][..]),
+        ("done, and not in the audit trail", &["sandbox+dev", "SignOut"]),
+    ] {
+        let is_told = |line: &str| line.contains(words) && names.iter().all(|name| line.contains(name));
+        assert!(log.lines().any(is_told), "{words}");
+    }
     world.mend_trail();
     let answer = ana.post("/admin/sessions/end", &[("csrf", &csrf), ("person", "sandbox+dev"), ("who", "dev")]).await;
     assert_eq!(answer.location(), "/admin/sessions?who=dev&ended=1");
