@@ -135,8 +135,8 @@ impl Gateway {
             Ok(person) => person,
             Err(problem) => return Ok(Err(problem)),
         };
-        let policy = self.policy.load_full();
         let turn = self.rooms.tries.take(&administrator.session.identity.person()).await;
+        let policy = self.policy.load_full();
         let tried = aside(turn, move |is_wanted| {
             let began = Instant::now();
             tried(&policy, &person, &trying, now, &|| is_wanted() && began.elapsed() < TIME_TO_TRY)
@@ -153,8 +153,8 @@ impl Gateway {
         self.note_use_of_sign_ins(administrator, "recent sign-ins, to try other rules with").await?;
         let (context, path) = (Context { now: self.now(), ip: administrator.caller.ip }, self.audit.path().to_owned());
         let readings = self.rooms.readings.clone();
-        let (in_force, compiler) = (self.policy.load_full(), self.rooms.try_rules.load_full());
         let turn = self.rooms.tries.take(&administrator.session.identity.person()).await;
+        let (in_force, compiler) = (self.policy.load_full(), self.rooms.try_rules.load_full());
         let tried = aside(turn, move |is_wanted| {
             let began = Instant::now();
             let goes_on = || is_wanted() && began.elapsed() < TIME_TO_TRY;

@@ -119,7 +119,9 @@ impl ResponseError for PageError {
             Self::Unfit(Unfit::Method(allowed)) => {
                 response.insert_header((ALLOW, *allowed));
             }
-            Self::Failure(failure) if matches!(failure.trouble, Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded) => {
+            Self::Failure(failure)
+                if matches!(failure.trouble, Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded) =>
+            {
                 response.insert_header((RETRY_AFTER, "5"));
             }
             Self::Failure(failure) if matches!(failure.trouble, Trouble::Busy(_)) => {

@@ -201,7 +201,9 @@ pub(super) async fn candidate(visitor: Visitor, form: web::Form<CandidateForm>) 
     let page = Playground { candidate: form.rules.as_str().into(), ..empty(&me, None) };
     let page = match &tried {
         Err(problems) => {
-            let problems = problems.iter().take(LISTED).map(|problem| problem.as_str().into());
+            let more = problems.len().saturating_sub(LISTED);
+            let problems = problems.iter().take(LISTED).map(|problem| Text::from(problem.as_str()));
+            let problems = problems.chain((more > 0).then(|| format!("and {more} more").into()));
             Playground { candidate_problems: problems.collect(), ..page }
         }
         Ok(changes) => Playground { changes: Some(changed(changes)), ..page },
@@ -243,6 +245,10 @@ fn changed(changes: &Changes) -> RuleChanges<'_> {
     let unjudged = changes.unjudged.iter().map(|rule| {
         Text::from(format!("the rule {rule} could not be judged for some: it looks at claims that the audit trail does not have of them"))
     });
+    let mut by_hand: Vec<Text<'_>> = changes.by_hand.iter().map(|sentence| sentence.as_str().into()).chain(unjudged).collect();
+    let more = by_hand.len().saturating_sub(LISTED);
+    by_hand.truncate(LISTED);
+    by_hand.extend((more > 0).then(|| format!("and {more} more").into()));
     RuleChanges {
         title: match (changes.people, changes.roles.is_empty()) {
             (0, _) => "Nobody was tried",
@@ -251,7 +257,7 @@ fn changed(changes: &Changes) -> RuleChanges<'_> {
         },
         extent: sentences,
         roles: roles.collect(),
-        by_hand: changes.by_hand.iter().map(|sentence| sentence.as_str().into()).chain(unjudged).take(LISTED).collect(),
+        by_hand,
     }
 }
 
