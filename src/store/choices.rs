@@ -16,7 +16,7 @@ const MOST_FAVOURITES: usize = 50;
 const MOST_RECENT: usize = 5;
 /// The longest text that is remembered as a role or a region, in bytes.
 const LONGEST: usize = 640;
-/// The session lengths that there are, in seconds: AWS's least is AssumeRole's, its most what an administrator may allow a role.
+/// The session lengths that there are, in seconds: AWS's least is `AssumeRole`'s, its most what an administrator may allow a role.
 const LENGTHS: RangeInclusive<u64> = 900..=43_200;
 
 /// How somebody wants roles to be grouped.
