@@ -19,8 +19,8 @@ use url::Url;
 const CONFIGURATION: &str = include_str!("../demo/rolegate.toml");
 const NAME: &str = "demo/rolegate.toml";
 /// The roles that exist in the sandbox's accounts, and the longest session that each allows, in hours.
-const ROLES: [(&str, u64); 6] =
-    [("PlatformAdmin", 1), ("ReadOnly", 12), ("Developer", 4), ("Auditor", 12), ("Deployer", 1), ("Operator", 1)];
+const ROLES: [(&str, u64); 7] =
+    [("PlatformAdmin", 1), ("ReadOnly", 12), ("Developer", 4), ("Auditor", 12), ("Deployer", 1), ("Operator", 1), ("BreakGlass", 1)];
 /// The role on the way, by account and name, and the one behind it, with the external id that it demands.
 const HUB: (&str, &str) = ("444455556666", "FederationHub");
 const SPOKE: (&str, &str, &str) = ("777788889999", "SpokeOperator", "demo-4711");

@@ -15,6 +15,7 @@
 //! | [`iam`] | what IAM must be told for it, whether it was, and what ends sessions |
 //! | [`aws`] | the STS operations, console sign-in, credential formats |
 //! | [`store`], [`audit`] | remembers; records |
+//! | [`alarm`] | tells others of recorded events at once, by webhooks |
 //! | [`gateway`] | the product in a few verbs |
 //! | [`web`] | HTTP in, HTTP out |
 //! | [`client`] | the commands of people who want roles; it talks to a gateway by its API and shares with it the names and formats above |
@@ -26,6 +27,8 @@ compile_error!("choose at least one of the features `server` and `client`");
 
 #[cfg(feature = "server")]
 pub mod access;
+#[cfg(feature = "server")]
+pub mod alarm;
 pub mod arn;
 #[cfg(feature = "server")]
 pub mod audit;

@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -19,6 +20,7 @@ use organization::Discovery;
 use reload::Reloader;
 
 use crate::access::{Policy, Sources, read_policies, run_tests, run_tests_within};
+use crate::alarm::{self, Alarms};
 use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
@@ -41,7 +43,11 @@ struct Parts {
     issuer: Issuer,
     sts: Sts,
     console: Console,
+    webhooks: Vec<alarm::Checked>,
 }
+
+/// How long alarms that wait may take when the gateway stops.
+const ALARMS_GRACE: Duration = Duration::from_secs(5);
 
 /// Makes every part that the configuration describes, opens nothing, and tells what is wrong: what a check does beyond reading the file.
 #[must_use]
@@ -101,6 +107,9 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let sts = keep(Sts::new(&file.aws).and_then(|sts| sts.with_users(&file.iam_user, &config.base, "iam_user")), &mut problems);
     let mut providers = Vec::new();
     let mut workload_providers = Vec::new();
+    let webhooks = file.webhook.iter().enumerate();
+    let webhooks: Vec<_> =
+        webhooks.filter_map(|(index, webhook)| keep(webhook.load(&format!("webhook[{index}]"), &config.base), &mut problems)).collect();
     for (index, settings) in file.workload_provider.iter().enumerate() {
         let provider = workload::Provider::new(settings, &format!("workload_provider[{index}]"), &config.base);
         workload_providers.extend(keep(provider, &mut problems));
@@ -121,7 +130,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     }
     match (public_url, policy, issuer, sts, console) {
         (Some(public_url), Some(policy), Some(issuer), Some(sts), Some(console)) if problems.is_empty() => {
-            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console })
+            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console, webhooks })
         }
         _ => Err(problems),
     }
@@ -234,6 +243,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         flights: Flights::default(),
         lengths: Lengths::default(),
         console: parts.console,
+        alarms: Alarms::start(parts.webhooks, &parts.public_url, &clock),
         audit,
         clock,
         limits: config.file.session,
@@ -368,11 +378,12 @@ pub async fn run(
         let site = Arc::clone(&site);
         tokio::spawn(async move { look_for_own_identity(&site.gateway.sts).await });
     }
-    tokio::spawn(Reloader::new(site, config, news).run());
+    tokio::spawn(Reloader::new(Arc::clone(&site), config, news).run());
     tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
     shutdown.await;
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;
+    site.gateway.alarms.drain(ALARMS_GRACE).await;
     Ok(())
 }
 

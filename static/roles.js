@@ -6,7 +6,7 @@
   const form = $("f");
   const lists = all(".roles");
   if (!lists.length) return;
-  const primary = (row) => row.querySelector("button:not(.star), input[type=checkbox], a.button");
+  const primary = (row) => row.querySelector("summary, button:not(.star), input[type=checkbox], a.button");
   const link = (row) => row.querySelector(".who > a");
   const role = (row) => (row.querySelector("[name=role]") ?? {}).value;
   const say = (text) => document.dispatchEvent(new CustomEvent("say", { detail: text }));
@@ -170,7 +170,8 @@
   const marked = new Set(all("#favourites [name=role]").map((button) => button.value));
   const star = (row) => {
     const known = row.querySelector(".star");
-    if (known || !form || !role(row) || !$("roles")) return known;
+    // What is had on request stands outside of the form, and is nobody's favourite.
+    if (known || !form?.contains(row) || !role(row) || !$("roles")) return known;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "star";

@@ -359,7 +359,7 @@ fn the_example_is_right_and_so_is_all_that_it_comments_out() {
     let config = config::load(&path).unwrap();
     assert_eq!(config.base, folder.path());
     assert!(config.warnings.is_empty(), "{}", config.warnings);
-    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 10));
+    assert_eq!((config.file.provider.len(), config.file.account.len(), config.file.rule.len()), (1, 3, 12));
 
     let uncommented: String = DEMO
         .lines()
@@ -563,6 +563,8 @@ fn the_reference_tells_the_true_defaults() {
             "[[account]]" => &["id", "name"],
             "[[iam_user]]" => &["access_key_id", "account", "id", "secret_access_key"],
             "[[rule]]" => &["id"],
+            "[rule.requestable]" => &["approvers"],
+            "[[webhook]]" => &["secret", "url"],
             _ => &[],
         };
         assert_eq!(node.iter().map(String::as_str).collect::<Vec<_>>(), required, "{section} {keys:?}");

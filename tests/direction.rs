@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module imports only what stands to its left; what shares a place does not import each other.
-const ORDER: [&[&str]; 10] = [
+const ORDER: [&[&str]; 11] = [
     &["arn", "clock", "cores", "settings", "terminal"],
     &["saml"],
     &["identity"],
@@ -19,6 +19,7 @@ const ORDER: [&[&str]; 10] = [
     &["iam"],
     &["aws"],
     &["store", "audit"],
+    &["alarm"],
     &["gateway"],
     &["web"],
 ];

@@ -55,6 +55,8 @@ const CASES: &[(&str, Case)] = cases![
     w10_a_budget_holds_whoever_asks_at_once,
     w10_what_a_budget_refuses_leaves_nothing_behind,
     what_is_taken_is_taken_whether_a_mark_is_free_or_not,
+    a20_a_value_is_swapped_for_what_was_read_and_by_one_alone,
+    a24_an_index_lets_those_stay_who_are_in_it,
     the_store_answers_a_ping,
 ];
 
@@ -166,13 +168,16 @@ async fn touching_prolongs(store: Arc<dyn Store>) {
 async fn touching_reads_another_value_beside_it_and_leaves_that_alone(store: Arc<dyn Store>) {
     store.put(&key("pair"), b"one".into(), millis(60_000)).await.unwrap();
     store.put(&key("beside"), b"two".into(), millis(60_000)).await.unwrap();
-    let both = store.get_and_touch_with(&key("pair"), HOUR, &key("beside")).await.unwrap();
-    assert_eq!(both, (Some(b"one".into()), Some(b"two".into())));
+    let both = store.get_and_touch_with(&key("pair"), HOUR, &[key("beside")]).await.unwrap();
+    assert_eq!(both, (Some(b"one".into()), vec![Some(b"two".into())]));
     let kept = store.get_all(&["pair", "beside"].map(key)).await.unwrap();
     assert!(kept[0].left > millis(3_500_000) && kept[1].left <= millis(60_000), "{kept:?}");
-    let one = store.get_and_touch_with(&key("never there"), HOUR, &key("beside")).await.unwrap();
-    assert_eq!(one, (None, Some(b"two".into())));
-    assert_eq!(store.get_and_touch_with(&key("pair"), HOUR, &key("nor this")).await.unwrap(), (Some(b"one".into()), None));
+    let one = store.get_and_touch_with(&key("never there"), HOUR, &[key("beside")]).await.unwrap();
+    assert_eq!(one, (None, vec![Some(b"two".into())]));
+    assert_eq!(store.get_and_touch_with(&key("pair"), HOUR, &[key("nor this")]).await.unwrap(), (Some(b"one".into()), vec![None]));
+    let several = store.get_and_touch_with(&key("pair"), HOUR, &[key("nor this"), key("beside")]).await.unwrap();
+    assert_eq!(several, (Some(b"one".into()), vec![None, Some(b"two".into())]));
+    assert_eq!(store.get_and_touch_with(&key("pair"), HOUR, &[]).await.unwrap(), (Some(b"one".into()), vec![]));
 }
 
 async fn touching_does_not_bring_back_what_is_gone(store: Arc<dyn Store>) {
@@ -455,6 +460,41 @@ async fn what_is_taken_is_taken_whether_a_mark_is_free_or_not(store: Arc<dyn Sto
     assert_eq!(ask().await, (None, false));
     sleep(millis(800)).await;
     assert_eq!(ask().await, (None, true));
+}
+
+async fn a20_a_value_is_swapped_for_what_was_read_and_by_one_alone(store: Arc<dyn Store>) {
+    let swap = async |was: Option<&[u8]>, to: &str, ttl| store.swap(&key("swapped"), was, to.into(), ttl).await.unwrap();
+    assert!(!swap(Some(b"one"), "two", HOUR).await, "nothing is there");
+    assert!(swap(None, "one", HOUR).await);
+    assert!(!swap(None, "two", HOUR).await && !swap(Some(b"One"), "two", HOUR).await && !swap(Some(b""), "two", HOUR).await);
+    assert_eq!(store.get(&key("swapped")).await.unwrap().as_deref(), Some(&b"one"[..]));
+    let all: Vec<_> = (0..16)
+        .map(|n: u8| {
+            let store = store.clone();
+            tokio::spawn(async move { store.swap(&key("swapped"), Some(b"one"), vec![n; 300], HOUR).await.unwrap() })
+        })
+        .collect();
+    let mut swapped = 0;
+    for one in all {
+        swapped += usize::from(one.await.unwrap());
+    }
+    assert_eq!(swapped, 1);
+    let is = store.get(&key("swapped")).await.unwrap().unwrap();
+    assert!(swap(Some(&is), "", millis(200)).await);
+    assert!(swap(Some(b""), "short", millis(200)).await, "an empty value is one");
+    sleep(millis(300)).await;
+    assert!(!swap(Some(b"short"), "late", HOUR).await && swap(None, "late", HOUR).await, "what has expired is not there");
+}
+
+async fn a24_an_index_lets_those_stay_who_are_in_it(store: Arc<dyn Store>) {
+    let index = budget("kept");
+    let add = async |name: &str, ttl| store.index_add_within(&index, &key(name), ttl, 2).await.unwrap();
+    assert!(add("one", millis(400)).await && add("two", HOUR).await);
+    assert!(!add("three", HOUR).await && add("one", millis(400)).await, "it takes no other, and puts none out");
+    assert_eq!(members(&store, &index).await.len(), 2);
+    sleep(millis(500)).await;
+    assert!(add("three", HOUR).await, "who has expired makes room");
+    assert!(!add("one", HOUR).await);
 }
 
 async fn the_store_answers_a_ping(store: Arc<dyn Store>) {

@@ -6,7 +6,8 @@ use secrecy::ExposeSecret;
 
 use super::settings::{Carry, Operation};
 use super::{
-    AssumeRequest, Denied, Entitlement, Entitlements, Fault, SHORTEST_SESSION, USUAL_SESSION, Wish, encode_federated_name, encode_name,
+    AssumeRequest, Denied, Entitlement, Entitlements, Fault, Requestable, SHORTEST_SESSION, USUAL_SESSION, Wish, encode_federated_name,
+    encode_name,
 };
 
 impl Entitlements {
@@ -33,12 +34,14 @@ impl Entitlements {
     /// # Errors
     /// [`Denied`], when no rule grants the role, the length is outside the limits, or the rules cannot be fulfilled.
     pub fn choose(&self, wish: &Wish) -> Result<AssumeRequest, Denied> {
-        let entitlement = self.roles.iter().find(|entitlement| entitlement.target.as_str() == wish.role).ok_or(Denied::NotGranted)?;
+        let held = self.roles.iter().find(|entitlement| entitlement.target.as_str() == wish.role);
+        let entitlement = held.ok_or_else(|| self.not_held(&wish.role))?;
         if let Some(obstacle) = &entitlement.obstacle {
             return Err(obstacle.clone());
         }
         if !entitlement.purposes.has(wish.purpose) {
-            return Err(Denied::Purpose(wish.purpose));
+            let may_ask = |it: &Requestable| it.target.as_str() == wish.role && it.purposes.has(wish.purpose);
+            return Err(if self.requestable.iter().any(may_ask) { Denied::OnRequest } else { Denied::Purpose(wish.purpose) });
         }
         if let Some(step_up) = &entitlement.step_up {
             return Err(Denied::StepUp(step_up.clone()));
@@ -48,6 +51,8 @@ impl Entitlements {
         if !(SHORTEST_SESSION..=longest).contains(&duration) {
             return Err(Denied::Duration(longest));
         }
+        // Time goes by between a page and its click, so that what a grant leaves is a limit and no reason to refuse.
+        let duration = entitlement.within_grant(duration);
         let operation = entitlement.operation;
         let source_identity = match entitlement.carry_source_identity {
             carry if carry != Carry::Off && operation.carries_attributes() => Some((self.names.source_identity.clone()?, carry)),
@@ -80,8 +85,15 @@ impl Entitlements {
             tags,
             carry_tags: entitlement.carry_tags,
             evidence: entitlement.evidence.clone(),
+            elevations: entitlement.elevations.clone(),
+            break_glass: entitlement.break_glass,
             reuse: entitlement.reuse,
             policy: Arc::clone(&self.policy),
         })
+    }
+
+    fn not_held(&self, role: &str) -> Denied {
+        let may_ask = self.requestable.iter().any(|requestable| requestable.target.as_str() == role);
+        if may_ask { Denied::OnRequest } else { Denied::NotGranted }
     }
 }

@@ -13,7 +13,7 @@ use super::condition::Concern;
 use super::roles::{Place, RoleNumber};
 use super::rule::{Body, Roles, Rule};
 use super::template::Template;
-use super::{Effect, Entitlement, Person, Policy, Purpose, SessionPolicy, Target};
+use super::{Effect, Entitlement, Person, Policy, Purpose, SessionPolicy, Target, elevation};
 use crate::clock::Moment;
 use crate::cores;
 
@@ -168,6 +168,8 @@ pub struct ByHand {
     pub looks_at: BTreeSet<Concern>,
     /// Whether it decides about workloads: they sign in nowhere, so no list of people has them.
     pub workloads: bool,
+    /// Whether it gives its roles on request: nobody holds them by it alone.
+    pub on_request: bool,
     /// The roles that it speaks of, as far as they are known; none for roles that nobody can list.
     #[serde(skip)]
     roles: Option<Vec<Target>>,
@@ -192,7 +194,8 @@ impl fmt::Display for ByHand {
         let looks_at = self.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
         let looks_at = (!self.looks_at.is_empty()).then(|| format!("its condition looks at {looks_at}"));
         let workloads = self.workloads.then(|| "it decides about workloads, who are not among these people".to_owned());
-        let why = looks_at.into_iter().chain(workloads).collect::<Vec<_>>().join(", and ");
+        let on_request = self.on_request.then(|| "it is about roles that are had on request, which nobody holds by it alone".to_owned());
+        let why = looks_at.into_iter().chain(workloads).chain(on_request).collect::<Vec<_>>().join(", and ");
         write!(f, "the {effect} {} {became}, and {why}: judge it by hand", self.rule)
     }
 }
@@ -384,8 +387,12 @@ impl Difference<'_> {
         // A deny is about them unless it says otherwise, and matters where something gives them roles.
         let gives_them = || self.new.rules.iter().any(|rule| rule.effect() == Effect::Allow && is_for_workloads(rule));
         let workloads = was.into_iter().chain(is).any(is_for_workloads) && gives_them();
-        let is_one = workloads || !looks_at.is_empty();
-        is_one.then(|| ByHand { rule: rule.id.to_string(), effect: rule.effect(), became, looks_at, workloads, roles: roles() })
+        // What becomes of a role that was had on request and is held now is seen in those who gain it.
+        let on_request = is.is_some_and(|is| elevation::on_request(is).is_some());
+        let is_one = workloads || on_request || !looks_at.is_empty();
+        let by_hand =
+            || ByHand { rule: rule.id.to_string(), effect: rule.effect(), became, looks_at, workloads, on_request, roles: roles() };
+        is_one.then(by_hand)
     }
 
     /// Whether a rule of the newer policy that could not be judged for somebody may hide that they gain a role that `is_one` picks by its ARN:

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use serde::Serialize;
 
-use super::Account;
 use super::accounts::Accounts;
 use super::groups::{GroupSettings, Groups};
 use super::iam_user::{IamUserSettings, IamUsers};
@@ -17,6 +16,7 @@ use super::rule::{Body, Roles, Rule, RuleCompiler, Shared, Terms};
 use super::session_policy::PolicyFiles;
 use super::settings::{AccountSettings, NamingSettings, Operation, RuleSettings};
 use super::template::{Placeholder, Template};
+use super::{Account, elevation};
 use crate::arn::Partition;
 use crate::cores;
 use crate::identity::ProviderId;
@@ -36,6 +36,8 @@ pub struct Policy {
     pub(super) patterns: Patterns,
     /// Rules that are about everyone.
     pub(super) everyone: Vec<u32>,
+    /// Rules whose roles are had on request.
+    pub(super) on_request: Vec<u32>,
     pub(super) session_name: Template,
     pub(super) source_identity: Template,
     /// The claims that the rules look at, by their first name.
@@ -96,6 +98,7 @@ impl Policy {
             exact: HashMap::new(),
             patterns: Patterns::default(),
             everyone: Vec::new(),
+            on_request: Vec::new(),
             session_name: naming_template(&naming.session_name, "naming.session_name", &mut problems),
             source_identity: naming_template(&naming.source_identity, "naming.source_identity", &mut problems),
             reads: BTreeSet::new(),
@@ -188,6 +191,9 @@ impl Policy {
         }
         if rule.everyone {
             self.everyone.push(number);
+        }
+        if elevation::on_request(&rule).is_some() {
+            self.on_request.push(number);
         }
         self.reads.extend(rule.claims_read());
         self.rules.push(rule);

@@ -12,14 +12,16 @@ use super::compile::Policy;
 use super::condition::Facts;
 use super::deny::{Deny, Scope};
 use super::draft::Draft;
+use super::elevation::{Requestable, Standing, requestable};
 use super::roles::Place;
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
 use super::{
-    Account, ConditionFailed, Context, Entitlement, Entitlements, Fault, GatewayGrant, Meter, Names, Operation, Person, Purposes, Stopped,
-    Target, encode_federated_name, encode_name, gateway_roles,
+    Account, ConditionFailed, Context, Elevation, Entitlement, Entitlements, Fault, GatewayGrant, Meter, Names, Operation, Person,
+    Purposes, Stopped, Target, encode_federated_name, encode_name, gateway_roles,
 };
 use crate::arn::is_name_byte;
+use crate::clock::Moment;
 use crate::identity::Identity;
 
 /// A longer group name is no name that a pattern is about.
@@ -64,8 +66,14 @@ impl Policy {
     /// not matter; no match means no role.
     #[must_use]
     pub fn entitlements(&self, who: &Identity, context: &Context) -> Entitlements {
-        let who = &Person::from(who);
-        let (roles, Beside { gateway, faults }) = self.decide(who, context, None);
+        self.entitlements_with(who, &[], context)
+    }
+
+    /// [`Self::entitlements`] of somebody who was granted roles on request.
+    #[must_use]
+    pub fn entitlements_with(&self, who: &Identity, elevations: &[Elevation], context: &Context) -> Entitlements {
+        let who = &Person::from(who).with_elevations(elevations);
+        let Decided { roles, requestable, gateway, faults } = self.decide(who, context, None);
         let name = |template: &Template| template.fill(who, &[]);
         Entitlements {
             roles,
@@ -77,6 +85,7 @@ impl Policy {
             policy: Arc::clone(&self.digest),
             faults,
             gateway,
+            requestable,
         }
     }
 
@@ -94,7 +103,7 @@ impl Policy {
     /// The roles that somebody would have, who need not exist: for tests, explanations and comparisons. Nothing can be asked for with it.
     #[must_use]
     pub fn granted(&self, who: &Person<'_>, context: &Context) -> Vec<Entitlement> {
-        self.decide(who, context, None).0
+        self.decide(who, context, None).roles
     }
 
     /// [`Self::granted`] with the roles of the gateway itself, for rules or people that nobody vetted.
@@ -107,31 +116,12 @@ impl Policy {
         context: &Context,
         meter: &Meter<'_>,
     ) -> Result<(Vec<Entitlement>, Vec<GatewayGrant>), Stopped> {
-        let (roles, beside) = self.decide(who, context, Some(meter));
-        meter.finished().map(|()| (roles, beside.gateway))
+        let decided = self.decide(who, context, Some(meter));
+        meter.finished().map(|()| (decided.roles, decided.gateway))
     }
 
-    fn decide(&self, who: &Person<'_>, context: &Context, meter: Option<&Meter<'_>>) -> (Vec<Entitlement>, Beside) {
-        let mut roles = Vec::new();
-        let beside = self.each_role(who, context, meter, |who, first, grants, left| {
-            let mut draft = Draft::new(&first.target, first.account, left);
-            for grant in grants {
-                draft.combine(who, grant);
-            }
-            roles.push(draft.finish(who, context.now));
-        });
-        (roles, beside)
-    }
-
-    /// Gives each role that the person may have to `each`: with the person as rules compare them, the first of the grants, all of them, and
-    /// the purposes that denies leave. Where a meter stops it, what it came to is not all.
-    pub(super) fn each_role(
-        &self,
-        who: &Person<'_>,
-        context: &Context,
-        meter: Option<&Meter<'_>>,
-        mut each: impl FnMut(&Person<'_>, &Grant<'_>, &[Grant<'_>], Purposes),
-    ) -> Beside {
+    /// All that the rules say of somebody at a moment. Where a meter stops it, what it came to is not all.
+    pub(super) fn decide(&self, who: &Person<'_>, context: &Context, meter: Option<&Meter<'_>>) -> Decided {
         let normal = self.groups.names.all(who.groups);
         let who = &who.with_groups(normal.as_deref());
         let (matches, facts) = (self.matches_within(who, meter), Facts::of(who, context));
@@ -142,7 +132,8 @@ impl Policy {
             let in_time = matched.rule.until.is_none_or(|until| context.now < until);
             match (&matched.rule.body, &matched.captures) {
                 (Body::Allow { roles, terms }, Some(captures)) if in_time => {
-                    self.grant(&Asked { facts: &facts, matched, captures, terms, meter }, roles, &mut grants, &mut faults);
+                    let asked = Asked { who, facts: &facts, now: context.now, matched, captures, terms, meter };
+                    self.grant(&asked, roles, &mut grants, &mut faults);
                 }
                 (Body::Allow { .. }, _) => {}
                 (Body::Gateway { effect, roles }, _) => gateway.add(matched, (*effect, roles), in_time, &facts, &mut faults),
@@ -151,10 +142,11 @@ impl Policy {
                 }
             }
         }
-        grants.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        grants.sort_unstable_by(|a, b| a.place().cmp(&b.place()).then_with(|| a.standing.rank().cmp(&b.standing.rank())));
+        let (mut roles, mut open) = (Vec::new(), Vec::new());
         for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
             let Some(first) = grants.first() else { continue };
-            let given = grants.iter().fold(Purposes::NONE, |given, grant| given.with(grant.purposes));
+            let given = given_of(grants);
             let left = denies
                 .iter()
                 .take_while(|_| goes_on())
@@ -162,11 +154,16 @@ impl Policy {
             if !goes_on() {
                 break;
             }
-            if !left.is_empty() {
-                each(who, first, grants, left);
+            let parted = Parted::of(grants);
+            let held = given_of(parted.held).and(left);
+            if !held.is_empty() {
+                let mut draft = Draft::new(&first.target, first.account, held);
+                parted.held.iter().for_each(|grant| draft.combine(who, grant));
+                roles.push(draft.finish(who, context.now));
             }
+            open.extend(requestable(parted.open, parted.askable.and(left)).filter(|it| !it.purposes.is_empty()));
         }
-        Beside { gateway: gateway.finish(), faults: faults.finish() }
+        Decided { roles, requestable: open, gateway: gateway.finish(), faults: faults.finish() }
     }
 
     /// The cost grows with the person's groups, not with the rules: exact names are looked up, patterns by their beginning.
@@ -212,7 +209,7 @@ impl Policy {
         if once.is_some_and(Purposes::is_empty) {
             return;
         }
-        let Asked { matched, captures, terms, meter, .. } = *asked;
+        let Asked { who, now, matched, captures, terms, meter, .. } = *asked;
         let goes_on = || meter.is_none_or(Meter::goes_on);
         let mut add = |order: u32, target: Cow<'a, Target>, account: &'a Arc<Account>| {
             if !meter.is_none_or(Meter::adds) {
@@ -220,7 +217,8 @@ impl Policy {
             }
             let purposes = once.unwrap_or_else(|| purposes(Some((&target, account))));
             if !purposes.is_empty() {
-                grants.push(Grant { order, target, account, purposes, matched, captures, terms });
+                let standing = terms.standing(rule, &target, who, now);
+                grants.push(Grant { order, target, account, purposes, standing, matched, captures, terms });
             }
         };
         match roles {
@@ -242,17 +240,48 @@ impl Policy {
     }
 }
 
-/// What a decision comes to beside roles in AWS.
-pub(super) struct Beside {
+/// What a decision comes to.
+pub(super) struct Decided {
+    pub(super) roles: Vec<Entitlement>,
+    /// Roles that are not held and may be asked for.
+    pub(super) requestable: Vec<Requestable>,
     /// Roles of the gateway itself.
     pub(super) gateway: Vec<GatewayGrant>,
     /// Conditions that could not be evaluated.
     faults: Vec<Fault>,
 }
 
+/// The grants of one role, by the manner in which they give it.
+struct Parted<'g, 'a> {
+    /// Those that give it now.
+    held: &'g [Grant<'a>],
+    /// Those that would give it on request.
+    open: &'g [Grant<'a>],
+    /// What they would give beyond what is held without an emergency.
+    askable: Purposes,
+}
+
+impl<'g, 'a> Parted<'g, 'a> {
+    /// The grants are ordered by their standing.
+    fn of(grants: &'g [Grant<'a>]) -> Self {
+        let (held, open) = grants.split_at(grants.partition_point(|grant| grant.standing != Standing::Open));
+        let (usual, emergency) = held.split_at(held.partition_point(|grant| grant.standing != Standing::BreakGlass));
+        let without_emergency = given_of(usual);
+        // Nobody breaks glass for what they hold anyway: its terms, and its alarm, would be for nothing.
+        let held = if given_of(emergency).without(without_emergency).is_empty() { usual } else { held };
+        Self { held, open, askable: given_of(open).without(without_emergency) }
+    }
+}
+
+fn given_of(grants: &[Grant<'_>]) -> Purposes {
+    grants.iter().fold(Purposes::NONE, |given, grant| given.with(grant.purposes))
+}
+
 /// An allowing rule that matched, and all that it needs to say what it gives.
 struct Asked<'a> {
+    who: &'a Person<'a>,
     facts: &'a Facts<'a>,
+    now: Moment,
     matched: &'a Match<'a>,
     captures: &'a Captures<'a>,
     terms: &'a Terms,
@@ -263,9 +292,11 @@ struct Asked<'a> {
 pub(super) struct Grant<'a> {
     /// Where the account stands among all by its name.
     order: u32,
-    target: Cow<'a, Target>,
-    account: &'a Arc<Account>,
+    pub(super) target: Cow<'a, Target>,
+    pub(super) account: &'a Arc<Account>,
     purposes: Purposes,
+    /// In what manner it gives the role.
+    pub(super) standing: Standing<'a>,
     pub(super) matched: &'a Match<'a>,
     pub(super) captures: &'a Captures<'a>,
     pub(super) terms: &'a Terms,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decide::Grant;
+use super::elevation::Standing;
 use super::rule::{MOST_TAGS, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
 use super::{
@@ -49,6 +50,10 @@ impl Draft {
                 carry_tags: Carry::default(),
                 carry_source_identity: Carry::default(),
                 evidence: Vec::new(),
+                elevations: Vec::new(),
+                granted_until: None,
+                grant_left: None,
+                break_glass: false,
                 obstacle: None,
             },
             max_session: None,
@@ -68,8 +73,14 @@ impl Draft {
         }
         // The end of a role is the last one of the rules that give it.
         let is_first = self.entitlement.evidence.is_empty();
-        self.entitlement.until =
-            if is_first { matched.rule.until } else { self.entitlement.until.zip(matched.rule.until).map(|(one, other)| one.max(other)) };
+        let later =
+            |so_far: Option<Moment>, own: Option<Moment>| if is_first { own } else { so_far.zip(own).map(|(one, other)| one.max(other)) };
+        let granted = grant.standing.elevation();
+        let ends = granted.map(|granted| granted.until);
+        self.entitlement.until = later(self.entitlement.until, narrower(matched.rule.until, ends));
+        self.entitlement.granted_until = later(self.entitlement.granted_until, ends);
+        self.entitlement.elevations.extend(granted.filter(|granted| !self.entitlement.elevations.contains(granted)).cloned());
+        self.entitlement.break_glass |= grant.standing == Standing::BreakGlass;
         self.entitlement.evidence.push(evidence);
         self.max_session = narrower(self.max_session, terms.max_session);
         self.entitlement.reuse &= terms.reuse;
@@ -163,6 +174,8 @@ impl Draft {
     pub(super) fn finish(mut self, who: &Person<'_>, now: Moment) -> Entitlement {
         self.combine_tags();
         let entitlement = &mut self.entitlement;
+        entitlement.elevations.sort_by(|a, b| a.id.cmp(&b.id));
+        entitlement.grant_left = entitlement.granted_until.map(|until| (until - now).to_std().unwrap_or_default());
         entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = match &entitlement.target {

@@ -13,9 +13,12 @@ use super::compile::Policy;
 use super::condition::Facts;
 use super::decide::Match;
 use super::deny::Scope;
+use super::elevation::{OnRequest, Standing};
 use super::roles::KnownRoles;
 use super::rule::{Body, Roles, Rule};
-use super::{Account, ConditionFailed, Context, Entitlement, Evidence, Operation, Person, Purpose, Purposes, SessionPolicy, Target};
+use super::{
+    Account, ConditionFailed, Context, Elevation, Entitlement, Evidence, Operation, Person, Purpose, Purposes, SessionPolicy, Target,
+};
 use crate::arn::RoleArn;
 use crate::clock::Moment;
 use crate::identity::{Demand, StepUp};
@@ -58,6 +61,12 @@ pub struct Grant {
     pub step_up: Option<Box<StepUp>>,
     /// What must be said before it is handed out.
     pub reason: Option<String>,
+    /// What was granted on request and makes it held.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elevations: Vec<Elevation>,
+    /// Whether it is for emergencies, so that to take it is an alarm.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// The rules that grant it, with the groups that matched.
     pub evidence: Vec<Because>,
     /// Why it cannot be taken although it is granted.
@@ -140,6 +149,11 @@ pub enum Missing {
         /// What it would have to list.
         wanted: Vec<Purpose>,
     },
+    /// The rule gives the role on request, and nothing living was granted.
+    Grant {
+        /// The groups whose members decide; one would do.
+        approvers: Vec<String>,
+    },
     /// The rule has run out.
     Time {
         /// When.
@@ -161,6 +175,7 @@ impl fmt::Display for Missing {
             Self::GroupPattern { pattern, example: None } => write!(f, "a group that matches {pattern} and names this role"),
             Self::Condition { text, failed: None } => write!(f, "the condition does not hold: {text}"),
             Self::Condition { text, failed: Some(why) } => write!(f, "the condition cannot be evaluated ({why}): {text}"),
+            Self::Grant { approvers } => write!(f, "a grant: it is had on request, about which {} decides", approvers.join(" or ")),
             Self::Time { until } => write!(f, "the rule has ended, on {}", until.format("%Y-%m-%d %H:%M UTC")),
             Self::GroupPattern { pattern, example: Some(example) } => write!(f, "a group such as {example} (pattern {pattern})"),
         }
@@ -189,6 +204,8 @@ impl Policy {
             demand: entitlement.demand.clone(),
             step_up: entitlement.step_up.clone(),
             reason: entitlement.wanted_reason(),
+            elevations: entitlement.elevations.clone(),
+            break_glass: entitlement.break_glass,
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
         }
@@ -214,6 +231,7 @@ impl Policy {
                 .into_iter()
                 .chain(other_purpose)
                 .chain(unmet(rule))
+                .chain(case.wants_grant(rule).map(|terms| Missing::Grant { approvers: self.shown(terms.approvers()) }))
                 .chain(case.ended(rule).map(|until| Missing::Time { until }))
                 .collect::<Vec<_>>()
         };
@@ -228,6 +246,10 @@ impl Policy {
         }
     }
 
+    fn shown(&self, groups: &[Arc<str>]) -> Vec<String> {
+        groups.iter().map(|group| self.groups.shown(group)).collect()
+    }
+
     /// What a person's groups lack for a rule.
     fn missing(&self, rule: &Rule, who: &Person<'_>, wanted: &Target) -> Vec<Missing> {
         let mut missing = Vec::new();
@@ -235,7 +257,7 @@ impl Policy {
             missing.push(Missing::Provider { wanted: rule.providers.iter().map(ToString::to_string).collect() });
         }
         let has = |group: &Arc<str>| who.groups.iter().any(|has| **has == **group);
-        let shown = |groups: &[Arc<str>]| groups.iter().map(|group| self.groups.shown(group)).collect::<Vec<_>>();
+        let shown = |groups: &[Arc<str>]| self.shown(groups);
         if !rule.everyone && !rule.wanted.any.iter().any(has) {
             match &rule.pattern {
                 Some(pattern) => missing.push(Missing::GroupPattern { pattern: pattern.to_string(), example: example(pattern, wanted) }),
@@ -271,6 +293,7 @@ impl Policy {
 /// One person and one role, and what the rules say of the two.
 struct Case<'a> {
     policy: &'a Policy,
+    who: &'a Person<'a>,
     facts: Facts<'a>,
     matches: Vec<Match<'a>>,
     role: &'a Target,
@@ -280,7 +303,7 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     /// The person's groups are in the form in which they are compared.
     fn new(policy: &'a Policy, who: &'a Person<'a>, context: &'a Context, role: &'a Target) -> Self {
-        Self { policy, facts: Facts::of(who, context), matches: policy.matches(who), role, now: context.now }
+        Self { policy, who, facts: Facts::of(who, context), matches: policy.matches(who), role, now: context.now }
     }
 
     fn place(&self) -> Option<(&Target, &Account)> {
@@ -324,6 +347,13 @@ impl<'a> Case<'a> {
     /// When the rule has ended, if it has.
     fn ended(&self, rule: &Rule) -> Option<Moment> {
         rule.until.filter(|until| self.now >= *until)
+    }
+
+    /// What the rule says of requests, if it gives the role on request and that was not granted.
+    fn wants_grant(&self, rule: &'a Rule) -> Option<&'a OnRequest> {
+        let Body::Allow { terms, .. } = &rule.body else { return None };
+        let is_open = terms.standing(rule, self.role, self.who, self.now) == Standing::Open;
+        terms.on_request.as_deref().filter(|_| is_open)
     }
 
     fn takes(&self, matched: &Match<'_>) -> bool {

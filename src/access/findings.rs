@@ -5,9 +5,11 @@ mod shadow;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::condition::{Concern, Known};
 use super::discovered::is_id;
+use super::elevation::on_request;
 use super::roles::{KnownRoles, Place};
 use super::rule::{Body, Roles, Rule, is_tag_text};
 use super::settings::{Effect, RuleSettings};
@@ -63,6 +65,7 @@ impl Policy {
             look.editable_claims();
             look.tag_values();
             look.packed_size();
+            look.approvers(self);
             if !never && let Some(by) = denies.shadow(rule) {
                 let message = format!("the rule grants nothing: all of it is taken away by {}", by.join(" and "));
                 look.problem("", message, "take one of them out, or let one speak of fewer groups, accounts or roles");
@@ -195,6 +198,25 @@ impl<'s> Look<'_, 's> {
         for key in keys {
             let hint = "use at most 256 letters, digits, spaces and _.:/=+-@";
             self.problem(&key, "AWS does not take this value, so nobody gets the role with it", hint);
+        }
+    }
+
+    /// Where all who approve may also ask, they approve for each other; and a name that is no alias, where rules use aliases, is likely a slip.
+    fn approvers(&mut self, policy: &Policy) {
+        let (Some(terms), Some(settings)) = (on_request(self.rule), &self.settings.requestable) else { return };
+        let wanted = &self.rule.wanted;
+        let asks =
+            |group: &Arc<str>| wanted.any.contains(group) || wanted.all.len() == 1 && wanted.all.iter().flatten().any(|own| own == group);
+        if !self.rule.everyone && self.rule.pattern.is_none() && terms.approvers().iter().all(asks) {
+            let message = "those who approve are those who ask, so that any two of them can grant each other the roles";
+            self.problem("requestable.approvers", message, "name a group of others, if that is not meant");
+        }
+        for (index, name) in settings.approvers.iter().enumerate().filter(|(_, name)| policy.groups.is_odd(name)) {
+            let is_named = policy.groups.meant(name).iter().any(|group| policy.exact.contains_key(group));
+            if !is_named {
+                let message = format!("`{name}` is no alias of [groups], and no other rule names it");
+                self.problem(&format!("requestable.approvers[{index}]"), message, "right if providers send this name; otherwise mend it");
+            }
         }
     }
 

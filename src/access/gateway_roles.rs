@@ -129,7 +129,7 @@ impl Policy {
     /// The roles of the gateway itself that somebody would have, who need not exist: for tests, explanations and comparisons.
     #[must_use]
     pub fn gateway_roles(&self, who: &Person<'_>, context: &Context) -> Vec<GatewayGrant> {
-        self.each_role(who, context, None, |_, _, _, _| {}).gateway
+        self.decide(who, context, None).gateway
     }
 }
 
@@ -179,6 +179,8 @@ impl RuleSettings {
             || self.max_auth_age.is_some()
             || !self.require_acr.is_empty()
             || self.require_mfa
+            || self.requestable.is_some()
+            || self.break_glass
             || self.operation.is_some()
             || self.external_id.is_some()
             || self.via.is_some()

@@ -159,6 +159,11 @@ impl Groups {
         self.ids.get(&*normal).map_or_else(|| vec![normal.into()], Clone::clone)
     }
 
+    /// Whether there are aliases, and a name is none of them.
+    pub(super) fn is_odd(&self, name: &str) -> bool {
+        !self.ids.is_empty() && !self.ids.contains_key(&*self.names.normal(name))
+    }
+
     /// The alias of a group, if it has one.
     pub(super) fn alias(&self, group: &str) -> Option<&str> {
         self.called.get(group).map(String::as_str)

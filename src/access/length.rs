@@ -39,11 +39,11 @@ impl Entitlement {
         self.learnt = self.target.role().and_then(longest);
     }
 
-    /// The longest session to offer: what the rules allow, and no more than AWS is known to allow. A longer one within the rules may be asked
+    /// The longest session to offer: what the rules allow, and a grant leaves, and no more than AWS is known to allow. A longer one within the rules may be asked
     /// for all the same, as AWS may allow more by now.
     #[must_use]
     pub fn longest_offered(&self) -> Duration {
-        self.learnt.map_or(self.max_session, |learnt| learnt.min(self.max_session))
+        self.within_grant(self.learnt.map_or(self.max_session, |learnt| learnt.min(self.max_session)))
     }
 }
 

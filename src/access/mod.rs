@@ -15,6 +15,7 @@ mod demands;
 mod deny;
 mod discovered;
 mod draft;
+mod elevation;
 mod explain;
 mod findings;
 mod gateway_roles;
@@ -55,6 +56,7 @@ pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
 pub use decide::SessionNames;
 pub use discovered::with_discovered;
+pub use elevation::{Asked, Asking, Elevation, LONGEST_ELEVATION, Requestable, RequestableSettings, SHORTEST_ELEVATION, USUAL_ELEVATION};
 pub use explain::{
     Because, Called, Disclosure, Explanation, Grant, Lack, Miss, Missing, NearMiss, NotARole, OwnExplanation, OwnGrant, Refusal, Way,
 };
@@ -161,6 +163,8 @@ pub struct Entitlements {
     pub(crate) faults: Vec<Fault>,
     /// Roles of the gateway itself, ordered.
     pub(crate) gateway: Vec<GatewayGrant>,
+    /// Roles that are not held and may be asked for, ordered as the others.
+    pub(crate) requestable: Vec<Requestable>,
 }
 
 /// A condition that could not be evaluated for somebody: an allow gave nothing, a deny took all.
@@ -226,6 +230,14 @@ pub struct Entitlement {
     pub carry_source_identity: Carry,
     /// The rules that grant it, and the groups that matched them.
     pub evidence: Vec<Evidence>,
+    /// What was granted on request and makes those of the rules hold that want it, ordered by id.
+    pub elevations: Vec<Elevation>,
+    /// Until when it is held, where every rule that gives it wants a grant.
+    granted_until: Option<Moment>,
+    /// How long that is from the moment of the decision.
+    grant_left: Option<Duration>,
+    /// Whether it is for emergencies: to take it is an alarm.
+    pub break_glass: bool,
     /// Why it cannot be taken although it is granted: rules that contradict each other, or a tag without its claim.
     pub obstacle: Option<Denied>,
 }
@@ -283,6 +295,12 @@ pub enum Denied {
     /// The rules want another sign-in than this one.
     #[error("the rules want another sign-in; {0}")]
     StepUp(Box<StepUp>),
+    /// The person does not hold the role, and may ask for it.
+    #[error("the role is had on request, and none of the person's was granted")]
+    OnRequest,
+    /// A grant may be asked for from 15 minutes to so long.
+    #[error("the role may be asked for from 15 minutes to {0:?}")]
+    RequestLength(Duration),
     /// The rules want to be told why, and what was said is not what they want.
     #[error("the rules want a reason that was not given: {0}")]
     Reason(String),

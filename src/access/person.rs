@@ -1,6 +1,6 @@
 //! What rules may look at about somebody, whether a provider vouches for them or they are only supposed to exist.
 
-use super::Purposes;
+use super::{Elevation, Purposes};
 use crate::identity::{Authentication, Claims, Identity, ProviderId, Supposed};
 
 /// Somebody as the rules see them. It proves nothing: what is handed out needs an [`Identity`].
@@ -14,12 +14,20 @@ pub struct Person<'a> {
     pub(super) authentication: &'a Authentication,
     /// Whether it is a workload, which takes roles for purposes of its own.
     pub(super) workload: bool,
+    /// What they were granted on request.
+    pub(super) elevations: &'a [Elevation],
 }
 
 impl<'a> Person<'a> {
     /// The same person with these groups instead, if there are any.
     pub(super) fn with_groups(&self, groups: Option<&'a [String]>) -> Self {
         Self { groups: groups.unwrap_or(self.groups), ..*self }
+    }
+
+    /// The same person with what they were granted on request. What ended of it gives nothing.
+    #[must_use]
+    pub const fn with_elevations(self, elevations: &'a [Elevation]) -> Self {
+        Self { elevations, ..self }
     }
 
     /// What such as these may take roles for at all.
@@ -43,6 +51,7 @@ impl<'a> From<&'a Identity> for Person<'a> {
             claims: who.claims(),
             authentication: who.authentication(),
             workload: who.is_workload(),
+            elevations: &[],
         }
     }
 }
@@ -57,6 +66,7 @@ impl<'a> From<&'a Supposed> for Person<'a> {
             claims: &who.claims,
             authentication: &who.authentication,
             workload: who.workload,
+            elevations: &[],
         }
     }
 }

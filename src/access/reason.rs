@@ -45,6 +45,11 @@ pub struct Reason {
 }
 
 impl Reason {
+    /// Any text.
+    pub(super) fn any() -> Arc<Self> {
+        Arc::new(Self { pattern: None, written: None, hint: USUAL_HINT.to_owned(), tag: None })
+    }
+
     /// Two rules may ask for the same.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (&self.written, &self.hint, &self.tag) == (&other.written, &other.hint, &other.tag)
@@ -56,7 +61,7 @@ impl Reason {
         other.pattern.is_none() || pattern(self) == pattern(other)
     }
 
-    fn takes(&self, text: &str) -> bool {
+    pub(super) fn takes(&self, text: &str) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text)) && (self.tag.is_none() || is_tag_text(text, 1, LONGEST))
     }
 }
@@ -112,10 +117,26 @@ fn is_unseen(character: char) -> bool {
         || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Whether a text says something, and no more than a tag can carry.
+pub(super) fn is_said(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.chars().count()) && !text.chars().any(is_unseen) && text.chars().any(char::is_alphanumeric)
+}
+
 impl Entitlement {
-    /// What people must say before they get the role, as they are told it; none if they need not say anything.
+    /// What people must say before they get the role, as they are told it; none if they need not say anything, or said it when they asked for
+    /// the role.
     #[must_use]
     pub fn wanted_reason(&self) -> Option<String> {
+        self.hints().filter(|_| self.said_before().is_none())
+    }
+
+    /// What was said in a request, if it is all that the rules want to be told.
+    fn said_before(&self) -> Option<&str> {
+        let mut said = self.elevations.iter().map(|granted| granted.reason.as_str());
+        said.find(|said| self.reasons.iter().all(|reason| reason.takes(said)))
+    }
+
+    fn hints(&self) -> Option<String> {
         let hints: Vec<_> = self.reasons.iter().map(|reason| reason.hint.as_str()).collect();
         (!hints.is_empty()).then(|| hints.join("; "))
     }
@@ -134,11 +155,13 @@ impl Entitlement {
     /// # Errors
     /// [`Denied::Reason`] if it is missing, or not what they want.
     pub(super) fn heard(&self, said: Option<&str>) -> Result<Option<String>, Denied> {
-        let Some(hint) = self.wanted_reason() else { return Ok(None) };
-        let said = said.unwrap_or_default().trim();
-        let is_text =
-            (1..=LONGEST).contains(&said.chars().count()) && !said.chars().any(is_unseen) && said.chars().any(char::is_alphanumeric);
-        if is_text && self.reasons.iter().all(|reason| reason.takes(said)) { Ok(Some(said.to_owned())) } else { Err(Denied::Reason(hint)) }
+        let Some(hint) = self.hints() else { return Ok(None) };
+        let said = said.map(str::trim).filter(|said| !said.is_empty()).or_else(|| self.said_before()).unwrap_or_default();
+        if is_said(said) && self.reasons.iter().all(|reason| reason.takes(said)) {
+            Ok(Some(said.to_owned()))
+        } else {
+            Err(Denied::Reason(hint))
+        }
     }
 
     /// The session tags that carry what was said.

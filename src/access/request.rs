@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Account, CHAINED_SESSION, Carry, ConsoleWay, Evidence, ExternalId, Hub, IamUser, MfaCode, Operation, Purpose, SHORTEST_SESSION,
-    SessionPolicy, SessionTag, Target,
+    Account, CHAINED_SESSION, Carry, ConsoleWay, Elevation, Evidence, ExternalId, Hub, IamUser, MfaCode, Operation, Purpose,
+    SHORTEST_SESSION, SessionPolicy, SessionTag, Target,
 };
 use crate::arn::RoleArn;
 
@@ -31,6 +31,8 @@ pub struct AssumeRequest {
     pub(super) tags: Vec<SessionTag>,
     pub(super) carry_tags: Carry,
     pub(super) evidence: Vec<Evidence>,
+    pub(super) elevations: Vec<Elevation>,
+    pub(super) break_glass: bool,
     pub(super) reuse: bool,
     pub(super) policy: Arc<str>,
 }
@@ -178,6 +180,18 @@ impl AssumeRequest {
         &self.evidence
     }
 
+    /// What was granted on request and is used by it.
+    #[must_use]
+    pub fn elevations(&self) -> &[Elevation] {
+        &self.elevations
+    }
+
+    /// Whether it is an emergency.
+    #[must_use]
+    pub const fn is_break_glass(&self) -> bool {
+        self.break_glass
+    }
+
     /// The digest of the policy that granted it.
     #[must_use]
     pub fn policy(&self) -> &str {
@@ -233,6 +247,8 @@ impl AssumeRequest {
             tags: vec![SessionTag { key: "Team".into(), value: "blue".into(), transitive: false }],
             carry_tags: Carry::IfAllowed,
             evidence: vec![Evidence { rule: "r".into(), group: Some("g".into()), also: Vec::new() }],
+            elevations: Vec::new(),
+            break_glass: false,
             reuse: false,
             policy: "digest".into(),
         }

@@ -117,6 +117,8 @@ impl AssumeRequest {
             carry_tags,
             // Why it is granted may differ from one moment to the next, and AWS does not hear of it. Each hand-over is recorded with its own.
             evidence: _,
+            elevations: _,
+            break_glass: _,
             reuse: _,
             // Other rules are another decision, even where they come to the same: what was decided under the former ones stays with them.
             policy,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::accounts::{AccountSelector, Accounts, Selected, roles_named};
 use super::chain::Hub;
 use super::condition::{Condition, Refused};
+use super::elevation::OnRequest;
 use super::groups::{self, Groups, Wanted};
 use super::iam_user::{IamUser, IamUsers};
 use super::patterns::{self, Pattern};
@@ -72,6 +73,9 @@ pub(super) struct Terms {
     pub(super) max_session: Option<Duration>,
     pub(super) session_policy: Option<Arc<SessionPolicy>>,
     pub(super) reason: Option<Arc<Reason>>,
+    /// Set where the roles are had on request alone.
+    pub(super) on_request: Option<Arc<OnRequest>>,
+    pub(super) break_glass: bool,
     pub(super) demand: Demand,
     pub(super) operation: Option<Operation>,
     pub(super) hub: Option<Arc<Hub>>,
@@ -360,10 +364,15 @@ impl RuleCompiler<'_, '_> {
             self.problem("console", "only a SAML response can be posted to AWS's sign-in page", "add operation = \"saml\" to the rule");
         }
         let tags = self.tags(pattern);
+        let reason = self.reason();
+        let (on_request, break_glass) = (self.on_request(reason.as_ref()), self.break_glass());
         Terms {
             max_session,
             session_policy: self.session_policy(),
-            reason: self.reason(),
+            // In an emergency nobody else is asked, so it is always said why.
+            reason: reason.or_else(|| break_glass.then(Reason::any)),
+            on_request,
+            break_glass,
             demand: self.demand(),
             operation: settings.operation,
             hub: self.hub(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayRole, Purpose, ReasonSettings};
+use super::{GatewayRole, Purpose, ReasonSettings, RequestableSettings};
 use crate::arn::Partition;
 use crate::clock::Moment;
 use crate::settings::Span;
@@ -162,6 +162,7 @@ pub enum Carry {
 /// One rule: who it matches, and which roles it gives or takes.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the file")]
 pub struct RuleSettings {
     /// A name for audit events and explanations.
     pub id: String,
@@ -228,6 +229,12 @@ pub struct RuleSettings {
     /// What people must say before they get the roles: a reason, or a ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonSettings>,
+    /// Makes the roles requestable: who matches does not hold them, and may ask for them for a while. Members of the groups `approvers` grant it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requestable: Option<RequestableSettings>,
+    /// Whether the roles are for emergencies: who matches takes them at once, always with a reason, and it is an alarm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// How AWS is asked for the role.
     #[serde(default)]
     pub operation: Option<Operation>,

@@ -1,6 +1,7 @@
 //! The rules' language, by example. Attack ids (A…) are those of docs/attacks.md.
 
 mod chain;
+mod elevation;
 mod gateway_roles;
 mod groups;
 mod growing;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Context, Entitlement, GatewayGrant, GatewayRole, Meter, Miss, Person, Policy, Stopped};
+use super::{Context, Entitlement, GatewayGrant, GatewayRole, Meter, Miss, Person, Policy, Requestable, Stopped};
 use crate::clock::Moment;
 use crate::identity::{ProviderId, Reading, Supposed};
 use crate::settings::{Problem, Span};
@@ -56,6 +56,9 @@ pub struct TestSettings {
     /// All roles among those granted that need another sign-in than this one, and no others. An empty list: none.
     #[serde(default)]
     pub step_up: Option<Vec<String>>,
+    /// All roles that the person must not have and must be able to ask for, and no others. An empty list: none.
+    #[serde(default)]
+    pub requestable: Option<Vec<String>>,
     /// All roles of the gateway itself that the person must have, and no others. An empty list: none.
     #[serde(default)]
     pub gateway: Option<Vec<GatewayRole>>,
@@ -111,8 +114,9 @@ impl Trial<'_> {
     fn run(&mut self, providers: &[(ProviderId, Reading)], most: usize) {
         let test = self.test;
         let expects_roles = test.expect.is_some() || !test.includes.is_empty() || !test.excludes.is_empty() || test.step_up.is_some();
-        if !expects_roles && test.gateway.is_none() {
-            self.fail("", "the test expects nothing", "give it `expect`, `includes`, `excludes`, `step_up` or `gateway`");
+        if !expects_roles && test.requestable.is_none() && test.gateway.is_none() {
+            let hint = "give it `expect`, `includes`, `excludes`, `step_up`, `requestable` or `gateway`";
+            self.fail("", "the test expects nothing", hint);
             return;
         }
         let now = self.test.at.or_else(|| Moment::from_timestamp(USUAL_TIME, 0)).unwrap_or_default();
@@ -134,6 +138,9 @@ impl Trial<'_> {
         }
         if let Some(expected) = &self.test.step_up {
             self.compare_step_up(expected, &granted);
+        }
+        if let Some(expected) = &self.test.requestable {
+            self.compare_requestable(expected, &self.policy.requestable(&who, &context));
         }
         if let Some(expected) = &self.test.gateway {
             self.compare_gateway(expected, &in_gateway);
@@ -190,6 +197,24 @@ impl Trial<'_> {
         if !surplus.is_empty() {
             let message = format!("another sign-in is needed beyond what is expected: {}", surplus.join(", "));
             self.fail("step_up", message, "mend the rule, or the test");
+        }
+    }
+
+    fn compare_requestable(&mut self, expected: &[String], found: &[Requestable]) {
+        let mut wanted = Vec::new();
+        for (index, role) in expected.iter().enumerate() {
+            let key = format!("requestable[{index}]");
+            let Some(arn) = self.arn(&key, role) else { continue };
+            if !found.iter().any(|requestable| requestable.target.as_str() == arn) {
+                self.fail(&key, format!("{arn} cannot be asked for"), "`rolegate explain --role` says what is missing");
+            }
+            wanted.push(arn);
+        }
+        let surplus = found.iter().filter(|requestable| !wanted.iter().any(|arn| arn == requestable.target.as_str()));
+        let surplus: Vec<_> = surplus.map(|requestable| format!("{} ({})", requestable.target, requestable.rule)).collect();
+        if !surplus.is_empty() {
+            let message = format!("more can be asked for than is expected: {}", surplus.join(", "));
+            self.fail("requestable", message, "mend the rule, or the test");
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Found;
 
 /// The columns, by the fields of events that they show.
-const COLUMNS: [&str; 28] = [
+const COLUMNS: [&str; 29] = [
     "time",
     "incident",
     "kind",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 28] = [
     "session_name",
     "source_identity",
     "stated_reason",
+    "break_glass",
     "rules",
     "groups",
     "policy",

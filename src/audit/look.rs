@@ -70,6 +70,12 @@ impl Found {
         self.event.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
+    /// Whether it is about a request, or a grant, of an id.
+    fn has_grant(&self, id: &str) -> bool {
+        let grants = self.event.get("grants").and_then(Value::as_array).into_iter().flatten();
+        grants.filter_map(|grant| grant.get("id")?.as_str()).any(|own| own == id)
+    }
+
     /// When it was.
     #[must_use]
     pub fn time(&self) -> Moment {
@@ -99,7 +105,7 @@ pub struct Query {
     pub role: Option<String>,
     /// The id of a rule that granted.
     pub rule: Option<String>,
-    /// An id that CloudTrail has of a session, a request id of STS, or an incident.
+    /// An id that CloudTrail has of a session, a request id of STS, a grant, or an incident.
     pub id: Option<String>,
     /// What was decided.
     pub kind: Option<String>,
@@ -123,7 +129,7 @@ impl Query {
             && self.since.is_none_or(|since| time >= since)
             && self.until.is_none_or(|until| time < until)
             && self.rule.as_ref().is_none_or(|rule| found.texts("rules").any(|id| id == rule))
-            && self.id.as_ref().is_none_or(|id| IDS.iter().any(|field| found.text(field) == id))
+            && self.id.as_ref().is_none_or(|id| IDS.iter().any(|field| found.text(field) == id) || found.has_grant(id))
             && self.role.as_ref().is_none_or(|role| contains(found.text("role"), role))
             && self.person.as_ref().is_none_or(|person| names(found, person))
     }

@@ -25,7 +25,7 @@ pub use past::{Past, SignIn, sign_in_of, sign_ins};
 pub use settings::AuditSettings;
 pub use tally::{OUTCOMES, Step, Tally};
 
-use crate::access::{AssumeRequest, Policy, Purpose, SessionTag};
+use crate::access::{AssumeRequest, Elevation, Policy, Purpose, SessionTag};
 use crate::arn::AccountId;
 use crate::aws::Credentials;
 use crate::clock::Moment;
@@ -49,6 +49,21 @@ pub enum Kind {
     AuditRead,
     /// Whether somebody sees and does what administrators of the gateway may; sessions that they end are sign-outs.
     Administration,
+    /// Whether somebody asks for a role that is had on request.
+    #[serde(rename = "request.made")]
+    RequestMade,
+    /// Whether somebody grants what another one asked for.
+    #[serde(rename = "request.approved")]
+    RequestApproved,
+    /// Whether somebody refuses it.
+    #[serde(rename = "request.refused")]
+    RequestRefused,
+    /// Whether who asked takes it back, or gives back what was granted.
+    #[serde(rename = "request.withdrawn")]
+    RequestWithdrawn,
+    /// Whether an administrator ends what was granted.
+    #[serde(rename = "grant.revoked")]
+    GrantRevoked,
     /// That the trail can be written again after it could not.
     Recovery,
     /// That another policy is in force.
@@ -108,6 +123,27 @@ pub struct HowSignedIn {
 impl From<&Authentication> for HowSignedIn {
     fn from(came: &Authentication) -> Self {
         Self { time: came.time, mfa: came.mfa, acr: came.acr.clone(), amr: came.amr.clone() }
+    }
+}
+
+/// A request, or what was granted on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GrantNote {
+    /// What names it in all events about it.
+    pub id: String,
+    /// The rule that made the role requestable.
+    pub rule: String,
+    /// The stable key of who granted it, where it was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// When it ends, where it was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+}
+
+impl From<&Elevation> for GrantNote {
+    fn from(used: &Elevation) -> Self {
+        Self { id: used.id.clone(), rule: used.rule.clone(), approver: Some(used.approver.0.clone()), until: Some(used.until) }
     }
 }
 
@@ -210,6 +246,12 @@ pub struct Event {
     /// What the person said that they need the role for, where the rules want to be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stated_reason: Option<String>,
+    /// Whether the role is for emergencies, and was taken without asking anybody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+    /// The request that it is about, or the grants by which a role was had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantNote>,
     /// The ids of the rules that granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
@@ -285,6 +327,8 @@ impl Event {
             session_policy: None,
             policy_arns: Vec::new(),
             stated_reason: None,
+            break_glass: false,
+            grants: Vec::new(),
             rules: Vec::new(),
             policy: None,
             previous_policy: None,
@@ -382,6 +426,8 @@ impl Event {
         self.source_identity = request.source_identity().map(str::to_owned);
         self.tags = request.tags().to_vec();
         self.stated_reason = request.reason().map(str::to_owned);
+        self.break_glass = request.is_break_glass();
+        self.grants = request.elevations().iter().map(GrantNote::from).collect();
         if let Some(policy) = request.session_policy() {
             self.session_policy = policy.document.as_ref().map(|document| {
                 data_encoding::HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document.as_bytes()).as_ref())

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use rolegate::access::{Explanation, GatewayGrant, Grant, Miss, Purpose};
+use rolegate::access::{Explanation, GatewayGrant, Grant, Miss, Purpose, Requestable};
 
 use super::{Circumstances, Stopped, claims, load, print, print_json, read};
 
@@ -39,7 +39,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stopped> {
             return print_json(&grants);
         }
         let in_gateway = policy.gateway_roles(&(&person).into(), &context);
-        let lines = grants.iter().map(granted_line).chain(in_gateway.iter().map(gateway_line)).collect::<Vec<_>>().join("\n");
+        let on_request = policy.requestable(&(&person).into(), &context);
+        let on_request = on_request.iter().map(requestable_line);
+        let lines = grants.iter().map(granted_line).chain(in_gateway.iter().map(gateway_line)).chain(on_request);
+        let lines = lines.collect::<Vec<_>>().join("\n");
         let groups = person.groups().len();
         return print(&format!("{}, with {groups} group(s), has {} role(s)\n{lines}", person.username(), grants.len()));
     };
@@ -68,6 +71,12 @@ fn granted_line(grant: &Grant) -> String {
         let _ = write!(text, "\n    {words}");
     }
     text
+}
+
+fn requestable_line(requestable: &Requestable) -> String {
+    let longest = humantime::format_duration(requestable.max_duration);
+    let (role, account, rule) = (&requestable.target, &requestable.account.name, &requestable.rule);
+    format!("  {role} in {account}: not held, and may be asked for\n    by {rule}, for up to {longest}")
 }
 
 fn gateway_line(grant: &GatewayGrant) -> String {
@@ -109,6 +118,9 @@ fn limits(grant: &Grant) -> Vec<String> {
     }
     lines.extend(grant.step_up.as_ref().map(|step_up| format!("and needs another one first: this is {}", step_up.came())));
     lines.extend(grant.reason.as_ref().map(|hint| format!("wants to be told: {hint}")));
+    if grant.break_glass {
+        lines.push("for emergencies: to take it is an alarm".to_owned());
+    }
     lines.extend(grant.obstacle.as_ref().map(|why| format!("but cannot be taken: {why}")));
     lines
 }

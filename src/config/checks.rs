@@ -199,6 +199,7 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
         let keys = provider.encryption_keys.iter().enumerate();
         secrets.extend(keys.map(|(at, entry)| (format!("{place}.encryption_keys[{at}].key"), &entry.key)));
     }
+    secrets.extend(file.webhook.iter().enumerate().map(|(index, webhook)| (format!("webhook[{index}].secret"), &webhook.secret)));
     let users = file.iam_user.iter().enumerate();
     secrets.extend(users.map(|(index, user)| (format!("iam_user[{index}].secret_access_key"), &user.secret_access_key)));
     secrets.extend(file.store.password.iter().map(|secret| ("store.password".to_owned(), secret)));

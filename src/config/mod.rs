@@ -32,6 +32,7 @@ use crate::access::{
     AccountSettings, GroupIds, GroupNames, GroupSettings, IamUserSettings, NamingSettings, Policy, RuleSettings, TestSettings,
     with_discovered,
 };
+use crate::alarm::WebhookSettings;
 use crate::audit::AuditSettings;
 use crate::aws::AwsSettings;
 use crate::aws::organization::{self, OrganizationSettings};
@@ -67,6 +68,9 @@ pub struct ConfigFile {
     /// Where the audit trail is written.
     #[serde(default)]
     pub audit: AuditSettings,
+    /// Who is told of emergencies and requests at once.
+    #[serde(default)]
+    pub webhook: Vec<WebhookSettings>,
     /// The tokens that AWS is shown.
     #[serde(default)]
     pub trust: TrustSettings,

@@ -121,7 +121,8 @@ impl Gateway {
             return Some(Err(NotARole));
         }
         let (identity, policy) = (&session.identity, self.policy.load());
-        let (who, context) = (Person::from(identity), Context { now: self.now(), ip: caller.ip });
+        let granted = session.elevations();
+        let (who, context) = (Person::from(identity).with_elevations(&granted), Context { now: self.now(), ip: caller.ip });
         let told = policy.explain_to_oneself(&who, &context, asked, self.disclosure);
         let told = match told.map(|told| told.as_learnt(|role| self.lengths.longest(role, context.now))) {
             Ok(told) if self.sts.knows_own_session() => told.chained_by_own_identity(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 
-use super::Engaged;
+use super::{Engaged, RequestRefused};
 use crate::access::{Denied, GatewayRole};
 use crate::aws::Explanation;
 use crate::identity::Rejected;
@@ -26,6 +26,8 @@ pub enum Trouble {
     SignInExpired,
     /// The rules do not hand out what was asked for.
     Denied(Denied),
+    /// What was wanted of a request is not done.
+    Request(RequestRefused),
     /// The console's page that was asked for is not one of AWS's.
     BadDestination,
     /// AWS said no, or nothing.
@@ -86,6 +88,7 @@ impl Failure {
             Trouble::SignOutRefused(_) => "sign-out-refused",
             Trouble::SignInExpired => "sign-in-expired",
             Trouble::Denied(_) => "denied",
+            Trouble::Request(_) => "request",
             Trouble::BadDestination => "bad-destination",
             Trouble::Aws(_) => "aws",
             Trouble::SignInAgain => "sign-in-again",

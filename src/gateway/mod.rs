@@ -15,6 +15,7 @@ mod logout;
 mod people;
 mod policy;
 mod replace;
+mod requests;
 mod reuse;
 mod rooms;
 mod saml;
@@ -46,6 +47,7 @@ pub use local_path::LocalPath;
 pub use people::Ending;
 pub use policy::{Newer, Refusal, Reloads, Vetted};
 pub use replace::{Arrival, Question};
+pub use requests::{Asked, RequestRefused, Verdict};
 pub use reuse::Flights;
 pub use rooms::{Administrator, Auditor, Rooms, TryRules};
 pub use saml::LogoutTaken;
@@ -56,14 +58,15 @@ pub use trail::{Counted, Export, OneEvent, Search};
 pub use trying::{Changes, MOST_CHANGES, MOST_ROLES, RoleChange, TIME_TO_TRY, Tried, Trying, Wanted};
 pub use turns::Engaged;
 
-use crate::access::{Context, Disclosure, Entitlements, Policy};
+use crate::access::{Context, Disclosure, Elevation, Entitlements, Person, Policy};
+use crate::alarm::Alarms;
 use crate::audit::{AuditLog, Kind, Outcome};
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment};
 use crate::identity::workload as workload_identity;
 use crate::identity::{Identity, Provider, ProviderId};
-use crate::store::{Session, SessionId, SessionSettings, Vault};
+use crate::store::{BookRef, Request, Session, SessionId, SessionSettings, Vault};
 use crate::trust::Issuer;
 
 /// Everything that the gateway works with. Made once, shared by all workers.
@@ -94,6 +97,8 @@ pub struct Gateway {
     pub console: Console,
     /// The record of every decision.
     pub audit: AuditLog,
+    /// Who is told of some of them at once.
+    pub alarms: Alarms,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How long sessions last.
@@ -171,14 +176,27 @@ impl Gateway {
         }
     }
 
-    /// The session of an id, if it lives; being used keeps it from idling out. One round trip to the store.
+    /// The session of an id, if it lives, with what its person was granted; being used keeps it from idling out. One round trip to the store, and
+    /// one more for those who may ask for roles.
     ///
     /// # Errors
     /// [`Trouble::Store`], when the store cannot be asked.
     pub async fn session(&self, id: &SessionId) -> Result<Option<Session>, Failure> {
         let found = self.vault.session(id, self.now(), self.limits.idle.0).await;
         let session = found.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        Ok(session.filter(|session| self.is_vouched_for(session)))
+        let Some(mut session) = session.filter(|session| self.is_vouched_for(session)) else { return Ok(None) };
+        session.requests = self.requests_of(&session.identity).await?;
+        Ok(Some(session))
+    }
+
+    /// What somebody asked to be granted, if the rules let them ask for something: the others are not looked up.
+    async fn requests_of(&self, who: &Identity) -> Result<Vec<Request>, Failure> {
+        if !self.policy.load().may_request(&Person::from(who)) {
+            return Ok(Vec::new());
+        }
+        let opened = self.vault.book(&BookRef::of(&who.person())).await;
+        let opened = opened.map_err(|error| Failure::logged(Trouble::Store, &error))?;
+        Ok(opened.book.map(|book| book.requests).unwrap_or_default())
     }
 
     /// Whether people can be served: the store answers, and the audit trail can be written.
@@ -193,11 +211,11 @@ impl Gateway {
     /// may be another policy's.
     #[must_use]
     pub fn entitlements(&self, session: &Session, caller: &Caller) -> Entitlements {
-        self.entitlements_of(&session.identity, caller)
+        self.entitlements_of(&session.identity, &session.elevations(), caller)
     }
 
-    fn entitlements_of(&self, who: &Identity, caller: &Caller) -> Entitlements {
-        let entitlements = self.policy.load().entitlements(who, &Context { now: self.now(), ip: caller.ip });
+    fn entitlements_of(&self, who: &Identity, granted: &[Elevation], caller: &Caller) -> Entitlements {
+        let entitlements = self.policy.load().entitlements_with(who, granted, &Context { now: self.now(), ip: caller.ip });
         for fault in entitlements.faults() {
             // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
             tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");

@@ -241,7 +241,7 @@ impl Gateway {
         let latest = created + self.limits.absolute.0;
         let expires = ends_by.map_or(latest, |end| end.min(latest));
         let life = (expires - created).to_std().unwrap_or_default();
-        let session = Session { identity, created, expires, kind: SessionKind::Browser };
+        let session = Session { identity, created, expires, kind: SessionKind::Browser, requests: Vec::new() };
         match self.vault.open_session(&session, self.limits.idle.0).await {
             Ok(id) => Ok(SignedIn { session: id, life, return_to }),
             Err(error) => {
@@ -297,8 +297,11 @@ impl Gateway {
         Event { policy: Some(self.policy.load().digest().to_owned()), ..event }
     }
 
+    /// Records an event; what alarm it is follows once it is on disk.
     pub(super) async fn record(&self, event: &Event) -> Result<(), Failure> {
-        self.audit.record(event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))
+        self.audit.record(event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))?;
+        self.alarms.follow(event);
+        Ok(())
     }
 
     /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that. Where the trail fails, the

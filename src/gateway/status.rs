@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::rooms::Administrator;
 use super::{Gateway, Readiness, Reloads};
+use crate::alarm::WebhookHealth;
 use crate::aws::sts::EndpointHealth;
 use crate::clock::Moment;
 use crate::identity::{KeptDocument, Provider, ProviderHealth};
@@ -35,6 +36,8 @@ pub struct Status {
     pub endpoints: Vec<EndpointHealth>,
     /// How many answers belonged to no login that was begun in their browser.
     pub unsolicited: u64,
+    /// How the webhooks do.
+    pub webhooks: Vec<WebhookHealth>,
 }
 
 /// A provider or a platform.
@@ -95,6 +98,7 @@ impl Gateway {
             certificates: self.own_certificates(),
             endpoints: self.sts.endpoints(policy.partitions()),
             unsolicited: self.unsolicited.load(std::sync::atomic::Ordering::Relaxed),
+            webhooks: self.alarms.health(),
         }
     }
 

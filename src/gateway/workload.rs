@@ -43,7 +43,7 @@ impl Gateway {
     pub async fn assume_for(&self, workload: &Workload, wish: &Wish, caller: &Caller) -> Result<Issued, Failure> {
         let wish = &Wish { purpose: Purpose::Workload, ..wish.clone() };
         let who = &workload.identity;
-        let entitlements = self.entitlements_of(who, caller);
+        let entitlements = self.entitlements_of(who, &[], caller);
         let event = wished(self.event(Kind::Issue, Outcome::Ok, caller).about(who), wish, &entitlements);
         let event = Event { token_id: Some(workload.token_id.clone()), ..event };
         let counted = self.vault.count_use(&workload.mark, workload.remember).await;

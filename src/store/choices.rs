@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Purpose, Session, SessionId, StoreUnavailable, Vault};
+use super::{BookRef, Key, Purpose, Session, SessionId, StoreUnavailable, Vault};
 use crate::clock::Moment;
 
 /// How long choices are remembered after the last one.
@@ -127,6 +127,11 @@ impl ChoicesRef {
         is_hash.then(|| Self(Key::named(Purpose::Choices, text)))
     }
 
+    /// Where the same person's requests are: they are named by the same hash.
+    fn book(&self) -> Option<BookRef> {
+        BookRef::parse(self.as_str())
+    }
+
     /// As a browser keeps it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -146,7 +151,8 @@ pub struct Known {
 }
 
 impl Vault {
-    /// [`Vault::session`], with what the person chose. One round trip where `hint` names the person's choices, two where it does not.
+    /// [`Vault::session`], with what the person chose, and, if `requests` says so, what they asked to be granted. One round trip where `hint` names
+    /// the person's choices, two where it does not.
     ///
     /// # Errors
     /// [`StoreUnavailable`]: nobody is signed in.
@@ -154,23 +160,37 @@ impl Vault {
         &self,
         id: &SessionId,
         hint: Option<&ChoicesRef>,
-        now: Moment,
-        idle: Duration,
+        requests: bool,
+        (now, idle): (Moment, Duration),
     ) -> Result<Option<Known>, StoreUnavailable> {
+        let keys = |reference: &ChoicesRef| {
+            let book = reference.book().filter(|_| requests);
+            std::iter::once(reference.0.clone()).chain(book.map(|book| book.key().clone())).collect::<Vec<_>>()
+        };
         let (session, beside) = match hint {
-            Some(ChoicesRef(beside)) => {
+            Some(hint) => {
                 let key = id.key();
-                let (sealed, beside) = self.store.get_and_touch_with(&key, idle, beside).await?;
+                let (sealed, beside) = self.store.get_and_touch_with(&key, idle, &keys(hint)).await?;
                 (self.alive(key, sealed, now).await?, beside)
             }
-            None => (self.session(id, now, idle).await?, None),
+            None => (self.session(id, now, idle).await?, Vec::new()),
         };
-        let Some(session) = session else { return Ok(None) };
+        let Some(mut session) = session else { return Ok(None) };
         // What the browser named counts only if it is the person's own.
-        let reference = ChoicesRef::of(&session.identity.person());
-        let sealed = if hint == Some(&reference) { beside } else { self.store.get(&reference.0).await? };
-        let choices = sealed.and_then(|sealed| self.reveal(&reference.0, sealed)).unwrap_or_default();
+        let person = session.identity.person();
+        let reference = ChoicesRef::of(&person);
+        let beside = if hint == Some(&reference) { beside } else { self.read_all(&keys(&reference)).await? };
+        let mut beside = beside.into_iter();
+        let choices = beside.next().flatten().and_then(|sealed| self.reveal(&reference.0, sealed)).unwrap_or_default();
+        session.requests = self.requests_in(&BookRef::of(&person), beside.next().flatten());
         Ok(Some(Known { session, choices, reference }))
+    }
+
+    /// Values in the order of their keys, in one round trip.
+    async fn read_all(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreUnavailable> {
+        let mut kept = self.store.get_all(keys).await?;
+        let take = |key: &Key| kept.iter().position(|kept| kept.key == *key).map(|at| kept.swap_remove(at).value);
+        Ok(keys.iter().map(take).collect())
     }
 
     /// Remembers what a person chose. Of two changes at once the later one stays.

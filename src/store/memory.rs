@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use moka::Expiry;
+use moka::ops::compute::{CompResult, Op};
 use moka::sync::Cache;
 
 use super::{Kept, Key, Placed, Store, StoreUnavailable, millis};
@@ -149,9 +150,20 @@ impl Store for MemoryStore {
         &self,
         key: &Key,
         ttl: Duration,
-        beside: &Key,
-    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreUnavailable> {
-        Ok((self.get_and_touch(key, ttl).await?, self.get(beside).await?))
+        beside: &[Key],
+    ) -> Result<(Option<Vec<u8>>, Vec<Option<Vec<u8>>>), StoreUnavailable> {
+        let touched = self.get_and_touch(key, ttl).await?;
+        Ok((touched, beside.iter().map(|key| self.live(key).map(|entry| entry.value.to_vec())).collect()))
+    }
+
+    async fn swap(&self, key: &Key, was: Option<&[u8]>, value: Vec<u8>, ttl: Duration) -> Result<bool, StoreUnavailable> {
+        room(&self.values, self.max_bytes, value.len()).ok_or_else(|| full("sessions"))?;
+        let entry = self.entry(value, ttl);
+        let done = self.values.entry_by_ref(key).and_compute_with(|old| {
+            let old = old.map(moka::Entry::into_value).filter(|old| self.is_live(old));
+            if old.as_ref().map(|old| &*old.value) == was { Op::Put(entry) } else { Op::Nop }
+        });
+        Ok(matches!(done, CompResult::Inserted(_) | CompResult::ReplacedWith(_)))
     }
 
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
@@ -234,6 +246,17 @@ impl Store for MemoryStore {
         Ok(living.into_iter().map(|(_, member)| member).collect())
     }
 
+    async fn index_add_within(&self, index: &Key, member: &Key, ttl: Duration, most: usize) -> Result<bool, StoreUnavailable> {
+        let now = self.epoch.now();
+        let mut indexes = self.indexes();
+        self.index_room(&mut indexes)?;
+        if !indexes.has(index, member, now) && indexes.living(index, now) >= most {
+            return Ok(false);
+        }
+        indexes.add(index, member, now.saturating_add(millis(ttl)));
+        Ok(true)
+    }
+
     async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable> {
         let mut indexes = self.indexes();
         for (index, member) in listed {
@@ -291,6 +314,11 @@ impl Indexes {
         members.retain(|_, deadline| *deadline > now);
         self.members -= before - members.len();
         members.len()
+    }
+
+    /// Whether a member has not expired.
+    fn has(&self, index: &Key, member: &Key, now: u64) -> bool {
+        self.by_key.get(index).and_then(|members| members.get(member)).is_some_and(|deadline| *deadline > now)
     }
 
     fn remove(&mut self, index: &Key, member: &Key) {

@@ -11,6 +11,7 @@ mod kind;
 mod lists;
 mod memory;
 mod redis;
+mod requests;
 pub mod seal;
 mod settings;
 mod ticket;
@@ -33,6 +34,7 @@ pub use kind::{DeviceName, SessionKind};
 pub use lists::{BEGINNING, Found, LiveSession, SessionHandle};
 pub use memory::MemoryStore;
 pub use redis::{RedisSettings, RedisStore};
+pub use requests::{Actor, Book, BookRef, Books, Kept as BookKept, Opened, Request, RequestState, Unfit, WAITS};
 pub use settings::{SessionSettings, StoreSettings};
 pub use ticket::LoginTicket;
 pub use vault::{HANDOVER_LIFE, Session, SessionRef, Vault};
@@ -78,6 +80,10 @@ pub enum Purpose {
     Call,
     /// What a person chose on the pages.
     Choices,
+    /// What a person asked to be granted, and what became of it.
+    Requests,
+    /// The index of the people who have asked for something.
+    Askers,
 }
 
 impl Purpose {
@@ -104,6 +110,8 @@ impl Purpose {
             Self::KeptBy => "kept-by",
             Self::Call => "call",
             Self::Choices => "choices",
+            Self::Requests => "requests",
+            Self::Askers => "askers",
         }
     }
 }
@@ -196,13 +204,17 @@ pub trait Store: Send + Sync {
     /// Reads a value and lets it live for `ttl` from now, atomically: what was deleted meanwhile does not come back.
     async fn get_and_touch(&self, key: &Key, ttl: Duration) -> Result<Option<Vec<u8>>, StoreUnavailable>;
 
-    /// [`Self::get_and_touch`], and reads another value beside it, in the same round trip.
+    /// [`Self::get_and_touch`], and reads other values beside it, in the same round trip: as many as there are keys, in their order.
     async fn get_and_touch_with(
         &self,
         key: &Key,
         ttl: Duration,
-        beside: &Key,
-    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreUnavailable>;
+        beside: &[Key],
+    ) -> Result<(Option<Vec<u8>>, Vec<Option<Vec<u8>>>), StoreUnavailable>;
+
+    /// Stores a value for `ttl` in place of exactly that which was read before; none for nothing. Of any number of callers at once who read the
+    /// same, exactly one is told that it is there.
+    async fn swap(&self, key: &Key, was: Option<&[u8]>, value: Vec<u8>, ttl: Duration) -> Result<bool, StoreUnavailable>;
 
     /// Takes a value out. Of any number of callers at once, exactly one gets it.
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable>;
@@ -234,6 +246,10 @@ pub trait Store: Send + Sync {
 
     /// Takes a value out, as [`Self::take`], and claims a mark, as [`Self::claim`]: what was taken, and whether the mark was free.
     async fn take_and_claim(&self, key: &Key, mark: &Key, ttl: Duration) -> Result<(Option<Vec<u8>>, bool), StoreUnavailable>;
+
+    /// Adds a member to an index for `ttl`, or lets it stay for as long, if the index has fewer members than `most` without it: says whether it is
+    /// one now.
+    async fn index_add_within(&self, index: &Key, member: &Key, ttl: Duration, most: usize) -> Result<bool, StoreUnavailable>;
 
     /// Takes members out of indexes, each pair's second out of its first; not atomically.
     async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable>;

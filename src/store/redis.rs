@@ -48,6 +48,26 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
 return 1";
 
+/// [`INDEX_ADD`], unless there are so many others that have not expired: says whether it is one now.
+const INDEX_KEEP_WITHIN: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
+return 1";
+
+/// Sets a value if what is there is what was read, or nothing where nothing was: says whether it did.
+const SWAP: &str = r"
+local is = redis.call('GET', KEYS[1])
+if ARGV[3] == '1' then
+  if is ~= ARGV[4] then return 0 end
+elseif is then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1";
+
 /// The members whose score lies ahead, the farthest first.
 const INDEX_MEMBERS: &str = r"
 local t = redis.call('TIME')
@@ -255,11 +275,25 @@ impl Store for RedisStore {
         &self,
         key: &Key,
         ttl: Duration,
-        beside: &Key,
-    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreUnavailable> {
+        beside: &[Key],
+    ) -> Result<(Option<Vec<u8>>, Vec<Option<Vec<u8>>>), StoreUnavailable> {
         let mut commands = pipe("GETEX", key);
-        commands.arg("PX").arg(millis(ttl)).cmd("GET").arg(beside.as_str());
-        self.run(&commands, Twice::Same).await
+        commands.arg("PX").arg(millis(ttl));
+        for key in beside {
+            commands.cmd("GET").arg(key.as_str());
+        }
+        let mut answers: Vec<Option<Vec<u8>>> = self.run(&commands, Twice::Same).await?;
+        if answers.len() != beside.len() + 1 {
+            return Err(StoreUnavailable::new("Redis did not answer each command"));
+        }
+        Ok((answers.remove(0), answers))
+    }
+
+    async fn swap(&self, key: &Key, was: Option<&[u8]>, value: Vec<u8>, ttl: Duration) -> Result<bool, StoreUnavailable> {
+        let mut commands = script(SWAP, key);
+        commands.arg(value).arg(millis(ttl)).arg(u8::from(was.is_some())).arg(was.unwrap_or_default());
+        let (swapped,) = self.run(&commands, Twice::Differs).await?;
+        Ok(swapped)
     }
 
     async fn take(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreUnavailable> {
@@ -349,6 +383,13 @@ impl Store for RedisStore {
     async fn index_members(&self, index: &Key) -> Result<Vec<Key>, StoreUnavailable> {
         let (members,): (Vec<String>,) = self.run(&script(INDEX_MEMBERS, index), Twice::Same).await?;
         Ok(members.iter().filter_map(|member| Key::stored(member)).collect())
+    }
+
+    async fn index_add_within(&self, index: &Key, member: &Key, ttl: Duration, most: usize) -> Result<bool, StoreUnavailable> {
+        let mut commands = script(INDEX_KEEP_WITHIN, index);
+        commands.arg(member.as_str()).arg(millis(ttl)).arg(most);
+        let (added,) = self.run(&commands, Twice::Same).await?;
+        Ok(added)
     }
 
     async fn index_remove(&self, listed: &[(Key, Key)]) -> Result<(), StoreUnavailable> {

@@ -13,7 +13,7 @@ use super::kind::SessionKind;
 use super::lists::{indexes_of, person_key, upstream_key};
 use super::seal::{SealKeys, Unsealed};
 use super::ticket::LoginTicket;
-use super::{AuthorizationCode, Key, Purpose, Store, StoreUnavailable};
+use super::{AuthorizationCode, Key, Purpose, Request, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
@@ -34,6 +34,10 @@ pub struct Session {
     /// How it was begun.
     #[serde(default)]
     pub kind: SessionKind,
+    /// What its person asked to be granted, as it was read for the request at hand. It is kept by itself, and never with the session: what is
+    /// revoked counts at once, in all sessions.
+    #[serde(skip)]
+    pub requests: Vec<Request>,
 }
 
 /// Leads to a session without being its id: who has one can tell whether the session lives, and cannot use it.

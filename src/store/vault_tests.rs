@@ -26,6 +26,7 @@ pub(in crate::store) fn session(subject: &str) -> Session {
         created: now(),
         expires: now() + TimeDelta::hours(8),
         kind: SessionKind::Browser,
+        requests: Vec::new(),
     }
 }
 
@@ -228,10 +229,10 @@ async fn w06_naming_somebody_elses_choices_brings_ones_own() {
     marked.mark("arn:aws:iam::111122223333:role/BobsOwn", true);
     vault.keep_choices(&bob.identity.person(), &marked).await.unwrap();
     let id = vault.open_session(&ana, IDLE).await.unwrap();
-    let of = async |hint: Option<&ChoicesRef>| vault.session_with_choices(&id, hint, now(), IDLE).await.unwrap().unwrap();
+    let of = async |hint: Option<&ChoicesRef>| vault.session_with_choices(&id, hint, true, (now(), IDLE)).await.unwrap().unwrap();
     let bobs = {
         let id = vault.open_session(&bob, IDLE).await.unwrap();
-        vault.session_with_choices(&id, None, now(), IDLE).await.unwrap().unwrap()
+        vault.session_with_choices(&id, None, true, (now(), IDLE)).await.unwrap().unwrap()
     };
     assert_eq!(bobs.choices, marked);
     for hint in [None, Some(&bobs.reference), ChoicesRef::parse(&"A".repeat(43)).as_ref()] {
@@ -249,7 +250,7 @@ async fn w06_naming_somebody_elses_choices_brings_ones_own() {
     let key = Key::of(Purpose::Choices, ana.identity.person().as_bytes());
     store.put(&key, b"forged".to_vec(), IDLE).await.unwrap();
     assert_eq!(of(Some(&mine)).await.choices, Choices::default());
-    let other = vault.session_with_choices(&SessionId::random(), Some(&mine), now(), IDLE).await.unwrap();
+    let other = vault.session_with_choices(&SessionId::random(), Some(&mine), true, (now(), IDLE)).await.unwrap();
     assert!(other.is_none());
 }
 

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use super::issue::kind;
 use super::trouble::denial;
-use super::views::{Account, Group, Grouping, Head, Role, Row, StepUp, Tools};
-use crate::access::{self, Entitlement, Purpose};
+use super::views::{Account, AskRow, Group, Grouping, Head, Role, Row, StepUp, Tools};
+use crate::access::{self, Entitlement, Purpose, Requestable, Target};
 use crate::clock::Moment;
-use crate::store::{self, Choices};
+use crate::store::{self, Choices, Request};
+
+/// How many rows have their form for a request in place: each is a form of its own.
+const ASKED_IN_PLACE: usize = 100;
 
 /// The roles in which every word of a filter is found: in the account's name, id, unit or tags, or in the role's name. As the script does it.
 pub(super) fn filtered<'a>(roles: &'a [Entitlement], filter: &str) -> Vec<&'a Entitlement> {
@@ -17,17 +20,40 @@ pub(super) fn filtered<'a>(roles: &'a [Entitlement], filter: &str) -> Vec<&'a En
     if words.is_empty() {
         return roles.iter().collect();
     }
-    let text = |entitlement: &Entitlement| {
-        let account = &entitlement.account;
-        let tags = account.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        let fixed = [account.name.as_str(), account.id.as_str(), account.ou.as_deref().unwrap_or_default(), entitlement.target.title()];
-        fixed.into_iter().chain(tags).collect::<Vec<_>>().join(" ").to_lowercase()
-    };
-    let matches = |entitlement: &&Entitlement| {
-        let text = text(entitlement);
-        words.iter().all(|word| text.contains(word))
-    };
-    roles.iter().filter(matches).collect()
+    roles.iter().filter(|entitlement| is_found(&entitlement.account, &entitlement.target, &words)).collect()
+}
+
+fn is_found(account: &access::Account, target: &Target, words: &[String]) -> bool {
+    let tags = account.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    let fixed = [account.name.as_str(), account.id.as_str(), account.ou.as_deref().unwrap_or_default(), target.title()];
+    let text = fixed.into_iter().chain(tags).collect::<Vec<_>>().join(" ").to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+/// What may be asked for, as far as a filter finds it.
+pub(super) fn asks<'a>(requestable: &'a [Requestable], requests: &[Request], filter: &str, now: Moment) -> Vec<AskRow<'a>> {
+    let words: Vec<_> = filter.split_whitespace().map(str::to_lowercase).collect();
+    let found = requestable.iter().filter(|requestable| is_found(&requestable.account, &requestable.target, &words));
+    found.enumerate().map(|(number, it)| AskRow { in_place: number < ASKED_IN_PLACE, ..ask(it, requests, now) }).collect()
+}
+
+pub(super) fn ask<'a>(requestable: &'a Requestable, requests: &[Request], now: Moment) -> AskRow<'a> {
+    let role = requestable.target.as_str();
+    AskRow {
+        account: account(&requestable.account),
+        name: requestable.target.title().into(),
+        link: requestable.target.path_and_name().into(),
+        arn: role.into(),
+        hint: requestable.hint().into(),
+        longest: requestable.max_duration,
+        in_place: true,
+        waits: requests.iter().any(|request| request.role == role && *request.rule == *requestable.rule && request.is_waiting(now)),
+    }
+}
+
+/// The roles for emergencies, which stand apart.
+pub(super) fn emergency<'a>(roles: &[&'a Entitlement]) -> Vec<Row<'a>> {
+    roles.iter().filter(|entitlement| entitlement.break_glass).map(|entitlement| row(entitlement, None)).collect()
 }
 
 /// The roles under their headings. They arrive ordered by account.
@@ -118,6 +144,7 @@ pub(super) fn role(entitlement: &Entitlement) -> Role<'_> {
         }),
         reason: entitlement.wanted_reason().map(Into::into),
         obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
+        break_glass: entitlement.break_glass,
     }
 }
 

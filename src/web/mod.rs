@@ -9,8 +9,9 @@
 //! | `choices` | `/choices` |
 //! | `explain` | `/explain` |
 //! | `issue` | `/console`, `/credentials`, `/credentials/{handover}`, `/credentials/download` |
+//! | `requests` | `/requests`, `/requests/decide`, `/requests/withdraw` |
 //! | `several` | `/several`, `/several/{handover}`, `/several/download` |
-//! | `rooms` | `/audit`, `/audit/chart`, `/audit/export`, `/audit/event/{incident}`, `/admin`, `/admin/sessions`, `/admin/playground` |
+//! | `rooms` | `/audit`, `/audit/chart`, `/audit/export`, `/audit/event/{incident}`, `/admin`, `/admin/sessions`, `/admin/requests`, `/admin/playground` |
 //! | `step_up` | `/step-up` |
 //! | `oauth` | `/oauth2/…`, `/device`, `/.well-known/oauth-authorization-server` |
 //! | `logout` | `/logout`, `/signed-out`, `/logout/backchannel/{provider}`, `/logout/frontchannel/{provider}` |
@@ -38,6 +39,7 @@ mod oauth;
 mod plain;
 mod portal;
 mod refusal;
+mod requests;
 mod rooms;
 mod saml;
 mod server;
@@ -91,6 +93,9 @@ fn routes(config: &mut ServiceConfig, site: &Site) {
         page("/several", "GET, HEAD, POST", web::post().to(several::take)).route(get_or_head().to(several::choose)),
         page("/several/download", "POST", web::post().to(several::download)),
         page("/several/{handover}", "GET", web::get().to(several::show)),
+        page("/requests", "GET, HEAD, POST", web::post().to(requests::ask)).route(get_or_head().to(requests::list)),
+        page("/requests/decide", "POST", web::post().to(requests::decide)),
+        page("/requests/withdraw", "POST", web::post().to(requests::withdraw)),
         page("/step-up", "POST", web::post().to(step_up::step_up)),
         page("/logout", "POST", web::post().to(logout::log_out)),
         page("/switch", "POST", web::post().to(saml::switch)),

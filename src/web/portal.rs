@@ -7,8 +7,10 @@ use super::listing;
 use super::trouble::{PageError, html};
 use super::views::{Go, NoRoles, Portal, Room, Target};
 use super::visitor::{Chooser, SignedInVisitor, Visitor};
-use crate::access::Entitlement;
+use crate::access::{self, Entitlement, Entitlements};
 use crate::arn::AccountId;
+use crate::clock::Moment;
+use crate::store::Request;
 
 /// How many groups the page for people without roles lists.
 const MOST_GROUPS: usize = 50;
@@ -38,7 +40,7 @@ pub(super) async fn home(visitor: Visitor, filter: web::Query<Filter>) -> Result
     let entitlements = site.gateway.entitlements(&me.session, &me.visitor.caller);
     let roles = entitlements.roles();
     let shell = me.shell_by(&entitlements).of(Room::Roles);
-    if roles.is_empty() {
+    if roles.is_empty() && entitlements.requestable().is_empty() {
         let identity = &me.session.identity;
         let groups = identity.groups();
         let told = site.gateway.without_roles(&me.session, &me.visitor.caller);
@@ -52,7 +54,10 @@ pub(super) async fn home(visitor: Visitor, filter: web::Query<Filter>) -> Result
         }));
     }
     let filter = filter.words();
-    let shown = listing::filtered(roles, filter);
+    let found = listing::filtered(roles, filter);
+    let emergency = listing::emergency(&found);
+    let roles_found = found.len();
+    let shown: Vec<_> = found.into_iter().filter(|entitlement| !entitlement.break_glass).collect();
     let picks = || listing::picks(roles, choices, site.gateway.now());
     let (favourites, recents) = if filter.is_empty() { picks() } else { Default::default() };
     let grouping = choices.grouping.into();
@@ -65,8 +70,10 @@ pub(super) async fn home(visitor: Visitor, filter: web::Query<Filter>) -> Result
         has_units: roles.iter().any(|entitlement| entitlement.account.ou.is_some()),
         favourites,
         recents,
+        requestable: listing::asks(entitlements.requestable(), &me.session.requests, filter, site.gateway.now()),
+        emergency,
         groups: listing::groups(&shown, grouping),
-        roles: shown.len(),
+        roles: roles_found,
         accounts: shown.chunk_by(|one, other| one.account.id == other.account.id).count(),
     };
     // What the address says stands on the page, so it is not compressed then.
@@ -102,12 +109,27 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     me.destination(partition, link.destination.as_deref())?;
     let page = Go {
         shell: me.shell_by(&entitlements),
-        target: target(&link, &in_account, |role| choices.is_favourite(role)),
+        target: on_request(&link, &entitlements, chooser.me.session.requests.as_slice(), site.gateway.now())
+            .unwrap_or_else(|| target(&link, &in_account, |role| choices.is_favourite(role))),
         destination: link.destination.as_deref().map(Into::into),
         tools: listing::tools(&in_account, choices),
         tried: link.after.is_some(),
     };
     Ok(chooser.remembered(site.leading_to_console(html(&page))))
+}
+
+/// A role that the link names, that is not held, and that may be asked for.
+fn on_request<'a>(link: &Link, entitlements: &'a Entitlements, requests: &[Request], now: Moment) -> Option<Target<'a>> {
+    let name = link.role.as_deref()?;
+    let is_it = |account: &access::Account, target: &access::Target| {
+        let in_account = link.account.parse::<AccountId>().map_or_else(|_| account.name == link.account, |id| account.id == id);
+        in_account && (target.path_and_name() == name || target.name() == name)
+    };
+    if entitlements.roles().iter().any(|held| is_it(&held.account, &held.target)) {
+        return None;
+    }
+    let found = entitlements.requestable().iter().find(|requestable| is_it(&requestable.account, &requestable.target))?;
+    Some(Target::OnRequest(listing::ask(found, requests, now)))
 }
 
 fn target<'a>(link: &'a Link, in_account: &'a [Entitlement], is_favourite: impl Fn(&str) -> bool) -> Target<'a> {

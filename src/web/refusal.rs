@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::trouble::{HOME, LOGIN, Words};
 use super::views::Mender;
 use crate::access::{self, Denied, GatewayRole};
-use crate::gateway::Engaged;
+use crate::gateway::{Engaged, RequestRefused};
 use crate::identity::Rejected;
 use crate::saml::Refused;
+use crate::store::Unfit;
 
 /// What the rules say no to: mostly something that the person can mend.
 pub(super) fn denied(why: &Denied) -> Words {
@@ -15,6 +16,13 @@ pub(super) fn denied(why: &Denied) -> Words {
         Denied::Duration(_) => ("This session length cannot be had", "Choose one of the lengths that the start page offers for the role."),
         Denied::Reason(_) => {
             ("This role wants a reason", "Open the role\u{2019}s page and write it into the field there, in the form that is asked for.")
+        }
+        Denied::OnRequest => (
+            "This role is had on request",
+            "Open the role\u{2019}s page and ask for it there: somebody else must grant it before you can take it.",
+        ),
+        Denied::RequestLength(_) => {
+            ("It cannot be granted for so long", "Open the role\u{2019}s page and ask for one of the times that are offered there.")
         }
         Denied::MfaCode => {
             ("The code of an MFA device is needed", "Open its page and write the six digits that the device shows into the field there.")
@@ -87,6 +95,49 @@ pub(super) fn busy(engaged: Engaged) -> Words {
         next,
         action: ("Back to the audit trail", "/audit"),
     }
+}
+
+/// Why something about a request is not done.
+pub(super) fn request(refused: RequestRefused) -> Words {
+    let (title, happened, mender, next) = match refused {
+        RequestRefused::Unfit(Unfit::Twice) => (
+            "You have asked for this role already",
+            "Your request for it waits, or was granted. Nothing was changed.",
+            Mender::You,
+            "The page of requests shows what became of it.",
+        ),
+        RequestRefused::Unfit(Unfit::TooMany) => (
+            "Too many of your requests wait",
+            "As many of your requests wait or are granted as one person may have. Nothing was asked for.",
+            Mender::You,
+            "Take one back on the page of requests, or wait until somebody has decided.",
+        ),
+        RequestRefused::Unfit(Unfit::NoSuch) => (
+            "This request is not there any more",
+            "Somebody else decided before you, who asked took it back, or its time is over. Nothing was changed by you.",
+            Mender::You,
+            "The page of requests shows what there is now.",
+        ),
+        RequestRefused::Full => (
+            "Too many people wait for a decision",
+            "As many people have requests as the gateway keeps. Yours was not made.",
+            Mender::Administrator,
+            "Ask those who approve to decide about what waits, and try again.",
+        ),
+        RequestRefused::Own => (
+            "Nobody decides about themselves",
+            "The request is your own, under this or another sign-in of yours. That you tried is recorded.",
+            Mender::You,
+            "Ask another approver.",
+        ),
+        RequestRefused::NotApprover => (
+            "This is not yours to decide",
+            "No rule in force makes you an approver of this request. That you tried is recorded.",
+            Mender::Administrator,
+            "If you should be one, ask whoever keeps the rules: `approvers` names the groups.",
+        ),
+    };
+    Words { title, happened: happened.into(), mender, next, action: ("To the requests", "/requests") }
 }
 
 /// A page for others: whose it is to change that.
@@ -170,6 +221,8 @@ pub(super) fn denial(denied: &Denied) -> String {
         Denied::Purpose(access::Purpose::Workload) => "The rules give this role to people, and not to workloads.".into(),
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
         Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
+        Denied::OnRequest => "You do not hold this role: you may ask for it, and none of your requests for it is granted now.".into(),
+        Denied::RequestLength(longest) => format!("This role may be asked for from 15 minutes to {}.", spoken(*longest)),
         Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
         Denied::MfaCode => "AWS wants the code of the MFA device, and no six digits came.".into(),
         Denied::Contradiction(_) => "The rules that give you this role contradict each other. Your administrator must settle that.".into(),

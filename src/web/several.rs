@@ -22,7 +22,8 @@ use crate::store::HandoverId;
 /// Whether a role can be had together with others: nothing is to be done for it alone first.
 fn is_for_several(entitlement: &Entitlement) -> bool {
     let in_the_way = entitlement.obstacle.is_some() || entitlement.step_up.is_some() || entitlement.needs_mfa_code();
-    entitlement.purposes.has(Purpose::Credentials) && !in_the_way
+    // Nobody breaks glass by the dozen.
+    entitlement.purposes.has(Purpose::Credentials) && !in_the_way && !entitlement.break_glass
 }
 
 /// `GET /several`: the roles to tick.

@@ -169,6 +169,7 @@ impl Site {
             contact: self.settings.contact.as_deref().map(Text::from),
             csrf: csrf.into(),
             explains: self.gateway.explains(),
+            requests: self.gateway.has_requests(),
             who,
             room: None,
             offices: Offices::default(),

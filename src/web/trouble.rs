@@ -8,13 +8,14 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 pub(super) use super::refusal::denial;
-use super::refusal::{busy, denied, moved_trail, refused, room, token, unreadable_trail, unrecorded};
+use super::refusal::{busy, denied, moved_trail, refused, request, room, token, unreadable_trail, unrecorded};
 use super::site::Site;
 use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
 use crate::access::Denied;
 use crate::aws;
-use crate::gateway::{Failure, LocalPath, Trouble};
+use crate::gateway::{Failure, LocalPath, RequestRefused, Trouble};
+use crate::store;
 
 /// Why a request has no page of its own.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(super) enum PageError {
     NotSignedIn { had_session: bool },
     /// The gateway wants another sign-in first, which begins at this address.
     SignInElsewhere { failure: Failure, url: String },
+    /// The role is had on request, and one asks for it at this address.
+    AskElsewhere { failure: Failure, url: String },
     /// Too many requests of one kind; how many seconds to wait.
     TooMany(u64),
     /// The address takes no such request.
@@ -69,6 +72,7 @@ impl fmt::Display for PageError {
             Self::Unreadable | Self::UnreadableBody(_) => "unreadable request",
             Self::NotSignedIn { .. } => "no session",
             Self::SignInElsewhere { .. } => "another sign-in is wanted",
+            Self::AskElsewhere { .. } => "a request is wanted",
             Self::TooMany(_) => "too many requests",
             Self::Unfit(_) => "unfit request",
             Self::TooSlow => "too slow",
@@ -87,19 +91,27 @@ impl ResponseError for PageError {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unfit(unfit) => unfit.status(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Failure(failure) | Self::SignInElsewhere { failure, .. } => match &failure.trouble {
-                Trouble::UnknownProvider | Trouble::TrailMoved => StatusCode::NOT_FOUND,
+            Self::Failure(failure) | Self::SignInElsewhere { failure, .. } | Self::AskElsewhere { failure, .. } => match &failure.trouble {
+                Trouble::Request(RequestRefused::Unfit(store::Unfit::NoSuch)) | Trouble::UnknownProvider | Trouble::TrailMoved => {
+                    StatusCode::NOT_FOUND
+                }
                 Trouble::BadDestination
                 | Trouble::SignOutRefused(_)
-                | Trouble::Denied(Denied::Duration(_) | Denied::Reason(_) | Denied::MfaCode) => StatusCode::BAD_REQUEST,
+                | Trouble::Denied(Denied::Duration(_) | Denied::RequestLength(_) | Denied::Reason(_) | Denied::MfaCode) => {
+                    StatusCode::BAD_REQUEST
+                }
                 Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain | Trouble::NotForYou(_) => {
                     StatusCode::FORBIDDEN
                 }
+                Trouble::Request(RequestRefused::Own | RequestRefused::NotApprover) => StatusCode::FORBIDDEN,
+                Trouble::Request(RequestRefused::Unfit(_)) => StatusCode::CONFLICT,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,
                 Trouble::Signing | Trouble::TrailUnreadable | Trouble::Broken => StatusCode::INTERNAL_SERVER_ERROR,
                 Trouble::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
-                Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded => StatusCode::SERVICE_UNAVAILABLE,
+                Trouble::Request(RequestRefused::Full) | Trouble::Store | Trouble::Undelivered | Trouble::Audit | Trouble::Unrecorded => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
             },
         }
     }
@@ -175,7 +187,9 @@ pub(super) const LOGIN: (&str, &str) = ("Sign in", "/login");
 pub(super) fn page<'a>(site: &'a Site, error: &PageError) -> ErrorPage<'a> {
     let words = words(error);
     let incident = match error {
-        PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } => Some(failure.incident.clone().into()),
+        PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } | PageError::AskElsewhere { failure, .. } => {
+            Some(failure.incident.clone().into())
+        }
         _ => None,
     };
     let (label, href) = words.action;
@@ -192,7 +206,9 @@ pub(super) fn page<'a>(site: &'a Site, error: &PageError) -> ErrorPage<'a> {
 
 pub(super) fn words(error: &PageError) -> Words {
     match error {
-        PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } => trouble(&failure.trouble),
+        PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } | PageError::AskElsewhere { failure, .. } => {
+            trouble(&failure.trouble)
+        }
         PageError::SignInFirst { .. } | PageError::NotSignedIn { .. } => Words {
             title: "Sign in first",
             happened: "Nobody is signed in here.".into(),
@@ -283,6 +299,7 @@ fn trouble(trouble: &Trouble) -> Words {
             action: LOGIN,
         },
         Trouble::Denied(why) => denied(why),
+        Trouble::Request(refused) => request(*refused),
         Trouble::BadDestination => Words {
             title: "The console page is not allowed",
             happened: "The link leads to a page that is not in the AWS console of the role's partition. Nothing was issued.".into(),

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod palette;
 mod quick;
+mod requests;
 mod rooms;
 #[cfg(test)]
 mod samples;
@@ -32,6 +33,7 @@ pub use credentials::{Credentials, CredentialsGone, Format, Value};
 pub use entry::{Continue, EmailForm, HandOn, Notice, OtherPerson, Provider, SignIn, SignedOut};
 pub use error::{ErrorPage, Link, Mender};
 pub use explain::{Explain, Told};
+pub use requests::{AllRequests, AskRow, RequestRow, Requests};
 pub use rooms::{
     Admin, Audit, AuditChart, AuditEvent, AuditRow, Bar, CertificateRow, KINDS, Offices, PersonSessions, Playground, Plot, ProviderRow,
     RuleChanges, SearchForm, SessionRow, Sessions, SignedInBy, TriedRules, kind_in_words,
@@ -60,6 +62,8 @@ pub struct Shell<'a> {
     pub csrf: Text<'a>,
     /// Whether there is a page that tells people why they do not have a role.
     pub explains: bool,
+    /// Whether the rules make roles requestable.
+    pub requests: bool,
     /// Who is signed in, if somebody is.
     pub who: Option<Who<'a>>,
     /// Which of the rooms the page is, if it is one.
@@ -73,6 +77,7 @@ impl Shell<'_> {
     fn has(&self, room: Room) -> bool {
         match room {
             Room::Roles | Room::Several => true,
+            Room::Requests => self.requests,
             Room::Explain => self.explains,
             Room::Audit => self.offices.auditor,
             Room::Gateway => self.offices.administrator,
@@ -93,6 +98,8 @@ pub enum Room {
     Roles,
     /// The roles, to take several at once.
     Several,
+    /// What was asked for, and what waits for a decision.
+    Requests,
     /// The question why a role is missing.
     Explain,
     /// The audit trail, for auditors.
@@ -103,7 +110,7 @@ pub enum Room {
 
 impl Room {
     /// Every room, in the order of the navigation.
-    pub const ALL: [Self; 5] = [Self::Roles, Self::Several, Self::Explain, Self::Audit, Self::Gateway];
+    pub const ALL: [Self; 6] = [Self::Roles, Self::Several, Self::Requests, Self::Explain, Self::Audit, Self::Gateway];
 
     /// The local path of its page.
     #[must_use]
@@ -111,6 +118,7 @@ impl Room {
         match self {
             Self::Roles => "/",
             Self::Several => "/several",
+            Self::Requests => "/requests",
             Self::Explain => "/explain",
             Self::Audit => "/audit",
             Self::Gateway => "/admin",
@@ -123,6 +131,7 @@ impl Room {
         match self {
             Self::Roles => "Roles",
             Self::Several => "Several at once",
+            Self::Requests => "Requests",
             Self::Explain => "A role is missing?",
             Self::Audit => "Audit trail",
             Self::Gateway => "Gateway",

@@ -128,6 +128,8 @@ async fn w09_a_body_in_chunks_without_end_is_read_no_further_than_the_limit() {
     assert_eq!(world.issued(), 0);
 }
 
+const ON_REQUEST: &str = "arn:aws:iam::111122223333:role/Deployer";
+
 #[actix_web::test]
 async fn a05_what_the_rules_refuse_is_refused_by_its_reason_and_recorded() {
     let reason = "reason = { pattern = 'OPS-[0-9]+', hint = \"the ticket\" }";
@@ -136,6 +138,7 @@ async fn a05_what_the_rules_refuse_is_refused_by_its_reason_and_recorded() {
         config
             .replace("id = \"admins\"\n", &rule("admins", reason))
             .replace("id = \"readers\"\n", &rule("readers", "max_auth_age = \"5m\"\npurposes = [\"credentials\"]"))
+            + "[[rule]]\nid = \"on-request\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"Deployer\"]\nrequestable = { approvers = [\"leads\"] }\n"
     })
     .await;
     let mut ana = Program::of(&world, "ana").await;
@@ -169,6 +172,9 @@ async fn a05_what_the_rules_refuse_is_refused_by_its_reason_and_recorded() {
         assert_eq!((world.audit().len(), &event["outcome"], &event["incident"]), (events + 1, &json!("refused"), &problem["incident"]));
     }
     assert_eq!(ana.post("/api/v1/credentials", &ask(READER)).await.status, 200);
+    // A role that is had on request: where one asks for it.
+    let needed = problem(&ana.post("/api/v1/credentials", &ask(ON_REQUEST)).await, 403, "request_needed");
+    assert_eq!(needed["request_url"], format!("{}/go?account=111122223333&role=Deployer", world.base));
     world.advance(600);
     let stale = problem(&ana.post("/api/v1/credentials", &ask(READER)).await, 403, "fresh_sign_in_needed");
     assert_eq!(stale["sign_in_url"], format!("{}/go?account=111122223333&role=ReadOnly", world.base));

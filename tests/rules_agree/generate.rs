@@ -223,6 +223,15 @@ fn terms(random: &mut Random, rule: &mut Value, accounts: &[Known], team: bool) 
     if random.chance(15) {
         rule["until"] = json!(random.one_of(&["2026-06-02T23:59:59Z", "2026-06-03T00:00:00Z", "2026-06-03T00:00:01Z"]));
     }
+    // Of people alone, and never handed out again: other such rules are refused.
+    let for_workloads = rule["purposes"].as_array().is_some_and(|purposes| purposes.contains(&json!("workload")));
+    match random.below(20) {
+        0..=2 if !for_workloads => {
+            rule["requestable"] = json!({ "approvers": ["admins"], "max_duration": random.one_of(&["15m", "1h", "4h"]) });
+        }
+        3 if !for_workloads => rule["break_glass"] = json!(true),
+        _ => {}
+    }
     let operation = random
         .chance(20)
         .then(|| random.one_of(&["web_identity", "saml", "forwarded_web_identity", "forwarded_saml", "assume_role", "assume_role"]));
@@ -237,7 +246,8 @@ fn terms(random: &mut Random, rule: &mut Value, accounts: &[Known], team: bool) 
     }
     // A rule without credentials for people has nothing to hand out again, and is refused.
     let for_people = rule["purposes"].as_array().is_none_or(|purposes| purposes.contains(&json!("credentials")));
-    if for_people && random.chance(40) {
+    let is_usual = rule["requestable"].is_null() && rule["break_glass"].is_null();
+    if for_people && is_usual && random.chance(40) {
         rule["reuse_credentials"] = json!(true);
     }
     if operation == Some("assume_role") {

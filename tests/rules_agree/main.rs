@@ -41,6 +41,9 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
     let decision = Decision {
         purposes: purposes.collect(),
         max_session: entitlement.max_session,
+        offered: entitlement.longest_offered(),
+        grants: entitlement.elevations.iter().map(|grant| grant.id.clone()).collect(),
+        break_glass: entitlement.break_glass,
         evidence: entitlement.evidence.iter().map(|evidence| (evidence.rule.to_string(), evidence.group.clone())).collect(),
         session: entitlement.obstacle.is_none().then_some(session),
     };
@@ -48,7 +51,7 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
 }
 
 fn granted(policy: &Policy, who: &Somebody) -> Vec<Entitlement> {
-    policy.granted(&Person::from(&who.identity()), &who.context())
+    policy.granted(&who.with_grants(&who.identity()), &who.context())
 }
 
 /// What went wrong for one policy and one person.
@@ -78,6 +81,7 @@ impl Subject {
         let expected = Naive { case: &self.case, who }.decide();
         must(decided == expected, || format!("decided {decided:#?}\nexpected {expected:#?}"))?;
         self.gateway_roles_agree(who)?;
+        self.requests_agree(who)?;
         self.order_does_not_matter(who, &found)?;
         self.every_role_is_of_a_known_account(&found)?;
         self.deny_wins_and_explanations_agree(who, &decided, random)?;
@@ -92,6 +96,17 @@ impl Subject {
         let expected = Naive { case: &self.case, who }.in_gateway();
         must(found == expected, || format!("of the gateway {found:#?}\nexpected {expected:#?}"))?;
         must(asked(&self.policy) == asked(&self.shuffled), || "the order of rules matters to roles of the gateway".to_owned())
+    }
+
+    fn requests_agree(&self, who: &Somebody) -> Outcome {
+        let identity = who.identity();
+        let asked = |policy: &Policy| policy.requestable(&who.with_grants(&identity), &who.context());
+        let found: BTreeMap<_, _> =
+            asked(&self.policy).iter().map(|it| (it.target.to_string(), (it.purposes.list(), it.max_duration))).collect();
+        let expected = Naive { case: &self.case, who }.requestable();
+        must(found == expected, || format!("requestable {found:#?}\nexpected {expected:#?}"))?;
+        let again = asked(&self.shuffled);
+        must(format!("{:?}", asked(&self.policy)) == format!("{again:?}"), || format!("requestable in another order {again:#?}"))
     }
 
     fn order_does_not_matter(&self, who: &Somebody, found: &[Entitlement]) -> Outcome {
@@ -119,7 +134,7 @@ impl Subject {
             let takes = |purpose: &Purpose| denies.iter().any(|(_, taken)| taken.contains(purpose));
             let decision = decided.get(role);
             must(!decision.is_some_and(|decision| decision.purposes.iter().any(takes)), || format!("{role} in spite of a deny"))?;
-            let told = self.policy.explain(&Person::from(&who.identity()), &who.context(), &arn.clone().into());
+            let told = self.policy.explain(&who.with_grants(&who.identity()), &who.context(), &arn.clone().into());
             let about = || format!("{role}: {decision:?}, denied by {denies:?}, explained as {told:#?}");
             must(told.granted.is_some() == decision.is_some(), about)?;
             let by: BTreeSet<&str> = told.denied_by.iter().map(String::as_str).collect();
@@ -192,9 +207,9 @@ fn smaller(case: &Case, who: &Somebody, seed: u64) -> (Case, Somebody, String) {
     }
 }
 
-/// Policies by their seeds. How many pairs gave at least one role.
-fn check(seeds: impl Iterator<Item = u64>) -> usize {
-    let mut with_roles = 0;
+/// Policies by their seeds. How many pairs gave at least one role, and how many of them one by a grant.
+fn check(seeds: impl Iterator<Item = u64>) -> (usize, usize) {
+    let (mut with_roles, mut with_grants) = (0, 0);
     for seed in seeds {
         let random = &mut Random(seed);
         let subject = Subject::new(Case::random(random), random);
@@ -204,10 +219,12 @@ fn check(seeds: impl Iterator<Item = u64>) -> usize {
                 let (case, who, why) = smaller(&subject.case, &who, seed);
                 panic!("RULES_SEED={seed}\n{case}{who:?}\n{why}\n(at first: {first})");
             }
-            with_roles += usize::from(!granted(&subject.policy, &who).is_empty());
+            let found = granted(&subject.policy, &who);
+            with_roles += usize::from(!found.is_empty());
+            with_grants += usize::from(found.iter().any(|entitlement| !entitlement.elevations.is_empty()));
         }
     }
-    with_roles
+    (with_roles, with_grants)
 }
 
 fn setting(name: &str, usual: u64) -> u64 {
@@ -218,15 +235,20 @@ fn setting(name: &str, usual: u64) -> u64 {
 fn both_agree_and_what_is_promised_holds() {
     let (first, policies) = (setting("RULES_SEED", 1), setting("RULES_PAIRS", 4_000).div_ceil(PEOPLE as u64));
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let with_roles = AtomicUsize::new(0);
+    let (with_roles, with_grants) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for worker in 0..workers {
-            let (seeds, with_roles) = ((first..first + policies).skip(worker).step_by(workers), &with_roles);
-            scope.spawn(move || with_roles.fetch_add(check(seeds), Ordering::Relaxed));
+            let (seeds, with_roles, with_grants) = ((first..first + policies).skip(worker).step_by(workers), &with_roles, &with_grants);
+            scope.spawn(move || {
+                let (roles, grants) = check(seeds);
+                with_roles.fetch_add(roles, Ordering::Relaxed);
+                with_grants.fetch_add(grants, Ordering::Relaxed);
+            });
         }
     });
-    let (pairs, with_roles) = (usize::try_from(policies).unwrap() * PEOPLE, with_roles.into_inner());
+    let (pairs, with_roles, with_grants) = (usize::try_from(policies).unwrap() * PEOPLE, with_roles.into_inner(), with_grants.into_inner());
     // On people who have nothing, anybody agrees.
     assert!(with_roles * 3 > pairs, "only {with_roles} of {pairs} have a role");
-    println!("{pairs} pairs of a policy and a person agree; {with_roles} have roles");
+    assert!(with_grants * 200 > pairs, "only {with_grants} of {pairs} have a role by a grant");
+    println!("{pairs} pairs of a policy and a person agree; {with_roles} have roles, {with_grants} by a grant");
 }

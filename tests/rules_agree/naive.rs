@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regex::bytes::Regex;
-use rolegate::access::{Account, AccountSettings, Carry, ConsoleWay, Effect, GatewayRole, Operation, Purpose, RuleSettings};
+use rolegate::access::{Account, AccountSettings, Carry, ConsoleWay, Effect, Elevation, GatewayRole, Operation, Purpose, RuleSettings};
 use rolegate::arn::RoleArn;
 
 use crate::conditions::{Failed, Question};
@@ -20,6 +20,10 @@ const PURPOSES: [Purpose; 3] = [Purpose::Console, Purpose::Credentials, Purpose:
 pub(crate) struct Decision {
     pub(crate) purposes: Vec<Purpose>,
     pub(crate) max_session: Duration,
+    /// What is left of it by the grants.
+    pub(crate) offered: Duration,
+    pub(crate) grants: BTreeSet<String>,
+    pub(crate) break_glass: bool,
     pub(crate) evidence: BTreeSet<(String, Option<String>)>,
     pub(crate) session: Option<Session>,
 }
@@ -62,6 +66,59 @@ pub(crate) struct Naive<'a> {
 impl Naive<'_> {
     /// What is granted, by ARN.
     pub(crate) fn decide(&self) -> BTreeMap<String, Decision> {
+        let decided = self.gifts().into_iter().filter_map(|(role, gifts)| {
+            let gifts = self.held(&role, gifts);
+            let purposes = self.left(&role, &gifts);
+            (!purposes.is_empty()).then(|| (role.clone(), self.decision(&role, purposes, &gifts)))
+        });
+        decided.collect()
+    }
+
+    /// What may be asked for, by ARN: for which purposes, and how long.
+    pub(crate) fn requestable(&self) -> BTreeMap<String, (Vec<Purpose>, Duration)> {
+        let mut requestable = BTreeMap::new();
+        for (role, gifts) in self.gifts() {
+            let (open, held): (Vec<_>, Vec<_>) = gifts.into_iter().partition(|gift| self.is_open(gift, &role));
+            let longest = open.iter().filter_map(|gift| gift.rule.requestable.as_ref()?.max_duration.map(|span| span.0)).max();
+            let has = |purpose: &Purpose| held.iter().any(|gift| !gift.rule.break_glass && gift.purposes.contains(purpose));
+            let purposes: Vec<_> = self.left(&role, &open).into_iter().filter(|purpose| !has(purpose)).collect();
+            if let Some(longest) = longest.filter(|_| !purposes.is_empty()) {
+                requestable.insert(role, (purposes, longest));
+            }
+        }
+        requestable
+    }
+
+    /// Whether a gift waits for a grant.
+    fn is_open(&self, gift: &Gift<'_>, role: &str) -> bool {
+        gift.rule.requestable.is_some() && self.grant(gift, role).is_none()
+    }
+
+    fn grant(&self, gift: &Gift<'_>, role: &str) -> Option<&Elevation> {
+        let of_it =
+            self.who.elevations.iter().filter(|grant| grant.rule == gift.rule.id && grant.role == role && grant.until > self.who.now);
+        of_it.filter(|_| gift.rule.requestable.is_some()).max_by_key(|grant| grant.until)
+    }
+
+    /// Without what waits for a grant, and without emergencies that give nothing more.
+    fn held<'g>(&self, role: &str, gifts: Vec<Gift<'g>>) -> Vec<Gift<'g>> {
+        let held = gifts.into_iter().filter(|gift| !self.is_open(gift, role)).collect::<Vec<_>>();
+        let usual: Vec<_> = held.iter().filter(|gift| !gift.rule.break_glass).flat_map(|gift| gift.purposes.clone()).collect();
+        let mut emergency = held.iter().filter(|gift| gift.rule.break_glass).flat_map(|gift| gift.purposes.clone());
+        let is_needed = emergency.any(|purpose| !usual.contains(&purpose));
+        held.into_iter().filter(|gift| is_needed || !gift.rule.break_glass).collect()
+    }
+
+    /// For what gifts give a role, after denies.
+    fn left(&self, role: &str, gifts: &[Gift<'_>]) -> Vec<Purpose> {
+        let arn: RoleArn = role.parse().unwrap();
+        let given = |purpose: &Purpose| gifts.iter().any(|gift| gift.purposes.contains(purpose));
+        let taken = |purpose: &Purpose| self.denies(&arn).iter().any(|(_, taken)| taken.contains(purpose));
+        PURPOSES.into_iter().filter(|purpose| given(purpose) && !taken(purpose)).collect()
+    }
+
+    /// What rules would give, by ARN.
+    fn gifts(&self) -> BTreeMap<String, Vec<Gift<'_>>> {
         let mut gifts: BTreeMap<String, Vec<Gift<'_>>> = BTreeMap::new();
         for rule in self.rules(Effect::Allow) {
             if rule.until.is_some_and(|until| until <= self.who.now) {
@@ -78,14 +135,7 @@ impl Naive<'_> {
                 }
             }
         }
-        let decided = gifts.into_iter().filter_map(|(role, gifts)| {
-            let arn: RoleArn = role.parse().unwrap();
-            let given = |purpose: &Purpose| gifts.iter().any(|gift| gift.purposes.contains(purpose));
-            let taken = |purpose: &Purpose| self.denies(&arn).iter().any(|(_, taken)| taken.contains(purpose));
-            let purposes: Vec<_> = PURPOSES.into_iter().filter(|purpose| given(purpose) && !taken(purpose)).collect();
-            (!purposes.is_empty()).then(|| (role, self.decision(purposes, &gifts)))
-        });
-        decided.collect()
+        gifts
     }
 
     /// The deny rules that take something of a role, and what.
@@ -216,14 +266,22 @@ impl Naive<'_> {
         in_accounts && in_roles
     }
 
-    fn decision(&self, purposes: Vec<Purpose>, gifts: &[Gift<'_>]) -> Decision {
+    fn decision(&self, role: &str, purposes: Vec<Purpose>, gifts: &[Gift<'_>]) -> Decision {
         // A role that is taken from another one has an hour at most.
         let chained = gifts.iter().filter_map(|gift| gift.rule.via.as_ref()).map(|_| Duration::from_hours(1)).next();
         let shortest = gifts.iter().filter_map(|gift| gift.rule.max_session.map(|span| span.0)).min();
+        let max_session = shortest.into_iter().chain(chained).min().unwrap_or(Duration::from_hours(1));
+        let ends: Vec<_> = gifts.iter().map(|gift| self.grant(gift, role)).collect();
+        let last =
+            ends.iter().map(|grant| grant.map(|grant| grant.until)).collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max());
+        let left = last.map(|end| (end - self.who.now).to_std().unwrap().max(Duration::from_mins(15)));
         Decision {
             session: self.session(&purposes, gifts),
             purposes,
-            max_session: shortest.into_iter().chain(chained).min().unwrap_or(Duration::from_hours(1)),
+            max_session,
+            offered: left.map_or(max_session, |left| left.min(max_session)),
+            grants: ends.into_iter().flatten().map(|grant| grant.id.clone()).collect(),
+            break_glass: gifts.iter().any(|gift| gift.rule.break_glass),
             evidence: gifts.iter().map(|gift| (gift.rule.id.clone(), gift.way.group.clone())).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! Random people.
 
-use rolegate::access::Context;
+use chrono::TimeDelta;
+use rolegate::access::{Context, Elevation, Person};
 use rolegate::clock::Moment;
 use rolegate::identity::Identity;
 use serde_json::{Map, Value, json};
@@ -57,6 +58,8 @@ pub(crate) struct Somebody {
     pub(crate) mfa: bool,
     pub(crate) ip: Option<[u8; 4]>,
     pub(crate) now: Moment,
+    /// What they were granted on request: of rules and roles that there may be.
+    pub(crate) elevations: Vec<Elevation>,
 }
 
 impl Somebody {
@@ -82,14 +85,17 @@ impl Somebody {
         if random.chance(70) {
             claims.insert("level".into(), if random.chance(90) { json!(random.below(6)) } else { json!("high") });
         }
+        let now = moment(THIRD_OF_JUNE.timestamp() + random.one_of(&[-DAY, -1, 0, 1, DAY]));
+        let elevations = if random.chance(50) { (0..random.below(120)).map(|n| elevation(random, n, now)).collect() } else { Vec::new() };
         Self {
+            elevations,
             provider: random.one_of(&["okta", "okta", "entra"]),
             workload: random.chance(25),
             groups,
             claims,
             mfa: random.chance(50),
             ip: random.one_of(&[None, Some([10, 1, 2, 3]), Some([10, 1, 2, 99]), Some([192, 0, 2, 1])]),
-            now: moment(THIRD_OF_JUNE.timestamp() + random.one_of(&[-DAY, -1, 0, 1, DAY])),
+            now,
         }
     }
 
@@ -107,7 +113,24 @@ impl Somebody {
         serde_json::from_value(identity).unwrap()
     }
 
+    /// As rules see them.
+    pub(crate) fn with_grants<'a>(&'a self, identity: &'a Identity) -> Person<'a> {
+        Person::from(identity).with_elevations(&self.elevations)
+    }
+
     pub(crate) fn context(&self) -> Context {
         Context { now: self.now, ip: self.ip.map(Into::into) }
+    }
+}
+
+fn elevation(random: &mut Random, number: usize, now: Moment) -> Elevation {
+    let (account, partition) = random.one_of(&[("111122223333", "aws"), ("444455556666", "aws"), ("012345678901", "aws-us-gov")]);
+    Elevation {
+        id: format!("grant-{number}"),
+        rule: format!("rule-{}", random.below(4)),
+        role: format!("arn:{partition}:iam::{account}:role/{}", random.one_of(&["Dev", "Dev", "Admin", "team/Ops"])),
+        reason: "because".into(),
+        approver: ("okta+u2".into(), "ben@example.org".into()),
+        until: now + TimeDelta::seconds(random.one_of(&[-60, 0, 1, 300, 1800, 100_000, 100_000])),
     }
 }

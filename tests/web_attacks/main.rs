@@ -17,6 +17,7 @@ mod devices;
 mod explain;
 mod forms;
 mod fresh_sign_in;
+mod grants;
 mod hygiene;
 mod log;
 mod login;

@@ -16,6 +16,7 @@ pub use nearest::NearMiss;
 
 use super::{Case, example};
 use crate::access::condition::Concern;
+use crate::access::draft::narrower;
 use crate::access::rule::Rule;
 use crate::access::{Context, Entitlement, Person, Policy, Target};
 use crate::arn::{AccountId, Partition};
@@ -64,6 +65,8 @@ pub struct Way {
     pub groups: Vec<String>,
     /// What was looked at beside them.
     pub beside: BTreeSet<Concern>,
+    /// Who granted it, where it is had on request.
+    pub granted_by: Option<String>,
     /// From when on it gives nothing any more.
     pub until: Option<Moment>,
 }
@@ -97,6 +100,8 @@ pub enum Lack {
         /// Whether something that it looks at is not known.
         unknown: bool,
     },
+    /// It is had on request, and was not granted.
+    Grant,
     /// What gave the role has ended.
     Ended(Moment),
 }
@@ -154,7 +159,9 @@ impl Policy {
             let own = evidence.group.iter().map(String::as_str).chain(evidence.also.iter().map(|group| &**group));
             let mut groups: Vec<_> = own.map(|group| self.called(group, tell)).collect();
             groups.dedup();
-            let way = Way { groups, beside: concerns(rule), until: rule.until };
+            let granted = entitlement.elevations.iter().find(|granted| granted.rule == *rule.id);
+            let until = narrower(rule.until, granted.map(|granted| granted.until));
+            let way = Way { groups, beside: concerns(rule), granted_by: granted.map(|granted| granted.approver.1.clone()), until };
             if !ways.contains(&way) {
                 ways.push(way);
             }
@@ -175,9 +182,13 @@ impl Policy {
         let mut ways: Vec<Vec<Lack>> = Vec::new();
         // What is for workloads alone is no way for a person.
         let candidates = || case.candidates().filter(|rule| case.is_for_such(rule));
+        let may_ask = self.requestable(who, context).iter().any(|requestable| requestable.target == *role);
         for rule in candidates() {
             let lacks = Lacks { policy: self, who, case: &case, rule, tell }.all();
-            let Some(lacks) = lacks else { continue };
+            let Some(mut lacks) = lacks else { continue };
+            if case.wants_grant(rule).is_some() && (may_ask || !lacks.is_empty()) {
+                lacks.push(Lack::Grant);
+            }
             if lacks.is_empty() {
                 // Something gives it, and it is not granted: only a deny can be between.
                 return Refusal::Denied;

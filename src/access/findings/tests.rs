@@ -165,3 +165,13 @@ fn a_role_of_the_gateway_for_everybody_is_found() {
         is_quiet(&gateway(role, "effect = 'deny'\neveryone = true"));
     }
 }
+
+#[test]
+fn approvers_who_ask_themselves_are_found() {
+    let asks = |approvers: &str| allow(&format!("requestable = {{ approvers = {approvers} }}"));
+    is_found(&asks("['dev']"), "rule[0].requestable.approvers", "grant each other");
+    is_found(&asks("['ops', 'dev']"), "rule[0].requestable.approvers", "grant each other");
+    is_quiet(&asks("['leads', 'dev']"));
+    let everyone = asks("['dev']").replace("groups = ['dev', 'ops']", "everyone = true");
+    is_quiet(&everyone);
+}

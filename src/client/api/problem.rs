@@ -41,6 +41,7 @@ struct Problem {
     code: String,
     incident: Option<String>,
     sign_in_url: Option<String>,
+    request_url: Option<String>,
 }
 
 /// Reads what the gateway says. Texts of its own are passed on; what to do about them is known here.
@@ -60,6 +61,7 @@ pub(super) fn refusal(gateway: &GatewayUrl, answer: &Answer) -> Refusal {
             "rolegate roles lists what you have; for more, ask the administrator for a rule that gives you this role".to_owned(),
         ),
         "fresh_sign_in_needed" => (Kind::MoreNeeded, Mender::Person, fresh(gateway, problem.sign_in_url.as_deref(), &sign_in)),
+        "request_needed" => (Kind::MoreNeeded, Mender::Person, request(gateway, problem.request_url.as_deref())),
         "reason_needed" => (
             Kind::MoreNeeded,
             Mender::Person,
@@ -104,6 +106,13 @@ fn fresh(gateway: &GatewayUrl, url: Option<&str>, sign_in: &str) -> String {
     }
 }
 
+/// The advice for a role that is had on request.
+fn request(gateway: &GatewayUrl, url: Option<&str>) -> String {
+    let own = url.and_then(|url| gateway.at("/").join(url).ok()).filter(|url| gateway.has(url));
+    let url = own.map_or_else(|| gateway.to_string(), |url| url.to_string());
+    format!("ask for it at {url} in your browser, and again here once it is granted")
+}
+
 /// An answer that no gateway gives: a proxy before it, or something else at its address.
 fn foreign(gateway: &GatewayUrl, status: StatusCode) -> Trouble {
     let happened = format!("{gateway} answers with status {status}, and not as a Rolegate gateway does.");
@@ -128,6 +137,7 @@ mod tests {
             ("session_ended", Kind::SignIn, "rolegate login"),
             ("not_granted", Kind::Refused, "rolegate roles"),
             ("fresh_sign_in_needed", Kind::MoreNeeded, "sign in anew"),
+            ("request_needed", Kind::MoreNeeded, "ask for it at https://roles.example.org"),
             ("reason_needed", Kind::MoreNeeded, "--reason"),
             ("mfa_code_needed", Kind::MoreNeeded, "--mfa-code"),
             ("invalid_request", Kind::Usage, "change"),
@@ -166,6 +176,10 @@ mod tests {
             ("javascript:alert(1)", None),
         ] {
             let advice = told(403, &body(url), None).trouble.advice;
+            assert_eq!(told_url.is_some_and(|url| advice.contains(url)), told_url.is_some(), "{advice}");
+            assert!(!advice.contains("evil") && !advice.contains("javascript"), "{advice}");
+            let body = body(url).replace("sign_in_url", "request_url").replace("fresh_sign_in_needed", "request_needed");
+            let advice = told(403, &body, None).trouble.advice;
             assert_eq!(told_url.is_some_and(|url| advice.contains(url)), told_url.is_some(), "{advice}");
             assert!(!advice.contains("evil") && !advice.contains("javascript"), "{advice}");
         }

@@ -178,7 +178,8 @@ impl Gateway {
         let created = self.now();
         let own = self.command_line.absolute.map(|most| created + most.0);
         let expires = own.map_or(approver.expires, |own| own.min(approver.expires));
-        let session = Session { identity: approver.identity, created, expires, kind: SessionKind::CommandLine { name } };
+        let session =
+            Session { identity: approver.identity, created, expires, kind: SessionKind::CommandLine { name }, requests: Vec::new() };
         let event = of_session(self.event(Kind::SignIn, Outcome::Ok, caller), &session);
         self.record(&Event { expires: Some(expires), ..event.clone() }).await?;
         match self.vault.open_session_by(&session, self.limits.idle.0, code).await {

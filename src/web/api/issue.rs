@@ -140,6 +140,7 @@ impl Me {
     fn refused(&self, role: &Target, destination: Option<&str>, failure: Failure) -> PageError {
         match &failure.trouble {
             Trouble::Denied(Denied::StepUp(_)) => PageError::SignInElsewhere { failure, url: self.page(&role_link(role, destination)) },
+            Trouble::Denied(Denied::OnRequest) => PageError::AskElsewhere { failure, url: self.page(&role_link(role, None)) },
             Trouble::SignInAgain => {
                 let next = url::form_urlencoded::byte_serialize(role_link(role, destination).as_bytes()).collect::<String>();
                 let url = self.page(&format!("/login/{}?next={next}", self.session.identity.provider()));

@@ -46,6 +46,7 @@ struct Place {
 const ISSUING: &[Code] = &[
     Code::TokenRefused,
     Code::NotGranted,
+    Code::RequestNeeded,
     Code::FreshSignInNeeded,
     Code::DurationNotAllowed,
     Code::ReasonNeeded,
@@ -57,6 +58,7 @@ const ISSUING: &[Code] = &[
 /// What may go wrong on the way into the console.
 const ENTERING: &[Code] = &[
     Code::NotGranted,
+    Code::RequestNeeded,
     Code::FreshSignInNeeded,
     Code::DurationNotAllowed,
     Code::ReasonNeeded,

@@ -31,6 +31,8 @@ pub(in crate::web) enum Code {
     TokenRefused,
     /// The rules do not give this role for this purpose.
     NotGranted,
+    /// The role is had on request, and none is granted; `request_url` is where one asks for it.
+    RequestNeeded,
     /// The role wants another sign-in than this session's; `sign_in_url` is where it begins.
     FreshSignInNeeded,
     /// A request with a cookie does not come from a page of the gateway's own.
@@ -74,6 +76,7 @@ impl Code {
             Self::SessionEnded => "session_ended",
             Self::TokenRefused => "token_refused",
             Self::NotGranted => "not_granted",
+            Self::RequestNeeded => "request_needed",
             Self::FreshSignInNeeded => "fresh_sign_in_needed",
             Self::CrossSiteRequest => "cross_site_request",
             Self::NotFound => "not_found",
@@ -98,7 +101,7 @@ impl Code {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::NotSignedIn | Self::SessionEnded | Self::TokenRefused => StatusCode::UNAUTHORIZED,
-            Self::NotGranted | Self::FreshSignInNeeded | Self::CrossSiteRequest => StatusCode::FORBIDDEN,
+            Self::NotGranted | Self::RequestNeeded | Self::FreshSignInNeeded | Self::CrossSiteRequest => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -122,6 +125,7 @@ impl Code {
             Self::SessionEnded => "The session has ended",
             Self::TokenRefused => "The workload's token is refused",
             Self::NotGranted => "The role is not granted",
+            Self::RequestNeeded => "The role is had on request",
             Self::FreshSignInNeeded => "The role wants another sign-in",
             Self::CrossSiteRequest => "The request comes from another site",
             Self::NotFound => "There is no such thing",
@@ -169,6 +173,9 @@ pub(in crate::web) struct Problem {
     /// The id that finds the gateway's log line and its audit event. It helps administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     incident: Option<String>,
+    /// Where one asks for the role, in a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_url: Option<String>,
     /// Where the sign-in that is wanted begins, in a browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_in_url: Option<String>,
@@ -178,13 +185,16 @@ impl Problem {
     /// The one way from a failure to a problem.
     fn of(error: &PageError) -> Self {
         let code = code(error);
-        let (incident, sign_in_url) = match error {
-            PageError::Failure(failure) => (Some(failure.incident.clone()), None),
-            PageError::SignInElsewhere { failure, url } => (Some(failure.incident.clone()), Some(url.clone())),
-            _ => (None, None),
+        let incident = match error {
+            PageError::Failure(failure) | PageError::SignInElsewhere { failure, .. } | PageError::AskElsewhere { failure, .. } => {
+                Some(failure.incident.clone())
+            }
+            _ => None,
         };
+        let sign_in_url = if let PageError::SignInElsewhere { url, .. } = error { Some(url.clone()) } else { None };
+        let request_url = if let PageError::AskElsewhere { url, .. } = error { Some(url.clone()) } else { None };
         let kind = format!("urn:rolegate:problem:{code}");
-        Self { kind, title: code.title(), status: code.status().as_u16(), detail: detail(error), code, incident, sign_in_url }
+        Self { kind, title: code.title(), status: code.status().as_u16(), detail: detail(error), code, incident, request_url, sign_in_url }
     }
 }
 
@@ -193,6 +203,7 @@ pub(in crate::web) fn code(error: &PageError) -> Code {
         PageError::SignInFirst { had_session: false, .. } | PageError::NotSignedIn { had_session: false } => Code::NotSignedIn,
         PageError::SignInFirst { had_session: true, .. } | PageError::NotSignedIn { had_session: true } => Code::SessionEnded,
         PageError::SignInElsewhere { .. } => Code::FreshSignInNeeded,
+        PageError::AskElsewhere { .. } => Code::RequestNeeded,
         PageError::Forged => Code::CrossSiteRequest,
         PageError::NotFound => Code::NotFound,
         PageError::Unreadable | PageError::UnreadableBody(_) | PageError::Unfit(Unfit::CommandLine) => Code::InvalidRequest,
@@ -207,10 +218,12 @@ pub(in crate::web) fn code(error: &PageError) -> Code {
 
 fn failed(failure: &Failure) -> Code {
     match &failure.trouble {
-        Trouble::Denied(Denied::Duration(_)) => Code::DurationNotAllowed,
+        Trouble::Denied(Denied::Duration(_) | Denied::RequestLength(_)) => Code::DurationNotAllowed,
         Trouble::Denied(Denied::Reason(_)) => Code::ReasonNeeded,
         Trouble::Denied(Denied::MfaCode) => Code::MfaCodeNeeded,
-        Trouble::Denied(_) | Trouble::NotForYou(_) => Code::NotGranted,
+        Trouble::Denied(Denied::OnRequest) => Code::RequestNeeded,
+        // Requests are made and decided about on pages alone.
+        Trouble::Denied(_) | Trouble::NotForYou(_) | Trouble::Request(_) => Code::NotGranted,
         Trouble::SignInAgain => Code::FreshSignInNeeded,
         Trouble::BadDestination => Code::DestinationNotAllowed,
         Trouble::Aws(explanation) if explanation.may_pass => Code::AwsUnavailable,
@@ -238,6 +251,7 @@ pub(in crate::web) fn detail(error: &PageError) -> String {
         PageError::NotSignedIn { .. } | PageError::SignInFirst { .. } => {
             "The session has ended, or there never was one. Sign in again.".into()
         }
+        PageError::AskElsewhere { .. } => format!("{happened} Ask for it at request_url, and again here once it is granted."),
         PageError::SignInElsewhere { .. } => format!("{happened} Sign in once more at sign_in_url, then ask again."),
         PageError::Forged => {
             "A request with a cookie that changes something needs the header X-Requested-With: rolegate, and must come from \

@@ -103,6 +103,12 @@ fn troubles(status: &Status, certificates: &[CertificateRow<'_>]) -> Vec<Text<'s
         let verb = if certificate.days < 0 { "has ended" } else { "ends soon" };
         troubles.push(format!("The certificate {} towards {} {verb}.", certificate.fingerprint, certificate.towards).into());
     }
+    for webhook in status.webhooks.iter().filter(|webhook| webhook.given_up > 0) {
+        let (given_up, sent, origin) = (webhook.given_up, webhook.sent, &webhook.origin);
+        troubles.push(
+            format!("The webhook at {origin} did not take {given_up} alarms, and took {sent}: the audit trail has their events.").into(),
+        );
+    }
     if status.ephemeral {
         troubles.push("The signing key is made at each start: good for a trial, useless behind IAM and with several replicas.".into());
     }

@@ -145,6 +145,7 @@ pub(super) fn row(found: &Found) -> AuditRow<'_> {
     let about = ["role", "looked_for", "reason"].into_iter().map(|field| found.text(field)).find(|text| !text.is_empty());
     AuditRow {
         time: found.time().into(),
+        break_glass: found.event.get("break_glass").and_then(Value::as_bool).unwrap_or_default(),
         kind: kind_in_words(found.text("kind")).into(),
         outcome: found.text("outcome").into(),
         who: who.into(),

@@ -7,6 +7,7 @@ mod admin;
 mod audit;
 mod chart;
 mod playground;
+mod requests;
 mod sessions;
 
 use actix_web::{Resource, web};
@@ -37,6 +38,8 @@ pub(super) fn resources() -> Vec<Resource> {
         page("/admin", "GET, HEAD", get_or_head().to(admin::status)),
         page("/admin/sessions", "GET", web::get().to(sessions::find)),
         page("/admin/sessions/end", "POST", web::post().to(sessions::end)),
+        page("/admin/requests", "GET, HEAD", get_or_head().to(requests::list)),
+        page("/admin/requests/revoke", "POST", web::post().to(requests::revoke)),
         paste("/admin/playground", "GET, POST", web::post().to(playground::claims)).route(web::get().to(playground::open)),
         page("/admin/playground/sign-in", "POST", web::post().to(playground::sign_in)),
         paste("/admin/playground/candidate", "POST", web::post().to(playground::candidate)),

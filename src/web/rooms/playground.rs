@@ -177,6 +177,9 @@ fn why(grant: &Grant) -> Vec<Text<'static>> {
     }
     sentences.extend(grant.step_up.as_ref().map(|step_up| format!("this sign-in does not do: it is {}", step_up.came())));
     sentences.extend(grant.reason.as_ref().map(|hint| format!("wants to be told: {hint}")));
+    if grant.break_glass {
+        sentences.push("for emergencies: to take it is an alarm".into());
+    }
     sentences.extend(grant.obstacle.as_ref().map(|why| format!("cannot be taken: {why}")));
     sentences.into_iter().map(Text::from).collect()
 }

@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::palette::{Options, regions};
 use super::quick::{write_number, written_quickly};
-use super::{At, Query, Shell, Text};
+use super::{AskRow, At, Query, Shell, Text};
 use crate::arn::Partition;
 
 /// The session lengths that are offered, in seconds, up to the longest one.
@@ -39,7 +39,12 @@ pub struct Account<'a> {
 impl Account<'_> {
     /// The deep link to a role of this account.
     fn link<'s>(&'s self, role: &'s Role<'_>) -> DeepLink<'s> {
-        DeepLink { account: &self.id, role: Some(&role.link) }
+        self.link_to(&role.link)
+    }
+
+    /// The deep link to a role by its name in links.
+    fn link_to<'s>(&'s self, role: &'s str) -> DeepLink<'s> {
+        DeepLink { account: &self.id, role: Some(role) }
     }
 
     /// The deep link to this account, whatever role it is entered with.
@@ -86,6 +91,10 @@ impl Key {
 
     const fn of_favourite(number: usize) -> Self {
         Self { list: 'f', number, row: None }
+    }
+
+    const fn of_emergency(number: usize) -> Self {
+        Self { list: 'e', number, row: None }
     }
 
     const fn of_recent(number: usize) -> Self {
@@ -172,6 +181,8 @@ pub struct Role<'a> {
     pub reason: Option<Text<'a>>,
     /// Why it cannot be taken although it is granted, as a sentence.
     pub obstacle: Option<Text<'a>>,
+    /// Whether it is for emergencies.
+    pub break_glass: bool,
 }
 
 /// Another sign-in that a role wants.
@@ -295,6 +306,10 @@ pub struct Portal<'a> {
     pub favourites: Vec<Row<'a>>,
     /// The roles that the person took last.
     pub recents: Vec<Row<'a>>,
+    /// The roles for emergencies, which stand apart from all others.
+    pub emergency: Vec<Row<'a>>,
+    /// What may be asked for.
+    pub requestable: Vec<AskRow<'a>>,
     /// All roles, in the order to show them.
     pub groups: Vec<Group<'a>>,
     /// How many roles there are.
@@ -333,6 +348,8 @@ pub enum Target<'a> {
         /// Whether the person marked it.
         favourite: bool,
     },
+    /// The link names a role that the person may ask for.
+    OnRequest(AskRow<'a>),
     /// The link names an account only: its roles to pick from.
     Account {
         /// The account with the person's roles.

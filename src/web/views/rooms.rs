@@ -63,11 +63,16 @@ impl SearchForm<'_> {
 }
 
 /// What was decided, as forms offer it: the trail's word and ours.
-pub const KINDS: [(&str, &str); 9] = [
+pub const KINDS: [(&str, &str); 14] = [
     ("issue", "Issuance"),
     ("sign_in", "Sign-in"),
     ("sign_out", "Sign-out"),
     ("command_line", "Command line"),
+    ("request.made", "Role requested"),
+    ("request.approved", "Request approved"),
+    ("request.refused", "Request refused"),
+    ("request.withdrawn", "Request withdrawn"),
+    ("grant.revoked", "Grant revoked"),
     ("policy.reloaded", "Rules changed"),
     ("policy.refused", "Rules refused"),
     ("audit.read", "Look into the trail"),
@@ -104,6 +109,8 @@ pub struct Audit<'a> {
 pub struct AuditRow<'a> {
     /// When.
     pub time: At,
+    /// Whether a role for emergencies was taken.
+    pub break_glass: bool,
     /// What was decided.
     pub kind: Text<'a>,
     /// How it went.

@@ -4,6 +4,7 @@ mod access;
 mod command_line;
 mod credentials;
 mod entry;
+mod requests;
 mod rooms;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(super) fn shell(signed_in: bool) -> Shell<'static> {
         contact: Some("#aws-access on chat, or cloud-team@example.org".into()),
         csrf: "q4Yx0vC2mB8sJ1nLr7Tz5Kd9Wf3HgPaEuViOyXcMbNk".into(),
         explains: true,
+        requests: true,
         who: signed_in.then_some(who),
         room: None,
         offices: Offices::default(),
@@ -50,6 +52,7 @@ pub(super) fn hostile_shell() -> Shell<'static> {
         contact,
         csrf: HOSTILE.into(),
         explains: true,
+        requests: true,
         who: Some(who),
         room: None,
         offices,

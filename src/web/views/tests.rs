@@ -36,6 +36,8 @@ fn pages() -> Vec<(&'static str, String)> {
         .chain(render(Admin::samples()))
         .chain(render(Sessions::samples()))
         .chain(render(Playground::samples()))
+        .chain(render(Requests::samples()))
+        .chain(render(AllRequests::samples()))
         .collect()
 }
 

@@ -76,6 +76,7 @@ impl Lack {
             Self::Condition { about, unknown: true } => {
                 format!("something that is not known about you or this sign-in; it is looked for in {}", listed(about, "and in"))
             }
+            Self::Grant => "a grant: it is had on request, and you may ask for it once nothing else is missing".to_owned(),
             Self::Ended(until) => format!("more time: what gave you the role ended on {}", day(*until)),
         }
     }
@@ -90,6 +91,9 @@ impl fmt::Display for Way {
         }
         if !self.beside.is_empty() {
             write!(f, ", by {}", listed(&self.beside, "and by"))?;
+        }
+        if let Some(approver) = &self.granted_by {
+            write!(f, ", granted on your request by {approver}")?;
         }
         match self.until {
             Some(until) => write!(f, ", until {}.", day(until)),
@@ -106,6 +110,9 @@ fn limits(entitlement: &Entitlement) -> Vec<String> {
         _ => "It is for the console and for credentials.".to_owned(),
     }];
     limits.push(format!("A session lasts at most {}.", humantime::format_duration(entitlement.longest_offered())));
+    if entitlement.break_glass {
+        limits.push("It is for emergencies: to take it is an alarm.".into());
+    }
     if entitlement.session_policy.is_some() {
         limits.push("A session may do less than the role itself: a session policy limits it.".into());
     }

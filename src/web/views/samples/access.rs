@@ -17,6 +17,7 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
         step_up: None,
         reason: None,
         obstacle: None,
+        break_glass: false,
     }
 }
 
@@ -59,6 +60,27 @@ fn few() -> Vec<Group<'static>> {
         account("222233334444", "Staging", Some("staging"), &[("Developer", 8), ("PlatformAdmin", 4), ("ReadOnly", 12)]),
         account("333344445555", "Shared services", None, &[("NetworkViewer", 12)]),
     ]
+}
+
+fn ask(account: Account<'static>, name: &'static str, waits: bool, in_place: bool) -> AskRow<'static> {
+    let hint = if name == HOSTILE { HOSTILE } else { "the ticket, such as OPS-123" };
+    let (name, arn, link) = (name.into(), format!("arn:aws:iam::111122223333:role/{name}").into(), name.into());
+    AskRow { account, name, link, arn, hint: hint.into(), longest: HOUR * 4, in_place, waits }
+}
+
+fn asks() -> Vec<AskRow<'static>> {
+    let place = || account_of(&few()[0]);
+    vec![
+        ask(place(), "DatabaseAdmin", false, true),
+        ask(place(), "NetworkAdmin", true, true),
+        ask(account_of(&few()[1]), "PlatformAdmin", false, false),
+    ]
+}
+
+fn emergency(place: &Account<'static>) -> Row<'static> {
+    let reason = Some("what you need it for".into());
+    let role = Role { break_glass: true, reason, ..role("111122223333", "BreakGlass", 1) };
+    Row { role, account: Some(place.clone()), until: None }
 }
 
 /// So many accounts of ten units in four stages, with one to three roles each, or with as many as are named.
@@ -146,6 +168,8 @@ impl Portal<'static> {
             has_units: true,
             favourites: Vec::new(),
             recents: Vec::new(),
+            emergency: Vec::new(),
+            requestable: Vec::new(),
             roles: groups.iter().map(|group| group.rows.len()).sum(),
             accounts: groups.len(),
             groups,
@@ -157,7 +181,7 @@ impl Portal<'static> {
         let demo = Shell { banner: Some("A demonstration: the identity provider and AWS are make-believe.".into()), ..shell(true) };
         let many = || organisation(40, &[]);
         let pick = |group: &Group<'static>, row: usize, until| Row { account: Some(account_of(group)), until, ..group.rows[row].clone() };
-        let few = few();
+        let (few, few_more) = (few(), few());
         let (favourites, recents) =
             (vec![pick(&few[0], 1, None), pick(&few[1], 0, None)], vec![pick(&few[0], 0, Some(at(1800))), pick(&few[2], 0, None)]);
         let hostile = hostile_account();
@@ -168,6 +192,8 @@ impl Portal<'static> {
             ("portal-long", Self { notice: Some("Your groups changed: you lost one role.".into()), ..page(vec![long()]) }),
             ("portal-demo", Self::sample(demo, few.clone())),
             ("portal-picks", Self { favourites, recents, ..page(few) }),
+            ("portal-on-request", Self { requestable: asks(), emergency: vec![emergency(&account_of(&few_more[0]))], ..page(few_more) }),
+            ("portal-on-request-alone", Self { requestable: asks(), ..page(Vec::new()) }),
             ("portal-by-role", Self { grouping: Grouping::Role, ..page(regrouped(&many(), Grouping::Role)) }),
             ("portal-by-unit", Self { grouping: Grouping::Unit, ..page(regrouped(&many(), Grouping::Unit)) }),
             ("portal-filtered-away", Self { filter: "nowhere".into(), ..page(Vec::new()) }),
@@ -178,6 +204,8 @@ impl Portal<'static> {
                     filter: HOSTILE.into(),
                     favourites: hostile_picks.clone(),
                     recents: hostile_picks,
+                    emergency: vec![emergency(&account_of(&hostile))],
+                    requestable: vec![ask(account_of(&hostile), HOSTILE, false, true), ask(account_of(&hostile), HOSTILE, false, false)],
                     tools: Tools { region: Some(HOSTILE.into()), ..tools(1) },
                     ..Self::sample(hostile_shell(), vec![hostile.clone()])
                 },
@@ -286,6 +314,8 @@ impl Go<'static> {
         };
         let (long, hostile) = (long(), hostile_account());
         let missing = Target::Missing { account: "999988887777".into(), role: Some("PlatformAdmin".into()) };
+        let place = account_of(&few()[0]);
+        let alarming = Target::Role { role: emergency(&place).role, account: place, favourite: false };
         let hostile_missing = Target::Missing { account: HOSTILE.into(), role: Some(HOSTILE.into()) };
         let page = |target, destination| Self { shell: shell(true), target, destination, tools: tools(8), tried: true };
         let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()), tools: tools(1), tried: true };
@@ -298,6 +328,10 @@ impl Go<'static> {
             ("go-step-up", page(role(&long, 4, false), None)),
             ("go-step-up-hostile", attack(role(&hostile, 2, false))),
             ("go-missing", page(missing, None)),
+            ("go-on-request", page(Target::OnRequest(ask(account_of(&few()[0]), "DatabaseAdmin", false, true)), None)),
+            ("go-on-request-waits", page(Target::OnRequest(ask(account_of(&few()[0]), "DatabaseAdmin", true, true)), None)),
+            ("go-break-glass", page(alarming, None)),
+            ("go-on-request-hostile", attack(Target::OnRequest(ask(account_of(&hostile), HOSTILE, false, true)))),
             ("go-hostile", attack(role(&hostile, 0, true))),
             ("go-account-hostile", attack(Target::Account { group: hostile })),
             ("go-missing-hostile", attack(hostile_missing)),

@@ -34,6 +34,7 @@ fn form(text: &'static str) -> SearchForm<'static> {
 fn row(kind: &'static str, outcome: &'static str, what: &'static str) -> AuditRow<'static> {
     AuditRow {
         time: at(0),
+        break_glass: kind == "issue" && what.contains("PlatformAdmin"),
         kind: kind_in_words(kind).into(),
         outcome: outcome.into(),
         who: "ana.duarte@example.org".into(),
@@ -46,6 +47,7 @@ fn row(kind: &'static str, outcome: &'static str, what: &'static str) -> AuditRo
 fn hostile_row() -> AuditRow<'static> {
     AuditRow {
         time: at(0),
+        break_glass: true,
         kind: hostile(),
         outcome: hostile(),
         who: hostile(),
