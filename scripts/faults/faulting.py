@@ -114,9 +114,13 @@ class Gateway:
         self.process.wait()
 
     def events(self, **wanted):
-        """Those of the trail that have these values."""
-        lines = self.trail.read_bytes().split(b"\n")[:-1] if self.trail.exists() else []
-        events = [json.loads(line) for line in lines if line]
+        """Those of the trail that have these values. Lines that are none are counted in `torn`."""
+        events, self.torn = [], 0
+        for line in self.trail.read_bytes().splitlines() if self.trail.exists() else []:
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                self.torn += bool(line)
         return [event for event in events if all(event.get(field) == value for field, value in wanted.items())]
 
     def logged(self, text):
@@ -139,7 +143,7 @@ async def sts_double():
                 await reader.readexactly(int(re.search(r"content-length: (\d+)", head).group(1)))
                 body = STS_ANSWER.format(n=next(numbers), until=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass
         writer.close()
 
