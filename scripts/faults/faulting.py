@@ -123,6 +123,11 @@ class Gateway:
                 self.torn += bool(line)
         return [event for event in events if all(event.get(field) == value for field, value in wanted.items())]
 
+    def failures(self):
+        """What the log says was refused or failed, and why."""
+        lines = [line for line in self.log.read_text().splitlines() if '"refused or failed"' in line]
+        return [json.loads(line)["fields"]["reason"] for line in lines]
+
     def logged(self, text):
         return self.log.read_text().count(text)
 

@@ -90,7 +90,10 @@ async def main():
             say(f"{kind}: {rounds[kind]} rounds, answered {', '.join(f'{status}: {count}' for status, count in answers_seen[kind].items())}")
         state(not wrong, f"exactly one of {WIDTH} is let in, in each of {sum(rounds.values())} rounds ({tally(wrong) or 'always'})")
         state(not any(status == "none" or status >= 500 for seen in answers_seen.values() for status in seen), "every request is answered, none by 5xx")
-        told = [event["user_agent"] for event in place.events(kind="sign_in", outcome="ok") if event["user_agent"].startswith("racer")]
+        told = [event["user_agent"] for event in place.events(kind="sign_in", outcome="ok")]
+        # Each redemption of a code opens a session before it finds that another was first, and ends it then: all of them have events.
+        state(set(winners["code"]) <= set(told), f"the session of each command line has its event ({len(winners['code'])})")
+        told = [agent for agent in told if agent.startswith("racer") and not agent.startswith("racer-code")]
         let = [agent for kind in kinds if kind != "code" for agent in winners[kind]]
         state(sorted(told) == sorted(let), f"the sign-ins in both trails are those that were let in ({len(told)} and {len(let)})")
         yes = place.events(kind="command_line", outcome="ok")
