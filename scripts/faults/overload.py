@@ -167,14 +167,15 @@ def bomb():
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     start = b'<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">'
     packed = deflate.compress(start + b" " * (32 * MIB)) + deflate.flush()
-    return "/saml/sandbox-saml/slo?" + urllib.parse.urlencode({"SAMLRequest": base64.b64encode(packed).decode()})
+    signed = {"SigAlg": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "Signature": base64.b64encode(bytes(256)).decode()}
+    return "/saml/sandbox-saml/slo?" + urllib.parse.urlencode({"SAMLRequest": base64.b64encode(packed).decode(), **signed})
 
 
 async def main():
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     # The gateway takes two descriptors for each connection.
     sockets = min(int(sys.argv[2]) if len(sys.argv) > 2 else 10000, (limit - 1000) // 2)
-    with Place() as place:
+    with Place(changes=[("single_logout = false", "single_logout = true")]) as place:
         gateway = place.gateways[0]
         people = [Visitor(FIRST) for _ in range(10)]
         for person in people:
@@ -207,7 +208,8 @@ async def main():
         watch = Watch(gateway, people)
         answers = await for_a_while(8, lambda: bombed(path))
         await watch.end(f"SAML messages of {len(path):,} bytes that inflate to 32 MiB, 8 at once: {tally(answers)}")
-        state(not any(isinstance(answer, int) and (answer < 400 or answer >= 500) for answer in answers), "a deflate bomb is refused")
+        say(f"    the log says: {tally(gateway.failures()[-100:])}")
+        state(set(answers) <= {400, 403}, "a deflate bomb is refused")
 
         begun = time.monotonic()
         while gateway.descriptors() > before[1] + 5 and time.monotonic() - begun < 60:
