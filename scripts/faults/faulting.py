@@ -64,8 +64,10 @@ class Redis:
     def start(self):
         """Until it answers; gives the moment at which it did."""
         self.process = spawn("redis-server", *self.arguments)
-        while self.ask("ping") != "PONG":
+        while self.ask("ping") != "PONG" and self.process.poll() is None:
             time.sleep(0.005)
+        if self.process.poll() is not None:
+            sys.exit(f"redis-server cannot have port {REDIS}: is something else there?")
         return time.monotonic()
 
     def ask(self, *words):
@@ -88,10 +90,12 @@ class Gateway:
         text = (ROOT / "demo/rolegate.toml").read_text()
         first = f'listen = "127.0.0.1:{port}"\nsign_in_rate = 10000\nsign_in_burst = 100000\nreload_on_change = false'
         key = ('#signing_key = { file = "secrets/signing-key.pem" }', 'signing_key = { file = "signing.pem" }')
-        pair = ('provider_name = "Rolegate"', 'provider_name = "Rolegate"\nsigning_key = { file = "saml.pem" }\ncertificate = { file = "saml.crt" }')
+        name = 'provider_name = "Rolegate"'
+        pair = (name, f'{name}\nsigning_key = {{ file = "saml.pem" }}\ncertificate = {{ file = "saml.crt" }}')
         store = ('url = "memory"', f'url = "redis://127.0.0.1:{REDIS}"\nseal_keys = [{{ file = "seal" }}]')
         sts = ('sts_endpoint = "http://127.0.0.1:8702"', f'sts_endpoint = "http://127.0.0.1:{STS}"')
-        for before, after in (('listen = "127.0.0.1:8700"', first), ('\nfile = "audit.jsonl"', f'\nfile = "{self.trail.name}"'), key, pair, store, sts, *changes):
+        trail = ('\nfile = "audit.jsonl"', f'\nfile = "{self.trail.name}"')
+        for before, after in (('listen = "127.0.0.1:8700"', first), trail, key, pair, store, sts, *changes):
             if before not in text:
                 sys.exit(f"the demonstration's configuration has no {before!r}")
             text = text.replace(before, after, 1)
@@ -167,15 +171,25 @@ class Place:
     """The folder, the demonstration, Redis and as many gateways as wanted; all of it ends with the `with`."""
 
     def __init__(self, gateways=1, fsync=None, changes=()):
-        self.wanted, self.fsync, self.changes, self.others = gateways, fsync, changes, []
+        self.wanted, self.fsync, self.changes = gateways, fsync, changes
+        self.gateways, self.others, self.redis, self.demo = [], [], None, None
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rolegate-faults-"))
+        try:
+            self.set_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def set_up(self):
         self.demo = spawn(BINARY, "demo", log=open(self.folder / "demo.log", "wb"), env={**os.environ, "ROLEGATE_LOG": "warn"})
-        self.gateways = []
         self.redis = Redis(self.folder, self.fsync)
         for port in (8700, PROVIDER, 8702):
             wait_for(port)
+        if self.demo.poll() is not None:
+            sys.exit("rolegate demo does not start: is another one running?")
         made = subprocess.run([BINARY, "keys", "new"], capture_output=True, check=True)
         (self.folder / "signing.pem").write_bytes(made.stdout)
         (self.folder / "seal").write_text(os.urandom(32).hex())
@@ -183,13 +197,15 @@ class Place:
         subprocess.run([*request, "-keyout", self.folder / "saml.pem", "-out", self.folder / "saml.crt"], check=True, capture_output=True)
         for secret in ("signing.pem", "seal", "saml.pem"):
             (self.folder / secret).chmod(0o600)
-        self.gateways = [Gateway(self.folder, port, self.changes) for port in (FIRST, SECOND)[: self.wanted]]
-        return self
+        for port in (FIRST, SECOND)[: self.wanted]:
+            self.gateways.append(Gateway(self.folder, port, self.changes))
 
     def __exit__(self, *_):
-        for process in [*self.others, *(gateway.process for gateway in self.gateways), self.redis.process, self.demo]:
-            process.kill()
-            process.wait()
+        redis = self.redis and self.redis.process
+        for process in [*self.others, *(gateway.process for gateway in self.gateways), redis, self.demo]:
+            if process:
+                process.kill()
+                process.wait()
         if os.environ.get("ROLEGATE_KEEP"):
             say(f"logs and trails are in {self.folder}")
         else:
@@ -339,8 +355,8 @@ async def provider(method, path, headers=None, body=b""):
 
 def is_signed_in(answer):
     """A callback's answer that opened a session."""
-    opened = any(key == "set-cookie" and value.startswith("rolegate-session=") and not value.startswith("rolegate-session=;") for key, value in answer.headers)
-    return answer.status == 303 and opened
+    cookies = [value for key, value in answer.headers if key == "set-cookie"]
+    return answer.status == 303 and any(re.match(r"rolegate-session=[^;]", cookie) for cookie in cookies)
 
 
 async def at_rate(per_second, seconds, one):

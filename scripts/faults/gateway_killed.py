@@ -82,7 +82,8 @@ async def main():
         clear = [answer for answer in told if answer.status == 403 and b"<h1" in answer.body and b'href="/' in answer.body]
         state(len(clear) == len(told), f"who has to begin anew is told so on a page that leads there ({len(told)})")
         say(f"the logs say: {tally(why for gateway in place.gateways for why in gateway.failures())}")
-        state(all(is_signed_in(login.in_the_end) for login in logins), f"everybody is signed in in the end, who began anew {max(len(login.told) for login in logins)} times at most")
+        anew = max(len(login.told) for login in logins)
+        state(all(is_signed_in(login.in_the_end) for login in logins), f"everybody is signed in in the end ({anew} new beginnings at most)")
         ok = [event["user_agent"] for event in place.events(kind="sign_in", outcome="ok")]
         names = set(ok)
         state(all(login.visitor.agent in names for login in logins), "every sign-in that was answered has its event in a trail")

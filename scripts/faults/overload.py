@@ -214,7 +214,8 @@ async def main():
         begun = time.monotonic()
         while gateway.descriptors() > before[1] + 5 and time.monotonic() - begun < 60:
             await asyncio.sleep(0.2)
-        say(f"afterwards: resident {gateway.resident_mib():.0f} MiB (before {before[0]:.0f}), {gateway.descriptors()} descriptors (before {before[1]}) after {time.monotonic() - begun:.1f} s")
+        now = (gateway.resident_mib(), gateway.descriptors())
+        say(f"before: {before[0]:.0f} MiB and {before[1]} descriptors; {time.monotonic() - begun:.1f} s afterwards: {now[0]:.0f} MiB and {now[1]}")
         state(gateway.descriptors() <= before[1] + 5, "every descriptor comes back")
         state({(await person.who()).status for person in people} == {200}, "everybody is still signed in")
         place.no_panic()

@@ -106,6 +106,11 @@ async def break_it(fsync):
         state(twice == 0, f"no callback that was accepted is accepted again ({len(good)} tried)")
         late = sum(is_signed_in(answer) for answer, login in zip(second, (login for login in logins if login.back)) if login not in good)
         say(f"callbacks that failed, sent again once Redis is back: {late} of {sum(1 for login in failed if login.back)} signed in")
+        marked = gateway.failures().count("the login was finished before")
+        if fsync == "always":
+            state(marked == len(good), f"it is Redis's own mark that each is refused by, and not the provider's word ({marked})")
+        else:
+            say(f"refused by Redis's own mark: {marked}")
         told = {event["user_agent"] for event in gateway.events(kind="sign_in", outcome="ok")}
         state(all(login.visitor.agent in told for login in early + good), "every session has its event in the trail")
         place.no_panic()
