@@ -1,6 +1,6 @@
 # `make demo` to try Rolegate, `make test` to check it; both install what this machine lacks (scripts/setup.sh says what, and why).
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint client bench bench-peers screenshots clean
+.PHONY: help demo test lint client bench bench-peers faults screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,16 @@ bench: ## Measure what docs/performance.md states
 	target/counterparts/venv/bin/python3 scripts/measure_saml.py
 	$(MAKE) client
 	scripts/measure_client.py
+
+faults: ## Break what docs/reliability.md says may break, and measure what people see of it (some fifteen minutes)
+	@scripts/setup.sh faults
+	cargo build --release --locked
+	scripts/faults/redis_killed.py
+	scripts/faults/rolling_restart.py
+	scripts/faults/replayed.py
+	scripts/faults/gateway_killed.py
+	scripts/faults/overload.py
+	scripts/faults/soak.py
 
 bench-peers: ## Measure the rules beside Cedar and Rego (some ten minutes)
 	@scripts/setup.sh demo

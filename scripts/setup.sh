@@ -5,6 +5,7 @@
 #                           headers, OpenSSL's and clang's library, by which xmlsec's are read
 #   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp,
 #                           version 2 of the AWS CLI; then scripts/counterparts.sh
+#   scripts/setup.sh faults what demo needs, and what scripts/faults/ breaks things with: Redis, HAProxy, Python
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -53,9 +54,14 @@ look() {
     has_c || want 'gcc libc6-dev' 'a C compiler and linker, for the cryptography library and for linking'
     has_xmlsec || want 'libxmlsec1-dev libxml2-dev libssl-dev pkg-config' 'verifies XML signatures, for SAML'
     has_libclang || want libclang-dev "reads xmlsec's headers when it is built"
-    [ "$1" = test ] || return 0
+    [ "$1" != demo ] || return 0
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    if [ "$1" = faults ]; then
+        command -v haproxy > /dev/null || want haproxy 'stands before two gateways while they are restarted, on a port of its own'
+        command -v python3 > /dev/null || want python3 'runs the scripts, by its standard library alone'
+        return 0
+    fi
     command -v gnome-keyring-daemon > /dev/null && command -v dbus-run-session > /dev/null || want 'gnome-keyring dbus-daemon' \
         "the keyring that the client's session is put into, on a bus of the test's own"
     command -v xmlsec1 > /dev/null || want xmlsec1 'signs the SAML documents that the tests attack, and verifies and decrypts ours'
@@ -98,10 +104,13 @@ install() {
     case "$missing" in
         *redis-server*) as_root systemctl disable redis-server > /dev/null 2>&1 || true ;; # nor at the next boot
     esac
+    case "$missing" in
+        *haproxy*) as_root systemctl disable haproxy > /dev/null 2>&1 || true ;;
+    esac
     rm -f "$log"
 }
 
-case "${1:-}" in demo | test) ;; *) die 'usage: scripts/setup.sh demo|test' ;; esac
+case "${1:-}" in demo | test | faults) ;; *) die 'usage: scripts/setup.sh demo|test|faults' ;; esac
 command -v cargo > /dev/null || die 'there is no cargo here: install the Rust toolchain from https://rustup.rs, then run this again'
 look "$1"
 if [ -n "$missing" ]; then
@@ -111,4 +120,4 @@ if [ -n "$missing" ]; then
     [ -z "$missing" ] || die "still missing after the installation:$missing"
     say 'all there'
 fi
-[ "$1" = demo ] || exec scripts/counterparts.sh
+[ "$1" != test ] || exec scripts/counterparts.sh
