@@ -108,7 +108,8 @@ async def break_it(fsync):
         say(f"callbacks that failed, sent again once Redis is back: {late} of {sum(1 for login in failed if login.back)} signed in")
         marked = gateway.failures().count("the login was finished before")
         if fsync == "always":
-            state(marked == len(good), f"it is Redis's own mark that each is refused by, and not the provider's word ({marked})")
+            # A mark may be there for one that failed: Redis was killed between it and its answer.
+            state(marked >= len(good), f"it is Redis's own mark that each is refused by, and not the provider's word ({marked})")
         else:
             say(f"refused by Redis's own mark: {marked}")
         told = {event["user_agent"] for event in gateway.events(kind="sign_in", outcome="ok")}

@@ -5,7 +5,8 @@ usage: scripts/faults/rolling_restart.py [BINARY] [ROUNDS]        default: targe
 
 HAProxy runs by scripts/faults/haproxy.cfg. 100 requests a second: portal pages, sign-ins (two requests each) and credentials by the JSON API,
 from a double of STS. In each round both gateways get SIGTERM, end, and start again, first one and then the other: for the first half of the
-rounds HAProxy is told before (it drains the gateway), for the second half it has to find out.
+rounds HAProxy is told before (it drains the gateway), and no request may be lost; for the second half it has to find out, and what is lost is
+counted: a gateway that is told to stop cuts off what the kernel has taken for it and it has not taken yet.
 """
 import asyncio
 import itertools
@@ -54,6 +55,11 @@ async def restart_all(place, drain):
     return took
 
 
+def by(answer):
+    """A failure, and whose it is."""
+    return f"{answer.status} by {'a gateway' if answer.header('server') == 'rolegate' else 'HAProxy'}"
+
+
 async def main():
     with Place(gateways=2) as place:
         double = await sts_double()
@@ -71,12 +77,14 @@ async def main():
             kind = ("page", "page", "page", "credentials", "sign-in")[n % 5]
             try:
                 if kind == "page":
-                    what = (await person.ask("/")).status
+                    answer = await person.ask("/")
+                    what = answer.status if answer.status == 200 else by(answer)
                 elif kind == "credentials":
-                    what = (await person.credentials()).status
+                    answer = await person.credentials()
+                    what = answer.status if answer.status == 200 else by(answer)
                 else:
                     answer = await Visitor(PROXY, "new").sign_in()
-                    what = 200 if is_signed_in(answer) else answer.status
+                    what = 200 if is_signed_in(answer) else by(answer)
             except OSError as error:
                 what = type(error).__name__
             seen.append((kind, what, time.monotonic() - begun))
@@ -93,8 +101,12 @@ async def main():
                 say(f"    {kind}: {tally(what for what, _ in mine)}; {quantiles([seconds for _, seconds in mine])}")
             ended, started = (max(part) for part in zip(*took))
             say(f"    {len(took)} restarts; the slowest took {ended:.2f} s to end and {started:.2f} s to start")
+            say(f"    the gateways' logs say: {tally(why for gateway in place.gateways for why in gateway.failures()) or 'no failure'}")
             lost = tally(f"{kind}: {what}" for kind, what, _ in seen if what != 200) or "none"
-            state(lost == "none", f"no request is lost, of {len(seen)} ({lost})")
+            if drain:
+                state(lost == "none", f"no request is lost, of {len(seen)} ({lost})")
+            else:
+                say(f"    lost, of {len(seen)}: {lost}")
         place.no_panic()
         double.close()
 
