@@ -202,10 +202,14 @@ class Place:
 
     def __exit__(self, *_):
         redis = self.redis and self.redis.process
-        for process in [*self.others, *(gateway.process for gateway in self.gateways), redis, self.demo]:
+        for process in [*self.others, *(gateway.process for gateway in self.gateways), redis]:
             if process:
                 process.kill()
                 process.wait()
+        if self.demo:
+            # In order: it removes the folder that it made.
+            self.demo.terminate()
+            self.demo.wait(timeout=60)
         if os.environ.get("ROLEGATE_KEEP"):
             say(f"logs and trails are in {self.folder}")
         else:
