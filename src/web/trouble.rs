@@ -259,13 +259,7 @@ pub(super) fn words(error: &PageError) -> Words {
 
 fn trouble(trouble: &Trouble) -> Words {
     match trouble {
-        Trouble::UnknownProvider => Words {
-            title: "There is no such identity provider",
-            happened: "The address names an identity provider that is not configured here.".into(),
-            mender: Mender::You,
-            next: "Choose one on the sign-in page.",
-            action: LOGIN,
-        },
+        Trouble::UnknownProvider => unknown_provider(),
         Trouble::ProviderUnavailable(name) => Words {
             title: "The identity provider does not answer",
             happened: format!("{name} could not be reached, or its answer made no sense. You were not signed in.").into(),
@@ -358,6 +352,16 @@ fn trouble(trouble: &Trouble) -> Words {
         Trouble::Busy(engaged) => busy(*engaged),
         Trouble::TrailUnreadable => unreadable_trail(),
         Trouble::TrailMoved => moved_trail(),
+    }
+}
+
+fn unknown_provider() -> Words {
+    Words {
+        title: "There is no such identity provider",
+        happened: "The address names an identity provider that is not configured here.".into(),
+        mender: Mender::You,
+        next: "Choose one on the sign-in page.",
+        action: LOGIN,
     }
 }
 
