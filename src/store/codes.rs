@@ -167,6 +167,14 @@ impl Vault {
         self.store.claim(&code.used_key(), life).await
     }
 
+    /// Whether an authorization code was used up: no means nothing, somebody may be about to.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: it must count as used.
+    pub async fn is_code_used(&self, code: &AuthorizationCode) -> Result<bool, StoreUnavailable> {
+        self.store.is_claimed(&code.used_key()).await
+    }
+
     /// Ends every session that an authorization code opened; says how many were alive.
     ///
     /// # Errors

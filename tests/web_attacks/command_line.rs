@@ -47,7 +47,10 @@ async fn w10_a_second_use_of_a_code_ends_what_the_first_one_opened() {
         let other = self::token(&cli.redeem(&self::code(&mut ana).await, &[]).await);
         assert!(session(&world, &token).await.is_some());
         world.advance(later);
+        let opened = || world.audit().iter().filter(|event| event["kind"] == "sign_in" && event["outcome"] == "ok").count();
+        let before = opened();
         assert_error(&cli.redeem(&code, changed).await, 400, "invalid_grant");
+        assert_eq!(opened(), before, "nobody signed in");
         assert!(session(&world, &token).await.is_none(), "{changed:?} after {later}");
         assert!(session(&world, &other).await.is_some(), "what another code opened lives on");
         let event = world.audit().last().unwrap().clone();

@@ -85,6 +85,11 @@ impl Gateway {
             self.end_opened(&code, &grant, caller).await?;
             return Err(GrantRefused::invalid("the code has expired"));
         }
+        // A session is opened on record: one that would be ended at once is not to stand there.
+        if self.vault.is_code_used(&code).await.map_err(|error| GrantRefused::store(&error))? {
+            self.end_opened(&code, &grant, caller).await?;
+            return Err(GrantRefused::invalid("the code was used before"));
+        }
         // First the session, then the claim. Of two at once, whoever claims second sees the session of whoever claimed first.
         let opened = match grant.check(redemption) {
             Ok(()) => self.open_by_code(&code, &grant, caller).await,
