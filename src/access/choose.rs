@@ -52,7 +52,7 @@ impl Entitlements {
             return Err(Denied::Duration(longest));
         }
         // Time goes by between a page and its click, so that what a grant leaves is a limit and no reason to refuse.
-        let duration = entitlement.within_grant(duration);
+        let duration = entitlement.within_grant_for(duration, wish.purpose);
         let operation = entitlement.operation;
         let source_identity = match entitlement.carry_source_identity {
             carry if carry != Carry::Off && operation.carries_attributes() => Some((self.names.source_identity.clone()?, carry)),
@@ -85,8 +85,8 @@ impl Entitlements {
             tags,
             carry_tags: entitlement.carry_tags,
             evidence: entitlement.evidence.clone(),
-            elevations: entitlement.elevations.clone(),
-            break_glass: entitlement.break_glass,
+            elevations: entitlement.elevations_for(wish.purpose),
+            break_glass: entitlement.is_emergency_for(wish.purpose),
             reuse: entitlement.reuse,
             policy: Arc::clone(&self.policy),
         })

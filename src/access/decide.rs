@@ -294,7 +294,7 @@ pub(super) struct Grant<'a> {
     order: u32,
     pub(super) target: Cow<'a, Target>,
     pub(super) account: &'a Arc<Account>,
-    purposes: Purposes,
+    pub(super) purposes: Purposes,
     /// In what manner it gives the role.
     pub(super) standing: Standing<'a>,
     pub(super) matched: &'a Match<'a>,

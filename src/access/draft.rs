@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decide::Grant;
-use super::elevation::Standing;
+use super::elevation::{GrantedFor, Standing};
 use super::rule::{MOST_TAGS, is_tag_text};
 use super::settings::{Carry, ConsoleWay, Operation};
 use super::{
@@ -54,6 +54,8 @@ impl Draft {
                 granted_until: None,
                 grant_left: None,
                 break_glass: false,
+                held_anyway: Purposes::NONE,
+                granted_for: Vec::new(),
                 obstacle: None,
             },
             max_session: None,
@@ -81,6 +83,11 @@ impl Draft {
         self.entitlement.granted_until = later(self.entitlement.granted_until, ends);
         self.entitlement.elevations.extend(granted.filter(|granted| !self.entitlement.elevations.contains(granted)).cloned());
         self.entitlement.break_glass |= grant.standing == Standing::BreakGlass;
+        match grant.standing {
+            Standing::Held(None) => self.entitlement.held_anyway = self.entitlement.held_anyway.with(grant.purposes),
+            Standing::Held(Some(granted)) => self.entitlement.granted_for.push(GrantedFor::new(grant.purposes, granted)),
+            Standing::BreakGlass | Standing::Open => {}
+        }
         self.entitlement.evidence.push(evidence);
         self.max_session = narrower(self.max_session, terms.max_session);
         self.entitlement.reuse &= terms.reuse;
@@ -175,6 +182,7 @@ impl Draft {
         self.combine_tags();
         let entitlement = &mut self.entitlement;
         entitlement.elevations.sort_by(|a, b| a.id.cmp(&b.id));
+        entitlement.granted_for.iter_mut().for_each(|granted| granted.measure(now));
         entitlement.grant_left = entitlement.granted_until.map(|until| (until - now).to_std().unwrap_or_default());
         entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);

@@ -245,7 +245,52 @@ impl Entitlement {
     /// As much of a session's length as the grants leave. AWS gives no less than [`SHORTEST_SESSION`], so that the last session may outlive its
     /// grant by as much.
     pub(super) fn within_grant(&self, wanted: Duration) -> Duration {
-        self.grant_left.map_or(wanted, |left| wanted.min(left.max(SHORTEST_SESSION)))
+        self.grant_left.map_or(wanted, |left| within(wanted, left))
+    }
+
+    /// The same for one purpose: a grant for another one leaves nothing for it.
+    pub(super) fn within_grant_for(&self, wanted: Duration, purpose: Purpose) -> Duration {
+        self.grants_for(purpose).map(|granted| granted.left).max().map_or(wanted, |left| within(wanted, left))
+    }
+
+    /// The grants that give it for a purpose, ordered by id: none where another rule gives it for that.
+    pub(super) fn elevations_for(&self, purpose: Purpose) -> Vec<Elevation> {
+        let mut elevations: Vec<_> = self.grants_for(purpose).map(|granted| granted.elevation.clone()).collect();
+        elevations.sort_by(|a, b| a.id.cmp(&b.id));
+        elevations.dedup();
+        elevations
+    }
+
+    /// Whether to take it for a purpose is an alarm.
+    pub(super) fn is_emergency_for(&self, purpose: Purpose) -> bool {
+        self.break_glass && !self.held_anyway.has(purpose) && self.grants_for(purpose).next().is_none()
+    }
+
+    fn grants_for(&self, purpose: Purpose) -> impl Iterator<Item = &GrantedFor> {
+        self.granted_for.iter().filter(move |granted| granted.purposes.has(purpose) && !self.held_anyway.has(purpose))
+    }
+}
+
+fn within(wanted: Duration, left: Duration) -> Duration {
+    wanted.min(left.max(SHORTEST_SESSION))
+}
+
+/// What a grant gives a role for, and how long yet.
+#[derive(Debug, Clone)]
+pub(super) struct GrantedFor {
+    purposes: Purposes,
+    elevation: Elevation,
+    /// From the moment of the decision.
+    left: Duration,
+}
+
+impl GrantedFor {
+    pub(super) fn new(purposes: Purposes, elevation: &Elevation) -> Self {
+        Self { purposes, elevation: elevation.clone(), left: Duration::ZERO }
+    }
+
+    pub(super) fn measure(&mut self, now: Moment) {
+        self.left = (self.elevation.until - now).to_std().unwrap_or_default();
     }
 }
 

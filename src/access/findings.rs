@@ -201,14 +201,14 @@ impl<'s> Look<'_, 's> {
         }
     }
 
-    /// Where all who approve may also ask, they approve for each other; and a name that is no alias, where rules use aliases, is likely a slip.
+    /// Where some who approve may also ask, they approve for each other; and a name that is no alias, where rules use aliases, is likely a slip.
     fn approvers(&mut self, policy: &Policy) {
         let (Some(terms), Some(settings)) = (on_request(self.rule), &self.settings.requestable) else { return };
         let wanted = &self.rule.wanted;
         let asks =
             |group: &Arc<str>| wanted.any.contains(group) || wanted.all.len() == 1 && wanted.all.iter().flatten().any(|own| own == group);
-        if !self.rule.everyone && self.rule.pattern.is_none() && terms.approvers().iter().all(asks) {
-            let message = "those who approve are those who ask, so that any two of them can grant each other the roles";
+        if self.rule.pattern.is_none() && (self.rule.everyone || terms.approvers().iter().any(asks)) {
+            let message = "there are approvers who may ask, so that any two of them can grant each other the roles";
             self.problem("requestable.approvers", message, "name a group of others, if that is not meant");
         }
         for (index, name) in settings.approvers.iter().enumerate().filter(|(_, name)| policy.groups.is_odd(name)) {

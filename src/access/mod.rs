@@ -238,6 +238,10 @@ pub struct Entitlement {
     grant_left: Option<Duration>,
     /// Whether it is for emergencies: to take it is an alarm.
     pub break_glass: bool,
+    /// For what it is held without an emergency, and without a grant: another rule gives it for that.
+    held_anyway: Purposes,
+    /// For what each grant gives it.
+    granted_for: Vec<elevation::GrantedFor>,
     /// Why it cannot be taken although it is granted: rules that contradict each other, or a tag without its claim.
     pub obstacle: Option<Denied>,
 }

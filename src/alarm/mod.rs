@@ -35,10 +35,12 @@ pub struct Alarms {
     portal: String,
 }
 
-/// One webhook, whose alarms a task sends one after the other.
+/// One webhook, whose alarms two tasks send one after the other.
 struct Webhook {
     events: Vec<WebhookEvent>,
     queue: mpsc::Sender<Arc<Message>>,
+    /// Of its own for emergencies: they never stand behind what anybody may ask for.
+    urgent: mpsc::Sender<Arc<Message>>,
     state: Arc<State>,
 }
 
@@ -106,6 +108,7 @@ impl Alarms {
     pub fn start(webhooks: Vec<Checked>, public_url: &Url, clock: &Arc<dyn Clock>) -> Self {
         let start = |checked: Checked| {
             let (queue, waiting) = mpsc::channel(QUEUE);
+            let (urgent, urgently_waiting) = mpsc::channel(QUEUE);
             let state = Arc::new(State {
                 origin: checked.url.origin().ascii_serialization(),
                 waiting: AtomicUsize::new(0),
@@ -113,9 +116,10 @@ impl Alarms {
                 given_up: AtomicU64::new(0),
             });
             let events = checked.events.clone();
-            let sender = Sender::new(checked, Arc::clone(&state), Arc::clone(clock));
-            tokio::spawn(sender.run(waiting));
-            Webhook { events, queue, state }
+            let sender = |checked| Sender::new(checked, Arc::clone(&state), Arc::clone(clock));
+            tokio::spawn(sender(checked.clone()).run(waiting));
+            tokio::spawn(sender(checked).run(urgently_waiting));
+            Webhook { events, queue, urgent, state }
         };
         let portal = public_url.as_str().trim_end_matches('/').to_owned();
         Self { webhooks: webhooks.into_iter().map(start).collect(), portal }
@@ -131,7 +135,8 @@ impl Alarms {
         let message = Arc::new(self.message(kind, event));
         for webhook in wanting {
             webhook.state.waiting.fetch_add(1, Ordering::AcqRel);
-            if webhook.queue.try_send(Arc::clone(&message)).is_err() {
+            let queue = if kind == WebhookEvent::BreakGlass { &webhook.urgent } else { &webhook.queue };
+            if queue.try_send(Arc::clone(&message)).is_err() {
                 webhook.state.waiting.fetch_sub(1, Ordering::AcqRel);
                 webhook.state.given_up.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(

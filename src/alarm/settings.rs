@@ -68,6 +68,7 @@ fn usual_events() -> Vec<WebhookEvent> {
 }
 
 /// A webhook that can be sent to. Prints nothing.
+#[derive(Clone)]
 pub struct Checked {
     pub(super) url: Url,
     pub(super) secret: SecretString,

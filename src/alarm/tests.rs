@@ -1,4 +1,6 @@
+use secrecy::SecretString;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -60,6 +62,35 @@ fn what_is_said_is_text_and_no_markup() {
     let body: Value = serde_json::from_str(&message.body).unwrap();
     assert_eq!((body["reason"].as_str(), body["event"].as_str()), (Some(said), Some("break_glass")));
     assert_eq!(body["link"], "https://gate.example.org/audit/event/ABCDEFGHIJ");
+}
+
+#[tokio::test]
+async fn a23_an_emergency_does_not_stand_behind_requests() {
+    let (key, seen) = (SecretString::from("0123456789abcdef"), std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let url = format!("http://{}/", seen.local_addr().unwrap()).parse().unwrap();
+    let webhook = Checked { url, secret: key, events: vec![WebhookEvent::BreakGlass, WebhookEvent::RequestMade] };
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
+    let alarms = Alarms::start(vec![webhook], &"https://gate.example.org".parse().unwrap(), &clock);
+    for _ in 0..QUEUE + 10 {
+        alarms.follow(&event(Kind::RequestMade, Outcome::Ok));
+    }
+    let given_up = alarms.health()[0].given_up;
+    assert!(given_up >= 9, "{given_up}");
+    alarms.follow(&Event { break_glass: true, ..event(Kind::Issue, Outcome::Ok) });
+    assert_eq!(alarms.health()[0].given_up, given_up, "there is room for it");
+    // What stands first there is asked for at once, whatever waits in the other queue: two connections, one for each.
+    seen.set_nonblocking(true).unwrap();
+    let seen = tokio::net::TcpListener::from_std(seen).unwrap();
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let (mut stream, _) = tokio::time::timeout(Duration::from_secs(20), seen.accept()).await.unwrap().unwrap();
+        let mut head = vec![0; 4096];
+        let read = stream.read(&mut head).await.unwrap();
+        let head = String::from_utf8_lossy(&head[..read]).into_owned();
+        kinds.push(if head.contains("x-rolegate-event: break_glass") { "emergency" } else { "request" });
+    }
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["emergency", "request"]);
 }
 
 #[tokio::test]

@@ -160,8 +160,10 @@ fn contains(text: &str, part: &str) -> bool {
 }
 
 fn names(found: &Found, person: &str) -> bool {
-    let (username, subject) = (found.text("person.username"), found.text("person.subject"));
-    !subject.is_empty() && (contains(username, person) || subject == person || found.person() == person)
+    // What somebody did about others is theirs too.
+    let is = |username: &str, subject: &str| !subject.is_empty() && (contains(username, person) || subject == person);
+    let by = || is(found.text("by.username"), found.text("by.subject"));
+    is(found.text("person.username"), found.text("person.subject")) || found.person() == person || by()
 }
 
 /// How far a look came.

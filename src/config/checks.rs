@@ -9,7 +9,7 @@ use url::Url;
 
 use super::places::Places;
 use super::{ConfigFile, urls, workloads};
-use crate::access::Operation;
+use crate::access::{Operation, RuleSettings};
 use crate::aws::organization::{self, OrganizationSettings};
 use crate::settings::{Problem, SecretRef};
 use crate::trust::SamlTrustSettings;
@@ -121,9 +121,27 @@ pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
         .then(warning)
         .into_iter()
         .chain(nameless_proxy(file))
+        .chain(requests_of_any_provider(file))
         .chain(workloads::second_looks(file))
         .chain(secrets(file).into_iter().filter_map(|(path, secret)| open_to_others(path, secret, base)))
         .collect()
+}
+
+/// Nobody decides about themselves: but who is a person's other self at another provider, the gateway cannot always tell.
+fn requests_of_any_provider(file: &ConfigFile) -> Vec<Problem> {
+    if file.provider.len() + file.saml_provider.len() < 2 {
+        return Vec::new();
+    }
+    let open = |(index, rule): (usize, &RuleSettings)| {
+        (rule.requestable.is_some() && rule.providers.is_empty()).then(|| {
+            Problem::new(
+                format!("rule[{index}].requestable"),
+                "several providers vouch for those who ask and decide: who has accounts at two may grant their own request",
+                "name one provider in `providers`",
+            )
+        })
+    };
+    file.rule.iter().enumerate().filter_map(open).collect()
 }
 
 /// An https URL on a plain listener means a proxy in between. Rules that ask for the client's address need to know it.

@@ -89,6 +89,8 @@ impl Gateway {
         let new = || Book { owner: owner.clone(), requests: Vec::new() };
         let add = |book: Option<Book>| {
             let mut book = book.unwrap_or_else(new);
+            // By the name that they have now: approvers see it, and nobody decides about a namesake.
+            book.owner = owner.clone();
             book.ask(request.clone(), now)?;
             Ok((book, request.clone()))
         };
@@ -252,9 +254,13 @@ impl Gateway {
         if let Err(refused) = change(self.open_book(of).await?.book) {
             return Err(self.refuse_request(event, refused).await);
         }
-        self.record(&event).await?;
+        self.audit.record(&event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))?;
         match self.change(of, change).await {
-            Ok(request) => Ok(request),
+            Ok(request) => {
+                // Others hear of what came to be alone: nobody would take back what they were told.
+                self.alarms.follow(&event);
+                Ok(request)
+            }
             Err(Unchanged::Refused(refused)) => Err(self.refuse_request(event, refused).await),
             Err(Unchanged::Unavailable(failure)) => Err(self.failed(event, failure).await),
         }

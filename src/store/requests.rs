@@ -22,6 +22,9 @@ pub const WAITS: TimeDelta = TimeDelta::hours(24);
 const REMEMBERED: TimeDelta = TimeDelta::days(7);
 /// How many requests of one person may wait at the same time.
 const MOST_WAITING: usize = 5;
+/// How many a person may make within [`AN_HOUR`], whatever became of them: each is an event, and may be an alarm.
+const MOST_AN_HOUR: usize = 10;
+const AN_HOUR: TimeDelta = TimeDelta::hours(1);
 /// How many a person may have waiting and granted.
 const MOST_LIVING: usize = 20;
 /// How many a book holds: the oldest that is over goes first.
@@ -182,8 +185,8 @@ impl Session {
 /// Why a book does not change as it was meant to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// Too many of the person's requests wait or are granted.
-    #[error("too many requests of the person wait or are granted")]
+    /// Too many of the person's requests wait, are granted or were made within the hour.
+    #[error("too many requests of the person wait, are granted or were made within the hour")]
     TooMany,
     /// The same is asked for already, or granted.
     #[error("the same is waiting or granted already")]
@@ -212,7 +215,11 @@ impl Book {
         if living().any(|known| known.rule == request.rule && known.role == request.role) {
             return Err(Unfit::Twice);
         }
-        if living().count() >= MOST_LIVING || living().filter(|known| known.is_waiting(now)).count() >= MOST_WAITING {
+        let of_late = self.requests.iter().filter(|known| now < known.asked + AN_HOUR).count();
+        if of_late >= MOST_AN_HOUR
+            || living().count() >= MOST_LIVING
+            || living().filter(|known| known.is_waiting(now)).count() >= MOST_WAITING
+        {
             return Err(Unfit::TooMany);
         }
         self.requests.push(request);

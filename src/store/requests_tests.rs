@@ -82,6 +82,19 @@ fn a24_a_person_asks_for_so_much_and_no_more() {
 }
 
 #[test]
+fn a24_asking_and_taking_back_has_an_end() {
+    let mut book = book(Vec::new());
+    for n in 0..MOST_AN_HOUR {
+        let asked = request(&n.to_string());
+        let id = asked.id.clone();
+        book.ask(asked, now()).unwrap();
+        book.decide(&id, RequestState::Withdrawn { at: now() }, now()).unwrap();
+    }
+    assert_eq!(book.ask(request("more"), now()), Err(Unfit::TooMany));
+    book.ask(request("more"), now() + AN_HOUR).unwrap();
+}
+
+#[test]
 fn nobody_is_somebody_else_by_another_spelling() {
     let identity = Identity::for_tests("u1", &[]);
     let own = Actor::from(&identity);

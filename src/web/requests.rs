@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use super::issue::to_the_end;
 use super::site::Site;
 use super::step_up::role_link;
 use super::trouble::{PageError, html, redirect};
@@ -108,12 +109,15 @@ pub(super) struct AskForm {
 
 /// `POST /requests`.
 pub(super) async fn ask(visitor: Visitor, form: web::Form<AskForm>) -> Result<HttpResponse, PageError> {
-    let me = visitor.chooser().await?.me;
-    me.check(&form.csrf)?;
-    let AskForm { role, reason, duration, .. } = form.into_inner();
-    let asking = Asking { role, reason, duration: duration.map(Duration::from_secs) };
-    me.visitor.site.gateway.ask_for(&me.session, &asking, &me.visitor.caller).await?;
-    Ok(redirect("/requests?done=asked").finish())
+    to_the_end(async move {
+        let me = visitor.chooser().await?.me;
+        me.check(&form.csrf)?;
+        let AskForm { role, reason, duration, .. } = form.into_inner();
+        let asking = Asking { role, reason, duration: duration.map(Duration::from_secs) };
+        me.visitor.site.gateway.ask_for(&me.session, &asking, &me.visitor.caller).await?;
+        Ok(redirect("/requests?done=asked").finish())
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -133,15 +137,18 @@ enum VerdictWord {
 
 /// `POST /requests/decide`.
 pub(super) async fn decide(visitor: Visitor, form: web::Form<DecideForm>) -> Result<HttpResponse, PageError> {
-    let me = visitor.chooser().await?.me;
-    me.check(&form.csrf)?;
-    let of = BookRef::parse(&form.of).ok_or(PageError::Unreadable)?;
-    let (verdict, done) = match form.verdict {
-        VerdictWord::Grant => (Verdict::Grant, "granted"),
-        VerdictWord::Refuse => (Verdict::Refuse, "refused"),
-    };
-    me.visitor.site.gateway.decide_request(&me.session, (&of, &form.id), verdict, &me.visitor.caller).await?;
-    Ok(redirect(&format!("/requests?done={done}")).finish())
+    to_the_end(async move {
+        let me = visitor.chooser().await?.me;
+        me.check(&form.csrf)?;
+        let of = BookRef::parse(&form.of).ok_or(PageError::Unreadable)?;
+        let (verdict, done) = match form.verdict {
+            VerdictWord::Grant => (Verdict::Grant, "granted"),
+            VerdictWord::Refuse => (Verdict::Refuse, "refused"),
+        };
+        me.visitor.site.gateway.decide_request(&me.session, (&of, &form.id), verdict, &me.visitor.caller).await?;
+        Ok(redirect(&format!("/requests?done={done}")).finish())
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -152,8 +159,11 @@ pub(super) struct WithdrawForm {
 
 /// `POST /requests/withdraw`.
 pub(super) async fn withdraw(visitor: Visitor, form: web::Form<WithdrawForm>) -> Result<HttpResponse, PageError> {
-    let me = visitor.chooser().await?.me;
-    me.check(&form.csrf)?;
-    me.visitor.site.gateway.withdraw_request(&me.session, &form.id, &me.visitor.caller).await?;
-    Ok(redirect("/requests?done=withdrawn").finish())
+    to_the_end(async move {
+        let me = visitor.chooser().await?.me;
+        me.check(&form.csrf)?;
+        me.visitor.site.gateway.withdraw_request(&me.session, &form.id, &me.visitor.caller).await?;
+        Ok(redirect("/requests?done=withdrawn").finish())
+    })
+    .await
 }

@@ -101,6 +101,15 @@ impl Ticked {
         }
     }
 
+    /// Why a role that is held cannot be had together with others. What is not held is told when it is refused.
+    fn unsuitable(&self, chooser: &Chooser) -> Option<String> {
+        let me = &chooser.me;
+        let entitlements = me.visitor.site.gateway.entitlements(&me.session, &me.visitor.caller);
+        let alone = entitlements.roles().iter().filter(|entitlement| !is_for_several(entitlement));
+        let found = alone.map(|entitlement| entitlement.target.as_str()).find(|alone| self.roles.iter().any(|role| role == alone))?;
+        Some(format!("{found} is taken alone, from the page with your roles. Nothing was issued."))
+    }
+
     fn wishes(&self, chooser: &Chooser) -> Vec<Wish> {
         let me = &chooser.me;
         let entitlements = me.visitor.site.gateway.entitlements(&me.session, &me.visitor.caller);
@@ -125,7 +134,7 @@ pub(super) async fn take(visitor: Visitor, form: web::Form<Vec<(String, String)>
         let mut chooser = visitor.chooser().await?;
         let ticked = Ticked::read(form.into_inner())?;
         chooser.me.check(&ticked.csrf)?;
-        if let Some(problem) = ticked.problem() {
+        if let Some(problem) = ticked.problem().or_else(|| ticked.unsuitable(&chooser)) {
             let roles: Vec<_> = ticked.roles.iter().map(String::as_str).collect();
             let mut response = page(&chooser, "", &roles, Some(problem));
             *response.status_mut() = StatusCode::BAD_REQUEST;

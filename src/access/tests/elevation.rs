@@ -107,6 +107,44 @@ fn a_session_ends_with_its_grant_or_is_as_short_as_aws_gives() {
 }
 
 #[test]
+fn a19_a_grant_for_one_purpose_ends_though_another_rule_gives_the_role_for_another() {
+    let rules = [
+        rule("c", "devs", "purposes = [\"console\"]\nmax_session = \"12h\""),
+        on_request("r", "devs", "purposes = [\"credentials\"]\nmax_session = \"12h\""),
+    ]
+    .concat();
+    let grants = [granted("r", 30)];
+    let entitled = entitled_with(&rules, &["devs"], &grants);
+    let take = |purpose| {
+        let wish = Wish { purpose, duration: Some(Duration::from_hours(12)), ..wish(DEV) };
+        let request = entitled.choose(&wish).unwrap();
+        (request.duration(), request.elevations().len())
+    };
+    assert_eq!(take(Purpose::Credentials), (Duration::from_mins(30), 1));
+    assert_eq!(take(Purpose::Console), (Duration::from_hours(12), 0), "which is held without the grant");
+    let both = [
+        on_request("c", "devs", "purposes = [\"console\"]\nmax_session = \"12h\""),
+        on_request("r", "devs", "purposes = [\"credentials\"]\nmax_session = \"12h\""),
+    ]
+    .concat();
+    let entitled = entitled_with(&both, &["devs"], &[granted("c", 120), granted("r", 30)]);
+    let wish = Wish { purpose: Purpose::Credentials, duration: Some(Duration::from_hours(12)), ..wish(DEV) };
+    let request = entitled.choose(&wish).unwrap();
+    assert_eq!((request.duration(), request.elevations()), (Duration::from_mins(30), &[granted("r", 30)][..]));
+}
+
+#[test]
+fn a23_only_what_is_not_held_anyway_is_an_emergency() {
+    let rules = [rule("c", "devs", "purposes = [\"console\"]"), rule("e", "devs", "break_glass = true")].concat();
+    let entitled = entitled_with(&rules, &["devs"], &[]);
+    let is_alarm = |purpose| {
+        let wish = Wish { purpose, reason: Some("it burns".into()), ..wish(DEV) };
+        entitled.choose(&wish).unwrap().is_break_glass()
+    };
+    assert!(is_alarm(Purpose::Credentials) && !is_alarm(Purpose::Console));
+}
+
+#[test]
 fn what_is_held_for_one_purpose_may_be_asked_for_another() {
     let rules = [rule("c", "devs", "purposes = [\"console\"]"), on_request("r", "devs", "")].concat();
     let entitled = entitled_with(&rules, &["devs"], &[]);

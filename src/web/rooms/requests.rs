@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::store::BookRef;
+use crate::web::issue::to_the_end;
 use crate::web::requests::row;
 use crate::web::trouble::{PageError, html, redirect};
 use crate::web::views::{AllRequests, Room, Text};
@@ -40,11 +41,14 @@ pub(super) struct Revoke {
 
 /// `POST /admin/requests/revoke`.
 pub(super) async fn revoke(visitor: Visitor, form: web::Form<Revoke>) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
-    me.check(&form.csrf)?;
-    let site = &me.visitor.site;
-    let administrator = site.gateway.administrator(&me.session, &me.visitor.caller).await?;
-    let of = BookRef::parse(&form.of).ok_or(PageError::Unreadable)?;
-    site.gateway.revoke_grant(administrator, &of, &form.id).await?;
-    Ok(redirect("/admin/requests?done=revoked").finish())
+    to_the_end(async move {
+        let me = visitor.signed_in().await?;
+        me.check(&form.csrf)?;
+        let site = &me.visitor.site;
+        let administrator = site.gateway.administrator(&me.session, &me.visitor.caller).await?;
+        let of = BookRef::parse(&form.of).ok_or(PageError::Unreadable)?;
+        site.gateway.revoke_grant(administrator, &of, &form.id).await?;
+        Ok(redirect("/admin/requests?done=revoked").finish())
+    })
+    .await
 }

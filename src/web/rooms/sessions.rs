@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::gateway::Ending;
 use crate::store::{BEGINNING, LiveSession, SessionHandle};
+use crate::web::issue::to_the_end;
 use crate::web::site::Site;
 use crate::web::trouble::{PageError, html, redirect};
 use crate::web::views::{PersonSessions, Query, Room, SessionRow, Sessions, Text};
@@ -96,11 +97,14 @@ pub(super) struct End {
 
 /// `POST /admin/sessions/end`.
 pub(super) async fn end(visitor: Visitor, form: web::Form<End>) -> Result<HttpResponse, PageError> {
-    let me = visitor.signed_in().await?;
-    me.check(&form.csrf)?;
-    let site = &me.visitor.site;
-    let administrator = site.gateway.administrator(&me.session, &me.visitor.caller).await?;
-    let ending = form.session.as_deref().map_or(Ending::All, |handle| Ending::One(SessionHandle::named(handle)));
-    let ended = site.gateway.end_sessions_of(administrator, &form.person, &ending).await?;
-    Ok(redirect(&format!("/admin/sessions?who={}&ended={ended}", Query(&form.who))).finish())
+    to_the_end(async move {
+        let me = visitor.signed_in().await?;
+        me.check(&form.csrf)?;
+        let site = &me.visitor.site;
+        let administrator = site.gateway.administrator(&me.session, &me.visitor.caller).await?;
+        let ending = form.session.as_deref().map_or(Ending::All, |handle| Ending::One(SessionHandle::named(handle)));
+        let ended = site.gateway.end_sessions_of(administrator, &form.person, &ending).await?;
+        Ok(redirect(&format!("/admin/sessions?who={}&ended={ended}", Query(&form.who))).finish())
+    })
+    .await
 }
