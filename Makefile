@@ -21,10 +21,10 @@ lint: ## Formatting, clippy, documentation, and cargo-deny where it is installed
 	@if command -v cargo-deny > /dev/null; then set -x; cargo deny --locked check bans licenses sources; \
 	else echo 'lint: cargo-deny is not installed (cargo install --locked cargo-deny): deny.toml is not checked'; fi
 
-client: ## The client alone, checked and built: target/client/release/rolegate
+client: ## The client alone, checked and built: target/client/client/rolegate
 	@scripts/setup.sh demo
 	cargo clippy --locked --no-default-features --features client --target-dir target/client -- -D warnings
-	cargo build --release --locked --no-default-features --features client --target-dir target/client
+	cargo build --profile client --locked --no-default-features --features client --target-dir target/client
 
 bench: ## Measure what docs/performance.md states
 	@scripts/setup.sh test

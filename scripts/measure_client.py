@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the client as people run it: a release build without the gateway.
 
-usage: scripts/measure_client.py [BINARY]        default: target/client/release/rolegate (make bench builds it)
+usage: scripts/measure_client.py [BINARY]        default: target/client/client/rolegate (make bench builds it)
 
 Prints the size of the binary and the libraries that it needs; and, as whole processes from start to end, the wall time (median, and the
 slowest of the fastest nine tenths) of `credentials` with a warm cache, the session in a file; the same with the session in GNOME's keyring,
@@ -24,7 +24,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/client/release/rolegate").resolve()
+BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/client/client/rolegate").resolve()
 ROLE = "arn:aws:iam::111122223333:role/ReadOnly"
 RUNS = 200
 TOKEN = "rgs_" + base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
