@@ -52,13 +52,13 @@ impl Entitlements {
             return Err(Denied::Duration(longest));
         }
         // Time goes by between a page and its click, so that what a grant leaves is a limit and no reason to refuse.
-        let duration = entitlement.within_grant_for(duration, wish.purpose);
+        let duration = entitlement.within_grant(duration, wish.purpose);
         let operation = entitlement.operation;
         let source_identity = match entitlement.carry_source_identity {
             carry if carry != Carry::Off && operation.carries_attributes() => Some((self.names.source_identity.clone()?, carry)),
             _ => None,
         };
-        let reason = entitlement.heard(wish.reason.as_deref())?;
+        let reason = entitlement.heard(wish.reason.as_deref(), wish.purpose)?;
         let mut tags = Vec::new();
         if entitlement.carry_tags != Carry::Off && operation.carries_tags() {
             tags.extend(entitlement.tags.iter().cloned().chain(entitlement.reason_tags(reason.as_ref())));
@@ -85,7 +85,7 @@ impl Entitlements {
             tags,
             carry_tags: entitlement.carry_tags,
             evidence: entitlement.evidence.clone(),
-            elevations: entitlement.elevations_for(wish.purpose),
+            elevations: entitlement.elevations_for(wish.purpose).cloned().collect(),
             break_glass: entitlement.is_emergency_for(wish.purpose),
             reuse: entitlement.reuse,
             policy: Arc::clone(&self.policy),

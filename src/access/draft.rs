@@ -50,9 +50,6 @@ impl Draft {
                 carry_tags: Carry::default(),
                 carry_source_identity: Carry::default(),
                 evidence: Vec::new(),
-                elevations: Vec::new(),
-                granted_until: None,
-                grant_left: None,
                 break_glass: false,
                 held_anyway: Purposes::NONE,
                 granted_for: Vec::new(),
@@ -77,15 +74,12 @@ impl Draft {
         let is_first = self.entitlement.evidence.is_empty();
         let later =
             |so_far: Option<Moment>, own: Option<Moment>| if is_first { own } else { so_far.zip(own).map(|(one, other)| one.max(other)) };
-        let granted = grant.standing.elevation();
-        let ends = granted.map(|granted| granted.until);
+        let ends = grant.standing.elevation().map(|granted| granted.until);
         self.entitlement.until = later(self.entitlement.until, narrower(matched.rule.until, ends));
-        self.entitlement.granted_until = later(self.entitlement.granted_until, ends);
-        self.entitlement.elevations.extend(granted.filter(|granted| !self.entitlement.elevations.contains(granted)).cloned());
         self.entitlement.break_glass |= grant.standing == Standing::BreakGlass;
         match grant.standing {
             Standing::Held(None) => self.entitlement.held_anyway = self.entitlement.held_anyway.with(grant.purposes),
-            Standing::Held(Some(granted)) => self.entitlement.granted_for.push(GrantedFor::new(grant.purposes, granted)),
+            Standing::Held(Some(granted)) => GrantedFor::add(&mut self.entitlement.granted_for, grant.purposes, granted),
             Standing::BreakGlass | Standing::Open => {}
         }
         self.entitlement.evidence.push(evidence);
@@ -181,9 +175,7 @@ impl Draft {
     pub(super) fn finish(mut self, who: &Person<'_>, now: Moment) -> Entitlement {
         self.combine_tags();
         let entitlement = &mut self.entitlement;
-        entitlement.elevations.sort_by(|a, b| a.id.cmp(&b.id));
-        entitlement.granted_for.iter_mut().for_each(|granted| granted.measure(now));
-        entitlement.grant_left = entitlement.granted_until.map(|until| (until - now).to_std().unwrap_or_default());
+        GrantedFor::finish(&mut entitlement.granted_for, now);
         entitlement.step_up = entitlement.demand.missing(who.authentication, now).map(Box::new);
         entitlement.max_session = self.max_session.unwrap_or(USUAL_SESSION);
         entitlement.operation = match &entitlement.target {

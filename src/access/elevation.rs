@@ -236,29 +236,31 @@ impl Entitlements {
 }
 
 impl Entitlement {
+    /// What was granted on request and makes rules hold that want it, ordered by id.
+    pub fn elevations(&self) -> impl Iterator<Item = &Elevation> {
+        self.granted_for.iter().map(|granted| &granted.elevation)
+    }
+
     /// Until when it is held by grants alone; none where a rule gives it without any.
     #[must_use]
-    pub const fn granted_until(&self) -> Option<Moment> {
-        self.granted_until
+    pub fn granted_until(&self) -> Option<Moment> {
+        self.by_grants_alone().map(|granted| granted.elevation.until).max()
     }
 
-    /// As much of a session's length as the grants leave. AWS gives no less than [`SHORTEST_SESSION`], so that the last session may outlive its
-    /// grant by as much.
-    pub(super) fn within_grant(&self, wanted: Duration) -> Duration {
-        self.grant_left.map_or(wanted, |left| within(wanted, left))
+    /// As much of a session's length as the grants leave, for whatever purpose. What a session gets is [`Self::within_grant`].
+    pub(super) fn within_grants(&self, wanted: Duration) -> Duration {
+        within(wanted, self.by_grants_alone())
     }
 
-    /// The same for one purpose: a grant for another one leaves nothing for it.
-    pub(super) fn within_grant_for(&self, wanted: Duration, purpose: Purpose) -> Duration {
-        self.grants_for(purpose).map(|granted| granted.left).max().map_or(wanted, |left| within(wanted, left))
+    /// As much of a session's length as the grants leave for a purpose. AWS gives no less than [`SHORTEST_SESSION`], so that the last session may
+    /// outlive its grant by as much.
+    pub(super) fn within_grant(&self, wanted: Duration, purpose: Purpose) -> Duration {
+        within(wanted, self.grants_for(purpose))
     }
 
-    /// The grants that give it for a purpose, ordered by id: none where another rule gives it for that.
-    pub(super) fn elevations_for(&self, purpose: Purpose) -> Vec<Elevation> {
-        let mut elevations: Vec<_> = self.grants_for(purpose).map(|granted| granted.elevation.clone()).collect();
-        elevations.sort_by(|a, b| a.id.cmp(&b.id));
-        elevations.dedup();
-        elevations
+    /// What of the grants gives it for a purpose: nothing where another rule gives it for that.
+    pub(super) fn elevations_for(&self, purpose: Purpose) -> impl Iterator<Item = &Elevation> {
+        self.grants_for(purpose).map(|granted| &granted.elevation)
     }
 
     /// Whether to take it for a purpose is an alarm.
@@ -269,28 +271,40 @@ impl Entitlement {
     fn grants_for(&self, purpose: Purpose) -> impl Iterator<Item = &GrantedFor> {
         self.granted_for.iter().filter(move |granted| granted.purposes.has(purpose) && !self.held_anyway.has(purpose))
     }
+
+    fn by_grants_alone(&self) -> impl Iterator<Item = &GrantedFor> {
+        let alone = self.held_anyway.is_empty() && !self.break_glass;
+        self.granted_for.iter().filter(move |_| alone)
+    }
 }
 
-fn within(wanted: Duration, left: Duration) -> Duration {
-    wanted.min(left.max(SHORTEST_SESSION))
+fn within<'a>(wanted: Duration, granted: impl Iterator<Item = &'a GrantedFor>) -> Duration {
+    granted.map(|granted| granted.left).max().map_or(wanted, |left| wanted.min(left.max(SHORTEST_SESSION)))
 }
 
-/// What a grant gives a role for, and how long yet.
+/// A grant with what it gives a role for, and how long yet.
 #[derive(Debug, Clone)]
 pub(super) struct GrantedFor {
-    purposes: Purposes,
     elevation: Elevation,
+    purposes: Purposes,
     /// From the moment of the decision.
     left: Duration,
 }
 
 impl GrantedFor {
-    pub(super) fn new(purposes: Purposes, elevation: &Elevation) -> Self {
-        Self { purposes, elevation: elevation.clone(), left: Duration::ZERO }
+    /// Adds what a rule gives by a grant; one that is there already gives it for more.
+    pub(super) fn add(all: &mut Vec<Self>, purposes: Purposes, elevation: &Elevation) {
+        match all.iter_mut().find(|granted| granted.elevation == *elevation) {
+            Some(known) => known.purposes = known.purposes.with(purposes),
+            None => all.push(Self { elevation: elevation.clone(), purposes, left: Duration::ZERO }),
+        }
     }
 
-    pub(super) fn measure(&mut self, now: Moment) {
-        self.left = (self.elevation.until - now).to_std().unwrap_or_default();
+    pub(super) fn finish(all: &mut [Self], now: Moment) {
+        all.sort_by(|one, other| one.elevation.id.cmp(&other.elevation.id));
+        for granted in all {
+            granted.left = (granted.elevation.until - now).to_std().unwrap_or_default();
+        }
     }
 }
 

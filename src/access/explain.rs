@@ -204,7 +204,7 @@ impl Policy {
             demand: entitlement.demand.clone(),
             step_up: entitlement.step_up.clone(),
             reason: entitlement.wanted_reason(),
-            elevations: entitlement.elevations.clone(),
+            elevations: entitlement.elevations().cloned().collect(),
             break_glass: entitlement.break_glass,
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),

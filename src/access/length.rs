@@ -43,7 +43,7 @@ impl Entitlement {
     /// for all the same, as AWS may allow more by now.
     #[must_use]
     pub fn longest_offered(&self) -> Duration {
-        self.within_grant(self.learnt.map_or(self.max_session, |learnt| learnt.min(self.max_session)))
+        self.within_grants(self.learnt.map_or(self.max_session, |learnt| learnt.min(self.max_session)))
     }
 }
 

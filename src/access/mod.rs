@@ -230,17 +230,11 @@ pub struct Entitlement {
     pub carry_source_identity: Carry,
     /// The rules that grant it, and the groups that matched them.
     pub evidence: Vec<Evidence>,
-    /// What was granted on request and makes those of the rules hold that want it, ordered by id.
-    pub elevations: Vec<Elevation>,
-    /// Until when it is held, where every rule that gives it wants a grant.
-    granted_until: Option<Moment>,
-    /// How long that is from the moment of the decision.
-    grant_left: Option<Duration>,
     /// Whether it is for emergencies: to take it is an alarm.
     pub break_glass: bool,
     /// For what it is held without an emergency, and without a grant: another rule gives it for that.
     held_anyway: Purposes,
-    /// For what each grant gives it.
+    /// What was granted on request and makes those of the rules hold that want it, each with what it gives the role for; ordered by id.
     granted_for: Vec<elevation::GrantedFor>,
     /// Why it cannot be taken although it is granted: rules that contradict each other, or a tag without its claim.
     pub obstacle: Option<Denied>,

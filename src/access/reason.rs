@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::patterns::{self, LARGEST_PROGRAM, last_line};
 use super::rule::{RuleCompiler, is_tag_key, is_tag_text};
-use super::{Denied, Entitlement, SessionTag};
+use super::{Denied, Entitlement, Purpose, SessionTag};
 
 /// The longest reason, in characters: what a session tag's value holds (STS `Tag`).
 const LONGEST: usize = 256;
@@ -127,12 +127,12 @@ impl Entitlement {
     /// the role.
     #[must_use]
     pub fn wanted_reason(&self) -> Option<String> {
-        self.hints().filter(|_| self.said_before().is_none())
+        self.hints().filter(|_| self.purposes.list().into_iter().any(|purpose| self.said_before(purpose).is_none()))
     }
 
-    /// What was said in a request, if it is all that the rules want to be told.
-    fn said_before(&self) -> Option<&str> {
-        let mut said = self.elevations.iter().map(|granted| granted.reason.as_str());
+    /// What was said in a request for what it is wanted for, if it is all that the rules want to be told.
+    fn said_before(&self, purpose: Purpose) -> Option<&str> {
+        let mut said = self.elevations_for(purpose).map(|granted| granted.reason.as_str());
         said.find(|said| self.reasons.iter().all(|reason| reason.takes(said)))
     }
 
@@ -154,9 +154,9 @@ impl Entitlement {
     ///
     /// # Errors
     /// [`Denied::Reason`] if it is missing, or not what they want.
-    pub(super) fn heard(&self, said: Option<&str>) -> Result<Option<String>, Denied> {
+    pub(super) fn heard(&self, said: Option<&str>, purpose: Purpose) -> Result<Option<String>, Denied> {
         let Some(hint) = self.hints() else { return Ok(None) };
-        let said = said.map(str::trim).filter(|said| !said.is_empty()).or_else(|| self.said_before()).unwrap_or_default();
+        let said = said.map(str::trim).filter(|said| !said.is_empty()).or_else(|| self.said_before(purpose)).unwrap_or_default();
         if is_said(said) && self.reasons.iter().all(|reason| reason.takes(said)) {
             Ok(Some(said.to_owned()))
         } else {

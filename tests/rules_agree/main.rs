@@ -42,7 +42,7 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
         purposes: purposes.collect(),
         max_session: entitlement.max_session,
         offered: entitlement.longest_offered(),
-        grants: entitlement.elevations.iter().map(|grant| grant.id.clone()).collect(),
+        grants: entitlement.elevations().map(|grant| grant.id.clone()).collect(),
         break_glass: entitlement.break_glass,
         evidence: entitlement.evidence.iter().map(|evidence| (evidence.rule.to_string(), evidence.group.clone())).collect(),
         session: entitlement.obstacle.is_none().then_some(session),
@@ -221,7 +221,7 @@ fn check(seeds: impl Iterator<Item = u64>) -> (usize, usize) {
             }
             let found = granted(&subject.policy, &who);
             with_roles += usize::from(!found.is_empty());
-            with_grants += usize::from(found.iter().any(|entitlement| !entitlement.elevations.is_empty()));
+            with_grants += usize::from(found.iter().any(|entitlement| entitlement.elevations().next().is_some()));
         }
     }
     (with_roles, with_grants)

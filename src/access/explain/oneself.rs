@@ -159,7 +159,7 @@ impl Policy {
             let own = evidence.group.iter().map(String::as_str).chain(evidence.also.iter().map(|group| &**group));
             let mut groups: Vec<_> = own.map(|group| self.called(group, tell)).collect();
             groups.dedup();
-            let granted = entitlement.elevations.iter().find(|granted| granted.rule == *rule.id);
+            let granted = entitlement.elevations().find(|granted| granted.rule == *rule.id);
             let until = narrower(rule.until, granted.map(|granted| granted.until));
             let way = Way { groups, beside: concerns(rule), granted_by: granted.map(|granted| granted.approver.1.clone()), until };
             if !ways.contains(&way) {
