@@ -12,6 +12,19 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
+use url::{Host, Url};
+
+/// Whether the URL's host is written as this machine and no other: `localhost` (which no server resolves, RFC 6761 section 6.3), `127.0.0.0/8` or
+/// `[::1]`.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
 
 /// Something in the configuration that must be mended, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

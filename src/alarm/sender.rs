@@ -11,9 +11,10 @@ use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
-use super::settings::{Checked, is_loopback};
+use super::settings::Checked;
 use super::{Message, State};
 use crate::clock::Clock;
+use crate::settings::is_loopback;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(10);

@@ -5,9 +5,9 @@ use std::path::Path;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
-use crate::settings::{Problem, SecretRef};
+use crate::settings::{Problem, SecretRef, is_loopback};
 
 /// The shortest secret, in bytes: who guesses it can send alarms of their own.
 const SHORTEST_SECRET: usize = 16;
@@ -103,14 +103,5 @@ impl WebhookSettings {
             (Some(url), Some(secret)) if problems.is_empty() => Ok(Checked { url, secret, events: self.events.clone() }),
             _ => Err(problems),
         }
-    }
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

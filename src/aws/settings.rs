@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use crate::arn::{Partition, Region};
-use crate::settings::{Problem, Span};
+use crate::settings::{Problem, Span, is_loopback};
 
 /// How AWS is reached. Every host follows from the partition of the role's ARN; the overrides are for VPC endpoints and tests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -184,16 +184,6 @@ pub(super) fn endpoint(text: &str, path: &str) -> Result<Url, Problem> {
         ("http", true) => Ok(url),
         ("http", false) => Err(problem("sends credentials in the clear: http is for loopback only")),
         _ => Err(problem("is not an https URL")),
-    }
-}
-
-/// Whether the URL's host is this machine and no other.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::settings;
 
 /// The origin of a gateway: https, or http on this machine. Tokens are sent there and nowhere else.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,12 +51,7 @@ impl GatewayUrl {
     /// Whether the gateway is on this machine.
     #[must_use]
     pub(super) fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        }
+        settings::is_loopback(&self.0)
     }
 }
 

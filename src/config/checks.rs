@@ -11,7 +11,7 @@ use super::places::Places;
 use super::{ConfigFile, urls, workloads};
 use crate::access::{Operation, RuleSettings};
 use crate::aws::organization::{self, OrganizationSettings};
-use crate::settings::{Problem, SecretRef};
+use crate::settings::{Problem, SecretRef, is_loopback};
 use crate::trust::SamlTrustSettings;
 
 /// Adds everything that is wrong with a file whose form is right, and brings its public URL into the normal form.
@@ -109,7 +109,7 @@ pub(super) fn check_saml_rules(file: &ConfigFile, problems: &mut Vec<Problem>) {
 /// What is allowed, but deserves a second look.
 pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
     let (issuer, path) = issuer(file);
-    let unreachable = urls::issuer(issuer).is_ok_and(|url| urls::is_loopback(&url)) && file.aws.sts_endpoint.is_none();
+    let unreachable = urls::issuer(issuer).is_ok_and(|url| is_loopback(&url)) && file.aws.sts_endpoint.is_none();
     let warning = || {
         Problem::new(
             path,

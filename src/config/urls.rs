@@ -1,6 +1,8 @@
 //! The two URLs that everything else leans on: where browsers reach Rolegate, and who AWS is told has signed.
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::settings::is_loopback;
 
 /// What is wrong with a URL, and what to do.
 pub(super) type Fault = (String, String);
@@ -56,16 +58,6 @@ fn web_url(text: &str, what: &str) -> Result<Url, Fault> {
             "write https, and let a proxy before Rolegate do TLS; http is for loopback hosts such as 127.0.0.1 only".into(),
         )),
         other => Err((format!("{what} has the scheme `{other}`"), example)),
-    }
-}
-
-/// Whether the URL's host can only be this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

@@ -9,6 +9,8 @@ use openidconnect::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use crate::settings::is_loopback;
+
 /// An answer longer than this, in bytes, is not read to its end, unless something else is said.
 const MAX_BODY: usize = 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(5);
@@ -51,7 +53,7 @@ impl Reach {
         }
         match url.scheme() {
             "https" => Ok(()),
-            "http" if self.plain_loopback && is_loopback_host(url) => Ok(()),
+            "http" if self.plain_loopback && is_loopback(url) => Ok(()),
             _ => Err(HttpError::NotHttps(url.to_string())),
         }
     }
@@ -174,17 +176,6 @@ impl Http {
             301..=308 => Err(format!("{url} answered with a redirect, which is not followed")),
             status => Err(format!("{url} answered with status {status}")),
         }
-    }
-}
-
-/// Whether the URL's host is written as a loopback address: `localhost`, `127.0.0.0/8` or `[::1]`.
-#[must_use]
-pub(super) fn is_loopback_host(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

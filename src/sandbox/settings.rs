@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use crate::arn::{AccountId, Partition, RoleArn};
 use crate::clock::Moment;
+use crate::settings;
 
 /// The public client that the sandbox's identity provider knows (authentication method `none`, PKCE alone).
 pub const PUBLIC_CLIENT: &str = "rolegate-demo";
@@ -239,13 +240,7 @@ impl SandboxSettings {
 
 /// Whether a URL leads to this machine over plain http: the only place that the sandbox ever calls.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    let host_is_ours = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    url.scheme() == "http" && host_is_ours && url.username().is_empty() && url.password().is_none()
+    url.scheme() == "http" && settings::is_loopback(url) && url.username().is_empty() && url.password().is_none()
 }
 
 #[cfg(test)]

@@ -23,11 +23,11 @@ use zeroize::Zeroizing;
 pub use destination::{Destination, DestinationRefused};
 pub use palette::{SERVICES, Service, chosen, regions};
 
-use super::settings::{endpoint, is_loopback};
+use super::settings::endpoint;
 use super::{AwsSettings, Credentials, Explanation, Mender};
 use crate::access::{LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::Partition;
-use crate::settings::Problem;
+use crate::settings::{Problem, is_loopback};
 
 /// The longest answer of the federation endpoint that is read, in bytes. A sign-in token has about two thousand.
 const LONGEST_ANSWER: usize = 64 * 1024;

@@ -11,9 +11,9 @@ use url::Url;
 use super::exchange::ClientKey;
 use super::issuer::{Issuer, TENANT};
 use crate::identity::check::{self, Findings};
-use crate::identity::http::{Reach, is_loopback_host};
+use crate::identity::http::Reach;
 use crate::identity::{ClientAuth, MfaSettings, ProviderId, ProviderSettings};
-use crate::settings::{Problem, SecretRef};
+use crate::settings::{Problem, SecretRef, is_loopback};
 
 /// Parameters of the authorization request that the gateway writes itself.
 const RESERVED: [&str; 15] = [
@@ -83,7 +83,7 @@ impl Checked {
         }
         let reach = Reach {
             private: settings.private_network,
-            plain_loopback: Url::parse(&settings.issuer).is_ok_and(|url| url.scheme() == "http" && is_loopback_host(&url)),
+            plain_loopback: Url::parse(&settings.issuer).is_ok_and(|url| url.scheme() == "http" && is_loopback(&url)),
         };
         let issuer = issuer(settings, reach, &mut findings);
         let algorithms = check::algorithms(&settings.algorithms, &mut findings);

@@ -9,12 +9,12 @@ use url::Url;
 use super::settings::{RequestBinding, SamlProviderSettings};
 use crate::identity::ProviderId;
 use crate::identity::check::{self, Findings};
-use crate::identity::http::{Reach, is_loopback_host};
+use crate::identity::http::Reach;
 use crate::saml::Certificate;
 use crate::saml::encryption::DecryptionKey;
 use crate::saml::sign::SamlSigner;
 use crate::saml::write::Binding;
-use crate::settings::Problem;
+use crate::settings::{Problem, is_loopback};
 
 /// The furthest that a provider's clock may be off.
 const MOST_SKEW_SECONDS: u64 = 180;
@@ -98,7 +98,7 @@ impl Checked {
         let source = source(settings, base, &mut findings);
         let reach = Reach {
             private: settings.private_network,
-            plain_loopback: plain && matches!(&source, Some(Source::Url(url)) if url.scheme() == "http" && is_loopback_host(url)),
+            plain_loopback: plain && matches!(&source, Some(Source::Url(url)) if url.scheme() == "http" && is_loopback(url)),
         };
         if let Some(Source::Url(url)) = &source
             && let Err(error) = reach.check(url)

@@ -26,13 +26,13 @@ use super::cache::{Cache, PACE};
 use super::check::{self, Findings};
 use super::claims::Claims;
 use super::health::{Health, KeptDocument};
-use super::http::{Http, Reach, is_loopback_host};
+use super::http::{Http, Reach};
 use super::jwt::{self, Expected, KeySet, LEEWAY, Unverified, date};
 use super::oidc::{email_is_verified, groups_of};
 use super::words::presentable;
 use super::{Authentication, Identity, ProviderHealth, ProviderId, Rejected, Upstream};
 use crate::clock::Moment;
-use crate::settings::Problem;
+use crate::settings::{Problem, is_loopback};
 
 /// The longest `sub` (OpenID Connect Core section 2).
 const LONGEST_SUBJECT: usize = 255;
@@ -103,7 +103,7 @@ impl Provider {
         let id = check::id(&settings.id, &mut findings);
         let reach = Reach {
             private: settings.private_network,
-            plain_loopback: Url::parse(&settings.issuer).is_ok_and(|url| url.scheme() == "http" && is_loopback_host(&url)),
+            plain_loopback: Url::parse(&settings.issuer).is_ok_and(|url| url.scheme() == "http" && is_loopback(&url)),
         };
         check_issuer(&settings.issuer, reach, &mut findings);
         for (key, value) in [("audience", &settings.audience), ("username_claim", &settings.username_claim)] {
