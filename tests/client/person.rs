@@ -133,13 +133,17 @@ impl Person {
         std::fs::read_to_string(session).unwrap()
     }
 
-    /// Everything in the home folder, for searching.
+    /// Every file in the home folder, for searching. What programs of the desktop leave beside files, such as a keyring's socket, holds nothing to read.
     pub(crate) fn everything(&self) -> Vec<u8> {
         let (mut folders, mut all) = (vec![self.home().to_owned()], Vec::new());
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() { folders.push(path) } else { all.extend(std::fs::read(path).unwrap()) }
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.is_file() {
+                    all.extend(std::fs::read(path).unwrap());
+                }
             }
         }
         all
