@@ -120,7 +120,7 @@ impl Gateway {
         if asked.chars().count() > LONGEST_ASKED {
             return Some(Err(NotARole));
         }
-        let (identity, policy) = (&session.identity, self.policy.load());
+        let (identity, policy) = (&*session.identity, self.policy.load());
         let granted = session.elevations();
         let (who, context) = (Person::from(identity).with_elevations(&granted), Context { now: self.now(), ip: caller.ip });
         let told = policy.explain_to_oneself(&who, &context, asked, self.disclosure);
@@ -165,7 +165,7 @@ impl Gateway {
     /// asked; the log gets a line with the rules, under an incident id that the report has.
     #[must_use]
     pub fn without_roles(&self, session: &Session, caller: &Caller) -> WithoutRoles {
-        let identity = &session.identity;
+        let identity = &*session.identity;
         let context = Context { now: self.now(), ip: caller.ip };
         let policy = self.policy.load();
         let misses = policy.near_misses(&Person::from(identity), &context, self.disclosure);

@@ -68,7 +68,7 @@ impl Gateway {
     /// Whether the session's person decides about requests, by the rules in force.
     #[must_use]
     pub fn decides(&self, session: &Session) -> bool {
-        self.policy.load().is_approver(&Person::from(&session.identity))
+        self.policy.load().is_approver(&Person::from(&*session.identity))
     }
 
     /// Asks for a role.
@@ -83,7 +83,7 @@ impl Gateway {
         };
         let now = self.now();
         let request = Request::new(&asked.rule, asked.target.as_str(), &asked.reason, asked.duration, now);
-        let owner = Actor::from(&session.identity);
+        let owner = Actor::from(&*session.identity);
         let of = BookRef::of(&owner.key());
         let event = noted(event, &request);
         let new = || Book { owner: owner.clone(), requests: Vec::new() };
@@ -103,7 +103,7 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::Store`].
     pub async fn to_decide(&self, session: &Session) -> Result<Vec<Asked>, Failure> {
-        let (policy, who, now) = (self.policy.load_full(), Person::from(&session.identity), self.now());
+        let (policy, who, now) = (self.policy.load_full(), Person::from(&*session.identity), self.now());
         if !policy.is_approver(&who) {
             return Ok(Vec::new());
         }
@@ -138,7 +138,7 @@ impl Gateway {
         if let Err(refused) = self.may_decide(&session.identity, &owner, &request) {
             return Err(self.refuse_request(event, refused).await);
         }
-        let by = Actor::from(&session.identity);
+        let by = Actor::from(&*session.identity);
         let longest = self.policy.load().longest_elevation(&request.rule).unwrap_or_default();
         let until = now + longest.min(Duration::from_secs(request.seconds));
         let (event, state) = match verdict {
@@ -195,7 +195,7 @@ impl Gateway {
     /// # Errors
     /// [`Trouble::Request`], [`Trouble::Store`], [`Trouble::Audit`]: it may still count.
     pub async fn revoke_grant(&self, administrator: Administrator<'_>, of: &BookRef, id: &str) -> Result<Request, Failure> {
-        let identity = &administrator.session.identity;
+        let identity = &*administrator.session.identity;
         let now = self.now();
         let event = self.event(Kind::GrantRevoked, Outcome::Ok, administrator.caller).done_by(identity);
         let owner = self.open_book(of).await?.book.map(|book| person(&book.owner));

@@ -1,5 +1,6 @@
 //! In and out: a login is begun, comes back, opens a session, and ends.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -241,7 +242,7 @@ impl Gateway {
         let latest = created + self.limits.absolute.0;
         let expires = ends_by.map_or(latest, |end| end.min(latest));
         let life = (expires - created).to_std().unwrap_or_default();
-        let session = Session { identity, created, expires, kind: SessionKind::Browser, requests: Vec::new() };
+        let session = Session { identity: Arc::new(identity), created, expires, kind: SessionKind::Browser, requests: Vec::new() };
         match self.vault.open_session(&session, self.limits.idle.0).await {
             Ok(id) => Ok(SignedIn { session: id, life, return_to }),
             Err(error) => {

@@ -181,7 +181,8 @@ impl Vault {
         let reference = ChoicesRef::of(&person);
         let beside = if hint == Some(&reference) { beside } else { self.read_all(&keys(&reference)).await? };
         let mut beside = beside.into_iter();
-        let choices = beside.next().flatten().and_then(|sealed| self.reveal(&reference.0, sealed)).unwrap_or_default();
+        let open = |sealed| self.choices.open(&reference.0, sealed, |sealed| self.reveal(&reference.0, sealed));
+        let choices = beside.next().flatten().and_then(open).unwrap_or_default();
         session.requests = self.requests_in(&BookRef::of(&person), beside.next().flatten());
         Ok(Some(Known { session, choices, reference }))
     }

@@ -152,6 +152,7 @@ impl Vault {
         let ended = self.store.delete(keys).await?;
         let mut listed = Vec::new();
         for Kept { key, value, .. } in there {
+            self.forget(&key);
             let Some(session) = self.reveal::<Session>(&key, value) else { continue };
             listed.extend(indexes_of(&session.identity).into_iter().map(|index| (index, key.clone())));
         }

@@ -8,6 +8,7 @@ mod codes;
 mod ids;
 mod kept;
 mod kind;
+mod lately;
 mod lists;
 mod memory;
 mod redis;

@@ -10,15 +10,19 @@ use zeroize::Zeroizing;
 
 use super::ids::{HandoverId, SessionId, State};
 use super::kind::SessionKind;
+use super::lately::Lately;
 use super::lists::{indexes_of, person_key, upstream_key};
 use super::seal::{SealKeys, Unsealed};
 use super::ticket::LoginTicket;
-use super::{AuthorizationCode, Key, Purpose, Request, Store, StoreUnavailable};
+use super::{AuthorizationCode, Choices, Key, Purpose, Request, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
 /// How much longer than its login a mark that it was used lives, because instances' clocks may differ.
 const CLOCKS_APART: Duration = Duration::from_mins(1);
+/// How many bytes of sealed sessions, and of sealed choices, are kept opened for the next page.
+const SESSIONS: u64 = 8 << 20;
+const CHOICES: u64 = 2 << 20;
 /// How long something may be on its way from the click to the page.
 pub const HANDOVER_LIFE: Duration = Duration::from_mins(1);
 
@@ -26,7 +30,7 @@ pub const HANDOVER_LIFE: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     /// Who signed in.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// When.
     pub created: Moment,
     /// When it ends, however much it is used.
@@ -49,13 +53,15 @@ pub struct SessionRef(String);
 pub struct Vault {
     pub(super) store: Arc<dyn Store>,
     pub(super) keys: Arc<SealKeys>,
+    sessions: Lately<Session>,
+    pub(super) choices: Lately<Choices>,
 }
 
 impl Vault {
     /// A vault over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, keys: SealKeys) -> Self {
-        Self { store, keys: Arc::new(keys) }
+        Self { store, keys: Arc::new(keys), sessions: Lately::new(SESSIONS), choices: Lately::new(CHOICES) }
     }
 
     /// Seals a login for its browser to keep until the answer comes. The store is not asked.
@@ -123,13 +129,22 @@ impl Vault {
 
     /// The session that was found under a key, if it is alive.
     pub(super) async fn alive(&self, key: Key, sealed: Option<Vec<u8>>, now: Moment) -> Result<Option<Session>, StoreUnavailable> {
-        let Some(session) = sealed.and_then(|sealed| self.reveal::<Session>(&key, sealed)) else { return Ok(None) };
+        let Some(sealed) = sealed else {
+            self.forget(&key);
+            return Ok(None);
+        };
+        let Some(session) = self.sessions.open(&key, sealed, |sealed| self.reveal(&key, sealed)) else { return Ok(None) };
         if session.expires <= now {
             // The touch prolonged what is over. (What does not open stays: another instance may have a newer key.)
             self.store.delete(&[key]).await?;
             return Ok(None);
         }
         Ok(Some(session))
+    }
+
+    /// Keeps nothing of a session that ended.
+    pub(super) fn forget(&self, key: &Key) {
+        self.sessions.forget(key);
     }
 
     /// The session that a reference leads to, if it is alive. Looking at it is no use of it.
@@ -148,6 +163,7 @@ impl Vault {
     /// [`StoreUnavailable`]: the session may still be alive.
     pub async fn close_session(&self, id: &SessionId, identity: &Identity) -> Result<(), StoreUnavailable> {
         let key = id.key();
+        self.forget(&key);
         self.store.delete(std::slice::from_ref(&key)).await?;
         self.strike_off(indexes_of(identity).into_iter().map(|index| (index, key.clone())).collect()).await;
         Ok(())

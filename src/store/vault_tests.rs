@@ -255,11 +255,34 @@ async fn w06_naming_somebody_elses_choices_brings_ones_own() {
 }
 
 #[tokio::test]
+async fn c4_a_session_that_was_opened_lately_counts_for_the_bytes_that_the_store_has_now() {
+    let (store, vault) = vault();
+    let (id, other) = (vault.open_session(&session("1"), IDLE).await.unwrap(), vault.open_session(&session("2"), IDLE).await.unwrap());
+    let of = async |id: &SessionId| vault.session(id, now(), IDLE).await.unwrap().map(|session| session.identity.subject().to_owned());
+    assert_eq!((of(&id).await.as_deref(), of(&id).await.as_deref()), (Some("1"), Some("1")));
+    let good = store.get(&id.key()).await.unwrap().unwrap();
+    for at in [0, good.len() / 2, good.len() - 1] {
+        let mut forged = good.clone();
+        forged[at] ^= 1;
+        store.put(&id.key(), forged, IDLE).await.unwrap();
+        assert_eq!(of(&id).await, None, "byte {at}");
+    }
+    store.put(&id.key(), store.get(&other.key()).await.unwrap().unwrap(), IDLE).await.unwrap();
+    assert_eq!(of(&id).await, None, "another's record");
+    store.put(&id.key(), good.clone(), IDLE).await.unwrap();
+    assert_eq!(of(&id).await.as_deref(), Some("1"));
+    assert!(vault.session(&id, now() + TimeDelta::hours(9), IDLE).await.unwrap().is_none(), "over, though opened lately");
+    assert_eq!((of(&id).await, of(&other).await.as_deref()), (None, Some("2")));
+    vault.close_all(&session("2").identity.person()).await.unwrap();
+    assert_eq!(of(&other).await, None);
+}
+
+#[tokio::test]
 async fn sessions_are_found_by_the_beginning_of_a_username_or_the_stable_key_and_the_dead_are_not() {
     let (_, vault) = vault();
     let named = |subject: &str, username: &str| {
         let mut session = session(subject);
-        session.identity.username = username.to_owned();
+        Arc::make_mut(&mut session.identity).username = username.to_owned();
         session
     };
     let mut ids = Vec::new();
