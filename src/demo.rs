@@ -41,7 +41,7 @@ pub(crate) async fn run() -> Result<(), RunError> {
     let url = config.file.public_url.clone();
     let apps = format!("{issuer}/apps");
     let greeting = move || greet(&url, &apps, &audit.display().to_string());
-    startup::run(&config, gateway, Some(BANNER.to_owned()), |_| greeting(), crate::commands::server::stop_signal()).await?;
+    startup::run(&config, gateway, Some(BANNER.to_owned()), |_| greeting(), crate::commands::server::stop_signal).await?;
     sandbox.stop().await;
     folder.close()?;
     Ok(())

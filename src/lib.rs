@@ -47,6 +47,8 @@ pub mod iam;
 #[cfg(feature = "server")]
 pub mod identity;
 #[cfg(feature = "server")]
+pub mod lasting;
+#[cfg(feature = "server")]
 pub mod saml;
 #[cfg(feature = "server")]
 pub mod sandbox;

@@ -4,7 +4,6 @@ mod expiry;
 mod organization;
 mod reload;
 
-use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -334,7 +333,7 @@ pub fn listen(config: &Config) -> Result<TcpListener, Findings> {
     })
 }
 
-/// Serves until `shutdown` is done, then lets requests in flight finish. `ready` is called once the server listens.
+/// Serves until it is `asked` to stop, then lets requests in flight finish. `ready` is called once the server listens.
 ///
 /// # Errors
 /// What keeps the gateway from starting, or what the server ended with.
@@ -343,7 +342,7 @@ pub async fn run(
     listener: TcpListener,
     banner: Option<String>,
     ready: impl FnOnce(&Site),
-    shutdown: impl Future<Output = ()>,
+    asked: impl AsyncFn() -> Stopping,
 ) -> Result<(), RunError> {
     // Process-wide tables of a C library are cut down, which must be over before a worker could use them.
     saml::hardening::harden()?;
@@ -380,7 +379,13 @@ pub async fn run(
     }
     tokio::spawn(Reloader::new(Arc::clone(&site), config, news).run());
     tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
-    shutdown.await;
+    if asked().await == Stopping::Announced {
+        let delay = config.file.server.shutdown_delay;
+        tracing::info!(%delay, "stopping soon: /readyz says so to whoever sends people here");
+        site.leave();
+        // Who asks once more does not want to wait.
+        let _ = tokio::time::timeout(delay.0, asked()).await;
+    }
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;
     site.gateway.alarms.drain(ALARMS_GRACE).await;
@@ -395,6 +400,15 @@ async fn look_for_own_identity(sts: &Sts) {
         Ok(false) => tracing::info!("the gateway's own AWS identity is a user's"),
         Err(error) => tracing::warn!(reason = ?error, "no AWS identity of the gateway's own was found, and a rule needs one"),
     }
+}
+
+/// In what manner the gateway is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopping {
+    /// As a supervisor does it: there may be others who serve, and someone who sends people to them.
+    Announced,
+    /// As who sits before it does it.
+    AtOnce,
 }
 
 /// Why the gateway does not run.

@@ -510,6 +510,7 @@ fn the_reference_tells_the_true_defaults() {
         ("[server]", "listen", file.server.listen.to_string()),
         ("[server]", "request_timeout", file.server.request_timeout.to_string()),
         ("[server]", "body_limit", file.server.body_limit.to_string()),
+        ("[server]", "shutdown_delay", file.server.shutdown_delay.to_string()),
         ("[server]", "shutdown_grace", file.server.shutdown_grace.to_string()),
         ("[server]", "sign_in_rate", file.server.sign_in_rate.to_string()),
         ("[server]", "sign_in_burst", file.server.sign_in_burst.to_string()),

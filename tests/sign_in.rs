@@ -134,3 +134,25 @@ async fn o15_the_providers_own_sign_out_ends_the_session_here_behind_the_browser
     }
     assert_eq!(elsewhere.open(&format!("{}/", gateway.url())).await.url.path(), "/");
 }
+
+/// A supervisor's signal closes nothing at once: whoever sends people here must find out first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_told_to_stop_says_so_and_serves_on_until_it_is_told_again() {
+    let plan = Plan::new();
+    let provider = "[[provider]]\nid = 'main'\nname = 'Main'\nissuer = 'http://127.0.0.1:9'\nclient_id = 'x'\nclient_auth = 'none'\n";
+    let config = plan.config_with(provider, "http://127.0.0.1:9").replace("workers = 1", "workers = 1\nshutdown_delay = \"2m\"");
+    let mut gateway = Gateway::start(&config, &Plan::env()).await;
+    let ready = async |url: &str| {
+        let answer = reqwest::get(format!("{url}/readyz")).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let url = gateway.url().to_owned();
+    assert_eq!(ready(&url).await, (200, "store: ok\naudit: ok\n".into()));
+    gateway.process().signal("TERM");
+    let told = async || Some(ready(&url).await).filter(|(status, _)| *status != 200);
+    let (status, text) = gateway.process().until(async |_| told().await).await;
+    assert_eq!((status, text.as_str()), (503, "store: ok\naudit: ok\nthis gateway is stopping\n"));
+    assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), 200);
+    gateway.process().signal("TERM");
+    assert!(gateway.process().finish().await.success());
+}

@@ -7,6 +7,8 @@ mod credentials;
 mod explanation;
 pub mod formats;
 #[cfg(feature = "server")]
+mod http;
+#[cfg(feature = "server")]
 pub mod iam;
 #[cfg(feature = "server")]
 pub mod organization;

@@ -1,6 +1,7 @@
 //! A scripted HTTP server on loopback: the double that stands in for STS and the sign-in endpoint in unit tests. It checks nothing and
 //! answers each connection with the next line of its script; the last line repeats.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) enum Step {
     /// Answers with a status, extra header lines and a body.
     Answer(u16, &'static str, String),
+    /// Answers after a while and keeps the connection for the next request.
+    Keep(Duration, String),
     /// Takes the request and never answers.
     Hang,
     /// Takes the request and hangs up.
@@ -32,6 +35,7 @@ pub(super) struct ScriptedHttp {
     /// Its origin, `http://127.0.0.1:PORT`.
     pub(super) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl ScriptedHttp {
@@ -41,13 +45,21 @@ impl ScriptedHttp {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, script.clone(), Arc::clone(&log)));
             }
         });
-        Self { url, seen }
+        Self { url, seen, connections }
+    }
+
+    /// How many connections were made so far.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// The requests that came in so far.
@@ -57,13 +69,21 @@ impl ScriptedHttp {
 }
 
 async fn serve(mut stream: TcpStream, script: Vec<Step>, log: Arc<Mutex<Vec<Seen>>>) {
-    let Some(request) = read(&mut stream).await else { return };
-    let number = {
-        let mut log = log.lock().unwrap();
-        log.push(request);
-        log.len() - 1
+    let step = loop {
+        let Some(request) = read(&mut stream).await else { return };
+        let number = {
+            let mut log = log.lock().unwrap();
+            log.push(request);
+            log.len() - 1
+        };
+        let step = script[number.min(script.len() - 1)].clone();
+        let Step::Keep(after, body) = step else { break step };
+        tokio::time::sleep(after).await;
+        let answer = format!("HTTP/1.1 200 Scripted\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
     };
-    match script[number.min(script.len() - 1)].clone() {
+    match step {
+        Step::Keep(..) => {}
         Step::Answer(status, headers, body) => {
             let length = body.len();
             let head = format!("HTTP/1.1 {status} Scripted\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use rolegate::config;
-use rolegate::startup::{self, RunError};
+use rolegate::startup::{self, RunError, Stopping};
 use rolegate::terminal::harmless;
 use rolegate::trust::{SigningAlgorithm, keys};
 use secrecy::ExposeSecret;
@@ -203,17 +203,17 @@ async fn serve(path: &std::path::Path) -> Result<(), RunError> {
         |_| {
             print(&format!("ready http://{address}"));
         },
-        stop_signal(),
+        stop_signal,
     )
     .await
 }
 
 /// Done when the process is asked to stop.
-pub(crate) async fn stop_signal() {
+pub(crate) async fn stop_signal() -> Stopping {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return Stopping::AtOnce };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => Stopping::Announced,
+        _ = tokio::signal::ctrl_c() => Stopping::AtOnce,
     }
 }

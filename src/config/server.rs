@@ -25,7 +25,10 @@ pub struct ServerSettings {
     pub request_timeout: Span,
     /// The largest request body, in bytes, 1024 to 1048576.
     pub body_limit: usize,
-    /// How long requests may go on after the signal to stop, 10 minutes at most.
+    /// How long the gateway serves on after SIGTERM while `/readyz` answers 503, so that a load balancer finds out before the port closes; 5
+    /// minutes at most. Ctrl-C, or a second signal, goes without.
+    pub shutdown_delay: Span,
+    /// How long requests may go on once the port is closed, 10 minutes at most.
     pub shutdown_grace: Span,
     /// How many sign-ins one address (in IPv6 one /64) may begin or finish in a second, over time, 1 to 10000. Each sign-in is two.
     pub sign_in_rate: u32,
@@ -48,6 +51,7 @@ impl Default for ServerSettings {
             trusted_proxies: Vec::new(),
             request_timeout: Span::seconds(30),
             body_limit: 65_536,
+            shutdown_delay: Span::seconds(2),
             shutdown_grace: Span::seconds(10),
             sign_in_rate: 20,
             sign_in_burst: 200,
@@ -83,6 +87,13 @@ impl ServerSettings {
                 format!("{path}.body_limit"),
                 format!("a body_limit of {} bytes is out of range", self.body_limit),
                 "choose between 1024 and 1048576",
+            ));
+        }
+        if self.shutdown_delay.as_secs() > 300 {
+            problems.push(Problem::new(
+                format!("{path}.shutdown_delay"),
+                format!("a shutdown_delay of {} is out of range", self.shutdown_delay),
+                "choose 5 minutes or less",
             ));
         }
         if self.shutdown_grace.as_secs() > 600 {
@@ -259,6 +270,7 @@ mod tests {
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "::/0".parse().unwrap()],
             request_timeout: Span::seconds(0),
             body_limit: 10,
+            shutdown_delay: Span::seconds(301),
             shutdown_grace: Span::seconds(601),
             sign_in_rate: 0,
             sign_in_burst: 100_001,
@@ -274,6 +286,7 @@ mod tests {
                 "server.trusted_proxies[1]",
                 "server.request_timeout",
                 "server.body_limit",
+                "server.shutdown_delay",
                 "server.shutdown_grace",
                 "server.sign_in_rate",
                 "server.sign_in_burst",

@@ -9,6 +9,7 @@ use openidconnect::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use crate::lasting::Lasting;
 use crate::settings::is_loopback;
 
 /// An answer longer than this, in bytes, is not read to its end, unless something else is said.
@@ -93,6 +94,7 @@ pub(super) enum HttpError {
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     client: reqwest::Client,
+    lasting: Lasting,
     reach: Reach,
     longest: usize,
 }
@@ -123,7 +125,7 @@ impl Http {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|error| chain(&error))?;
-        Ok(Self { client, reach, longest: MAX_BODY })
+        Ok(Self { client, lasting: Lasting::here(), reach, longest: MAX_BODY })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -133,18 +135,7 @@ impl Http {
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(|error| HttpError::Transport(chain(&error)))?;
         self.reach.check(request.url())?;
-        let mut response = self.client.execute(request).await.map_err(|error| HttpError::Transport(chain(&error.without_url())))?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::Transport(chain(&error.without_url())))? {
-            if body.len() + chunk.len() > self.longest {
-                return Err(HttpError::TooLong(self.longest >> 20));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let mut answer = HttpResponse::new(body);
-        *answer.status_mut() = response.status();
-        std::mem::swap(answer.headers_mut(), response.headers_mut());
-        Ok(answer)
+        self.lasting.run(exchange(self.client.clone(), request, self.longest)).await
     }
 
     /// The same client for answers of up to so many bytes.
@@ -177,6 +168,22 @@ impl Http {
             status => Err(format!("{url} answered with status {status}")),
         }
     }
+}
+
+async fn exchange(client: reqwest::Client, request: reqwest::Request, longest: usize) -> Result<HttpResponse, HttpError> {
+    let broken = |error: reqwest::Error| HttpError::Transport(chain(&error.without_url()));
+    let mut response = client.execute(request).await.map_err(broken)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if body.len() + chunk.len() > longest {
+            return Err(HttpError::TooLong(longest >> 20));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut answer = HttpResponse::new(body);
+    *answer.status_mut() = response.status();
+    std::mem::swap(answer.headers_mut(), response.headers_mut());
+    Ok(answer)
 }
 
 /// Resolves names, and keeps silent about addresses that are out of reach. It stands between name and connection, so a name that

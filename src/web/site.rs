@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -65,6 +66,8 @@ pub struct Site {
     pub(super) sign_in_limit: SignInLimit,
     pub(super) code_limit: CodeLimit,
     pub(super) workload_limit: WorkloadLimit,
+    /// Whether the process is about to stop.
+    leaving: AtomicBool,
 }
 
 impl Site {
@@ -90,7 +93,17 @@ impl Site {
             sign_in_limit,
             code_limit,
             workload_limit,
+            leaving: AtomicBool::new(false),
         }
+    }
+
+    /// Tells whoever sends people here that it stops soon. It serves on until then.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// It follows the accounts: another policy of roles may bring another partition.

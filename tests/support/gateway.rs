@@ -63,8 +63,9 @@ impl Gateway {
         &mut self.running
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Asks it to stop, as who sits before it does, and waits until it has.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
-        self.running.stop().await
+        self.running.signal("INT");
+        self.running.finish().await
     }
 }

@@ -27,6 +27,7 @@ use super::settings::endpoint;
 use super::{AwsSettings, Credentials, Explanation, Mender};
 use crate::access::{LONGEST_SESSION, SHORTEST_SESSION};
 use crate::arn::Partition;
+use crate::lasting::Lasting;
 use crate::settings::{Problem, is_loopback};
 
 /// The longest answer of the federation endpoint that is read, in bytes. A sign-in token has about two thousand.
@@ -36,6 +37,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Console {
     client: reqwest::Client,
+    lasting: Lasting,
     issuer: Url,
     signin: Option<Url>,
     stand_in: Option<Url>,
@@ -164,7 +166,7 @@ impl Console {
             .map_err(|error| {
                 vec![Problem::new("aws", format!("no HTTPS client can be made: {error}"), "check the machine's CA certificates")]
             })?;
-        Ok(Self { client, issuer, signin, stand_in })
+        Ok(Self { client, lasting: Lasting::here(), issuer, signin, stand_in })
     }
 
     /// Where in the console somebody wants to go: an https address of the partition's console, a service's short name (`s3`, or with a
@@ -249,26 +251,31 @@ impl Console {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(form(credentials, session_duration)?);
-        let mut response = request.send().await.map_err(failed)?;
-        match response.status().as_u16() {
-            200 => {}
-            status @ (429 | 500..=599) => return Err(ConsoleUnavailable::OutOfOrder(status)),
-            300..=399 => return Err(ConsoleUnavailable::Garbled("a redirect")),
-            status => return Err(ConsoleUnavailable::Refused(status)),
-        }
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(ConsoleUnavailable::Garbled("too long"));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = self.lasting.run(answer_to(request)).await?;
         let answer: Answer = serde_json::from_slice(&body).map_err(|_| ConsoleUnavailable::Garbled("no sign-in token"))?;
         if answer.signin_token.is_empty() {
             return Err(ConsoleUnavailable::Garbled("an empty sign-in token"));
         }
         Ok(SecretString::from(answer.signin_token))
     }
+}
+
+async fn answer_to(request: reqwest::RequestBuilder) -> Result<Zeroizing<Vec<u8>>, ConsoleUnavailable> {
+    let mut response = request.send().await.map_err(failed)?;
+    match response.status().as_u16() {
+        200 => {}
+        status @ (429 | 500..=599) => return Err(ConsoleUnavailable::OutOfOrder(status)),
+        300..=399 => return Err(ConsoleUnavailable::Garbled("a redirect")),
+        status => return Err(ConsoleUnavailable::Refused(status)),
+    }
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(ConsoleUnavailable::Garbled("too long"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn form(credentials: &Credentials, session_duration: Option<Duration>) -> Result<String, ConsoleUnavailable> {

@@ -51,10 +51,12 @@ pub const RESPONSE_TOO_LARGE: Explanation = explain::RESPONSE_TOO_LARGE;
 /// Why a role cannot be had with a forwarded response that does not name it.
 pub const NOT_OFFERED: Explanation = explain::NOT_OFFERED;
 
+use super::http::Http;
 use super::{AwsSettings, Credentials, Explanation};
 use crate::access::Target;
 use crate::arn::{Partition, Region};
 use crate::clock::Moment;
+use crate::lasting::Lasting;
 use crate::settings::Problem;
 use own::OwnIdentity;
 use retry::RetryRules;
@@ -86,6 +88,7 @@ pub struct Issued {
 #[derive(Debug)]
 pub struct Sts {
     deadline: Duration,
+    lasting: Lasting,
     own: OwnIdentity,
     users: UserKeys,
     aws: Door,
@@ -135,6 +138,7 @@ impl Sts {
         );
         Ok(Self {
             deadline: settings.deadline.0,
+            lasting: Lasting::here(),
             own,
             users: UserKeys::default(),
             aws: door(Partition::Aws)?,
@@ -178,7 +182,7 @@ impl Sts {
         if let Some(keys) = signed_with {
             for_this_call = for_this_call.credentials_provider(keys);
         }
-        let call = send(door.client(self.deadline), for_this_call);
+        let call = send(door.client(self.deadline, &self.lasting), for_this_call);
         // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
         let answer = call.with_subscriber(Dispatch::none()).await;
         route.tell();
@@ -232,8 +236,8 @@ impl Door {
         Ok(Self { region, endpoints, client: OnceLock::new() })
     }
 
-    fn client(&self, deadline: Duration) -> Client {
-        self.client.get_or_init(|| client(&self.region, deadline)).clone()
+    fn client(&self, deadline: Duration, lasting: &Lasting) -> Client {
+        self.client.get_or_init(|| client(&self.region, deadline, lasting)).clone()
     }
 }
 
@@ -251,7 +255,7 @@ fn budget() -> RetryPartition {
     RetryPartition::custom("rolegate-sts").token_bucket(bucket.build()).build()
 }
 
-fn client(region: &Region, deadline: Duration) -> Client {
+fn client(region: &Region, deadline: Duration, lasting: &Lasting) -> Client {
     let (least, most) = TRY;
     let attempt = (deadline / 4).clamp(least.min(deadline / 2), most);
     let timeouts = TimeoutConfig::builder()
@@ -265,6 +269,7 @@ fn client(region: &Region, deadline: Duration) -> Client {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(SdkRegion::new(region.to_string()))
+        .http_client(Http::new(lasting.clone()))
         .allow_no_auth()
         // Who signs is said anew at each call: a cache of the SDK's would grow by each of them.
         .identity_cache(IdentityCache::no_cache())

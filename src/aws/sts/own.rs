@@ -19,6 +19,7 @@ use tracing::instrument::WithSubscriber;
 
 use super::{Deadline, StsError};
 use crate::clock::{Clock, Moment, SystemClock};
+use crate::lasting::Lasting;
 
 /// Credentials with less life than this are fetched anew.
 const SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(5);
@@ -27,6 +28,7 @@ const SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(5);
 pub(super) struct OwnIdentity {
     profile: Option<String>,
     region: Option<String>,
+    lasting: Lasting,
     /// Where the chain calls STS itself, if nothing names a region.
     fallback_region: String,
     chain: OnceCell<Option<SharedCredentialsProvider>>,
@@ -42,7 +44,7 @@ impl fmt::Debug for OwnIdentity {
 impl OwnIdentity {
     /// An identity that is looked for later.
     pub(super) fn new(profile: Option<String>, region: Option<String>, fallback_region: String) -> Self {
-        Self { profile, region, fallback_region, chain: OnceCell::new(), current: Mutex::default() }
+        Self { profile, region, lasting: Lasting::here(), fallback_region, chain: OnceCell::new(), current: Mutex::default() }
     }
 
     #[cfg(test)]
@@ -90,8 +92,9 @@ impl OwnIdentity {
         let chain = self.chain.get_or_init(|| self.chain()).await;
         let none = || StsError::NoIdentity("the SDK's chain has no provider of credentials".into());
         let provider = chain.as_ref().ok_or_else(none)?;
-        provider
-            .provide_credentials()
+        let provider = provider.clone();
+        self.lasting
+            .run(async move { provider.provide_credentials().await })
             .await
             .map_err(|error| StsError::NoIdentity(super::error::clean_words(&DisplayErrorContext(&error).to_string())))
     }

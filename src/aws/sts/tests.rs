@@ -1,3 +1,4 @@
+mod connections;
 mod patience;
 mod signed;
 
