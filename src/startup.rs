@@ -288,6 +288,8 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         request_timeout: server.request_timeout.0,
         sign_in_rate: server.sign_in_rate,
         sign_in_burst: server.sign_in_burst,
+        person_rate: server.person_rate,
+        person_burst: server.person_burst,
         workload_rate: server.workload_rate,
         workload_burst: server.workload_burst,
     };

@@ -514,6 +514,8 @@ fn the_reference_tells_the_true_defaults() {
         ("[server]", "shutdown_grace", file.server.shutdown_grace.to_string()),
         ("[server]", "sign_in_rate", file.server.sign_in_rate.to_string()),
         ("[server]", "sign_in_burst", file.server.sign_in_burst.to_string()),
+        ("[server]", "person_rate", file.server.person_rate.to_string()),
+        ("[server]", "person_burst", file.server.person_burst.to_string()),
         ("[server]", "workload_rate", file.server.workload_rate.to_string()),
         ("[server]", "workload_burst", file.server.workload_burst.to_string()),
         ("[store]", "url", file.store.url.clone()),

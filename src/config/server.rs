@@ -34,6 +34,10 @@ pub struct ServerSettings {
     pub sign_in_rate: u32,
     /// How many of them at once, after a pause, 1 to 100000. Raise both if many people come from one address, as behind a common NAT.
     pub sign_in_burst: u32,
+    /// How many credentials one person may ask for in a second, over time, 1 to 10000: on the pages, by the API and by command lines together.
+    pub person_rate: u32,
+    /// How many of them at once, after a pause, 1 to 100000.
+    pub person_burst: u32,
     /// How many credentials one workload (an issuer with a subject) may ask for in a second, over time, 1 to 10000.
     pub workload_rate: u32,
     /// How many of them at once, after a pause, 1 to 100000.
@@ -55,6 +59,8 @@ impl Default for ServerSettings {
             shutdown_grace: Span::seconds(10),
             sign_in_rate: 20,
             sign_in_burst: 200,
+            person_rate: 2,
+            person_burst: 200,
             workload_rate: 2,
             workload_burst: 100,
             reload_on_change: true,
@@ -106,6 +112,8 @@ impl ServerSettings {
         for (key, value, most) in [
             ("sign_in_rate", self.sign_in_rate, 10_000),
             ("sign_in_burst", self.sign_in_burst, 100_000),
+            ("person_rate", self.person_rate, 10_000),
+            ("person_burst", self.person_burst, 100_000),
             ("workload_rate", self.workload_rate, 10_000),
             ("workload_burst", self.workload_burst, 100_000),
         ] {
@@ -274,6 +282,7 @@ mod tests {
             shutdown_grace: Span::seconds(601),
             sign_in_rate: 0,
             sign_in_burst: 100_001,
+            person_rate: 10_001,
             workers: Some(0),
             ..ServerSettings::default()
         };
@@ -290,6 +299,7 @@ mod tests {
                 "server.shutdown_grace",
                 "server.sign_in_rate",
                 "server.sign_in_burst",
+                "server.person_rate",
                 "server.workers"
             ]
         );

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::limit;
 use super::listing;
 use super::step_up::{leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
@@ -46,6 +47,7 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
     to_the_end(async move {
         let mut chooser = visitor.chooser().await?;
         chooser.me.check(&form.csrf)?;
+        limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1)?;
         let form = form.into_inner();
         let chosen = || palette::chosen(form.role.parse::<Target>().ok()?.partition(), &form.service, form.region.as_deref()?);
         let destination = form.destination.clone().filter(|text| !text.is_empty()).or_else(chosen);
@@ -161,6 +163,7 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
     to_the_end(async move {
         let mut chooser = visitor.chooser().await?;
         chooser.me.check(&form.csrf)?;
+        limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1)?;
         let form = form.into_inner();
         let (duration, chosen_length) = length(&chooser, &form.role, form.duration, form.at_most);
         let wish = wish(form.role, duration, form.reason, form.mfa_code, Purpose::Credentials);
@@ -296,6 +299,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
+        limit::of_person(&me.visitor.site, &me.session.identity, 1)?;
         let form = form.into_inner();
         let duration = form.duration.map(Duration::from_secs);
         let wish = wish(form.role, duration, form.reason, form.mfa_code, Purpose::Credentials);

@@ -1,4 +1,5 @@
-//! How often one address may begin and finish sign-ins: what strangers can ask for without end must cost them something.
+//! How often one address may begin and finish sign-ins, and one person or workload have credentials: what can be asked for without end must cost
+//! something.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -19,8 +20,9 @@ use super::site::Site;
 use super::trouble::{PageError, html};
 use super::views::{ErrorPage, Link, Mender};
 use super::visitor::{SignedInVisitor, Visitor};
+use crate::identity::Identity;
 
-/// How many networks are remembered one by one.
+/// How many networks, people or workloads are remembered one by one.
 const MOST: usize = 65_536;
 /// What is worth a request by itself, in bytes: a longer message counts as several, because verifying it takes so much longer.
 const WORTH_ONE: usize = 16 * 1024;
@@ -110,6 +112,59 @@ const fn in_seconds(wait: Duration) -> u64 {
 /// How many seconds a program has to wait that asked too often; none if it may go on.
 pub(super) fn wait(visitor: &Visitor) -> Option<u64> {
     visitor.site.sign_in_limit.check(visitor.caller.ip, 0).err().map(in_seconds)
+}
+
+/// An allowance of credentials for each person, or each workload, in this process: a script or a platform that went wild asks for one of them,
+/// from any number of addresses.
+pub(super) struct IssueLimit<C: Clock = DefaultClock> {
+    allowances: RateLimiter<String, HashMapStateStore<String>, C, NoOpMiddleware<C::Instant>>,
+    burst: NonZeroU32,
+    asked: AtomicU32,
+}
+
+impl IssueLimit {
+    /// So many a second, and so many at once after a pause. Zero counts as one.
+    pub(super) fn new(per_second: u32, burst: u32) -> Self {
+        Self::with_clock(per_second, burst, DefaultClock::default())
+    }
+}
+
+impl<C: Clock> IssueLimit<C> {
+    fn with_clock(per_second: u32, burst: u32, clock: C) -> Self {
+        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let burst = at_least_one(burst);
+        let quota = Quota::per_second(at_least_one(per_second)).allow_burst(burst);
+        Self { allowances: RateLimiter::new(quota, HashMapStateStore::default(), clock), burst, asked: AtomicU32::new(0) }
+    }
+
+    /// Counts so many credentials for somebody; an error says how long they should wait.
+    fn check(&self, who: String, count: usize) -> Result<(), Duration> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            self.allowances.retain_recent();
+            self.allowances.shrink_to_fit();
+        }
+        // Beyond so many, the newcomers share one allowance.
+        let key = if self.allowances.len() >= MOST { String::new() } else { who };
+        let count = u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN).min(self.burst);
+        match self.allowances.check_key_n(&key, count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(too_early)) => Err(too_early.wait_time_from(self.allowances.clock().now())),
+            Err(_) => Err(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// Counts so many credentials that a person asks for.
+pub(super) fn of_person(site: &Site, who: &Identity, count: usize) -> Result<(), PageError> {
+    site.person_limit.check(who.person(), count).map_err(|wait| {
+        tracing::warn!(person = who.username(), "credentials are asked for more often than the configuration allows");
+        PageError::TooOften(in_seconds(wait))
+    })
+}
+
+/// Counts credentials that a workload asks for.
+pub(super) fn of_workload(site: &Site, who: &Identity) -> Result<(), PageError> {
+    site.workload_limit.check(who.person(), 1).map_err(|wait| PageError::TooOften(in_seconds(wait)))
 }
 
 /// How often codes of devices may be tried by people who are signed in (RFC 8628 section 5.1), in this process.
@@ -202,6 +257,22 @@ mod tests {
             found += (0..10).filter(|n| limit.check(crowd(second * 1000 + n)).is_ok()).count();
         }
         assert!((1290..=1300).contains(&found), "as the calculation has it: {found}");
+    }
+
+    #[test]
+    fn w09_each_person_and_each_workload_has_its_own_allowance_and_gets_it_back() {
+        let clock = FakeRelativeClock::default();
+        let limit = IssueLimit::with_clock(2, 5, clock.clone());
+        let allowed = |who: &str| (0..100).take_while(|_| limit.check(who.to_owned(), 1).is_ok()).count();
+        assert_eq!(allowed("github+repo:example/web"), 5);
+        assert_eq!(allowed("github+repo:example/api"), 5);
+        assert!(limit.check("github+repo:example/web".into(), 1).unwrap_err() <= Duration::from_millis(500));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(allowed("github+repo:example/web"), 2);
+        assert!(limit.check("okta+ana".into(), 3).is_ok());
+        assert!(limit.check("okta+ana".into(), 3).is_err(), "several count as what they are");
+        assert!(limit.check("okta+ben".into(), 50).is_ok(), "more than a whole allowance waits for a whole one");
+        assert_eq!(allowed("okta+ben"), 0);
     }
 
     #[test]

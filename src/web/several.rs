@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::issue::{naming, to_the_end};
+use super::limit;
 use super::listing;
 use super::portal::Filter;
 use super::trouble::{PageError, html, redirect, words};
@@ -141,6 +142,7 @@ pub(super) async fn take(visitor: Visitor, form: web::Form<Vec<(String, String)>
             return Ok(response);
         }
         let (me, wishes) = (&chooser.me, ticked.wishes(&chooser));
+        limit::of_person(&me.visitor.site, &me.session.identity, wishes.len())?;
         let gateway = &me.visitor.site.gateway;
         let handover = gateway.lay_down_several(&me.id, &me.session, &wishes, &me.visitor.caller, say).await?;
         let before = chooser.choices.length();
@@ -222,6 +224,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<Vec<(String, Stri
         }
         let me = &chooser.me;
         let wishes = ticked.wishes(&chooser);
+        limit::of_person(&me.visitor.site, &me.session.identity, wishes.len())?;
         let (issued, missed) = me.visitor.site.gateway.assume_several(&me.id, &me.session, &wishes, &me.visitor.caller, say).await;
         let issued: Vec<_> = issued.into_iter().map(|issued| issued.credentials).collect();
         let (text, _) = profiles(me, &issued)?;

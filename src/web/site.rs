@@ -12,9 +12,8 @@ use url::Url;
 
 use super::brand::{Brand, BrandSettings};
 use super::cookies::Cookies;
-use super::limit::{CodeLimit, SignInLimit};
+use super::limit::{CodeLimit, IssueLimit, SignInLimit};
 use super::views::{Offices, Shell, Text, Who};
-use super::workload::WorkloadLimit;
 use crate::arn::Partition;
 use crate::gateway::{Caller, Gateway};
 use crate::store::Session;
@@ -43,6 +42,10 @@ pub struct SiteSettings {
     pub sign_in_rate: u32,
     /// How many of them at once, after a pause.
     pub sign_in_burst: u32,
+    /// How many credentials one person may ask for in a second, over time.
+    pub person_rate: u32,
+    /// How many of them at once, after a pause.
+    pub person_burst: u32,
     /// How many credentials one workload may ask for in a second, over time.
     pub workload_rate: u32,
     /// How many of them at once, after a pause.
@@ -65,7 +68,8 @@ pub struct Site {
     pub(super) is_https: bool,
     pub(super) sign_in_limit: SignInLimit,
     pub(super) code_limit: CodeLimit,
-    pub(super) workload_limit: WorkloadLimit,
+    pub(super) person_limit: IssueLimit,
+    pub(super) workload_limit: IssueLimit,
     /// Whether the process is about to stop.
     leaving: AtomicBool,
 }
@@ -79,7 +83,8 @@ impl Site {
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         let code_limit = CodeLimit::new();
-        let workload_limit = WorkloadLimit::new(settings.workload_rate, settings.workload_burst);
+        let person_limit = IssueLimit::new(settings.person_rate, settings.person_burst);
+        let workload_limit = IssueLimit::new(settings.workload_rate, settings.workload_burst);
         let (cookies, brand) = (Cookies { is_https }, Brand::new(&settings.brand));
         Self {
             gateway,
@@ -92,6 +97,7 @@ impl Site {
             is_https,
             sign_in_limit,
             code_limit,
+            person_limit,
             workload_limit,
             leaving: AtomicBool::new(false),
         }

@@ -40,6 +40,8 @@ pub(super) enum PageError {
     AskElsewhere { failure: Failure, url: String },
     /// Too many requests of one kind; how many seconds to wait.
     TooMany(u64),
+    /// A person or a workload asks for more credentials than it may; the seconds to wait.
+    TooOften(u64),
     /// The address takes no such request.
     Unfit(Unfit),
     /// The request took longer than the configuration allows, to arrive or to be answered.
@@ -73,7 +75,7 @@ impl fmt::Display for PageError {
             Self::NotSignedIn { .. } => "no session",
             Self::SignInElsewhere { .. } => "another sign-in is wanted",
             Self::AskElsewhere { .. } => "a request is wanted",
-            Self::TooMany(_) => "too many requests",
+            Self::TooMany(_) | Self::TooOften(_) => "too many requests",
             Self::Unfit(_) => "unfit request",
             Self::TooSlow => "too slow",
         })
@@ -88,7 +90,7 @@ impl ResponseError for PageError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unreadable | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
             Self::NotSignedIn { .. } => StatusCode::UNAUTHORIZED,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany(_) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unfit(unfit) => unfit.status(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Failure(failure) | Self::SignInElsewhere { failure, .. } | Self::AskElsewhere { failure, .. } => match &failure.trouble {
@@ -139,7 +141,7 @@ impl ResponseError for PageError {
             Self::Failure(failure) if matches!(failure.trouble, Trouble::Busy(_)) => {
                 response.insert_header((RETRY_AFTER, "30"));
             }
-            Self::TooMany(seconds) => {
+            Self::TooMany(seconds) | Self::TooOften(seconds) => {
                 response.insert_header((RETRY_AFTER, *seconds));
             }
             _ => {}
@@ -245,6 +247,17 @@ pub(super) fn words(error: &PageError) -> Words {
             mender: Mender::You,
             next: "Wait a few seconds, then start again. If it stays, tell your administrator.",
             action: LOGIN,
+        },
+        PageError::TooOften(seconds) => Words {
+            title: "Too many credentials at once",
+            happened: format!(
+                "Credentials were asked for in your name more often than this gateway allows, perhaps by a program of yours. This time nothing was \
+                 issued; in {seconds} s there may be some again."
+            )
+            .into(),
+            mender: Mender::You,
+            next: "Wait, then try again. Programs should keep credentials until they end: `rolegate credentials` does.",
+            action: HOME,
         },
         PageError::TooSlow => Words {
             title: "That took too long",

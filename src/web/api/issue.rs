@@ -77,6 +77,7 @@ pub(super) async fn credentials(client: Client, wish: web::Json<CredentialsWish>
             return Ok(Answer(Credentials::from(&issued)));
         }
         let me = client.signed_in().await?;
+        limit::of_person(&me.client.site, &me.session.identity, 1)?;
         let issued = me.client.site.gateway.assume(&me.id, &me.session, &wish, &me.client.caller).await;
         let issued = issued.map_err(|failure| me.refused(&role, None, failure))?;
         Ok(Answer(Credentials::from(&issued)))
@@ -113,6 +114,7 @@ pub(in crate::web) struct ConsoleAddress {
 pub(super) async fn console(client: Client, wish: web::Json<ConsoleWish>) -> Result<Answer<ConsoleAddress>, PageError> {
     to_the_end(async move {
         let me = client.signed_in().await?;
+        limit::of_person(&me.client.site, &me.session.identity, 1)?;
         let ConsoleWish { role, destination, duration_seconds, reason } = wish.into_inner();
         let duration = duration_seconds.map(Duration::from_secs);
         let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Console, reason, mfa_code: None };

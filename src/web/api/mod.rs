@@ -65,6 +65,7 @@ const ENTERING: &[Code] = &[
     Code::DestinationNotAllowed,
     Code::AwsRefused,
     Code::AwsUnavailable,
+    Code::TooManyRequests,
 ];
 
 /// Every address of the API, in the order of the document.

@@ -211,7 +211,7 @@ pub(in crate::web) fn code(error: &PageError) -> Code {
         PageError::Unfit(Unfit::Size) => Code::RequestTooLarge,
         PageError::Unfit(Unfit::Format) => Code::UnsupportedMediaType,
         PageError::TooSlow => Code::RequestTimeout,
-        PageError::TooMany(_) => Code::TooManyRequests,
+        PageError::TooMany(_) | PageError::TooOften(_) => Code::TooManyRequests,
         PageError::Failure(failure) => failed(failure),
     }
 }
@@ -263,7 +263,7 @@ pub(in crate::web) fn detail(error: &PageError) -> String {
         PageError::Unfit(Unfit::Size) => "More was sent than the gateway reads.".into(),
         PageError::Unfit(Unfit::Format) => "Bodies are read as application/json.".into(),
         PageError::TooSlow => format!("{happened} Try again."),
-        PageError::TooMany(seconds) => format!("Wait {seconds} s, then ask again."),
+        PageError::TooMany(seconds) | PageError::TooOften(seconds) => format!("Wait {seconds} s, then ask again."),
         PageError::Failure(failure) => match &failure.trouble {
             Trouble::Aws(explanation) => explanation.to_string(),
             Trouble::Store | Trouble::Undelivered | Trouble::Audit => format!("{happened} Try again in a few seconds."),

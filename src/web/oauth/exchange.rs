@@ -85,7 +85,13 @@ fn refused(error: &PageError) -> OAuthError {
     let problem = code(error);
     let (word, retry_after) = match problem {
         Code::NotGranted | Code::FreshSignInNeeded => ("invalid_target", None),
-        Code::TooManyRequests => ("temporarily_unavailable", if let PageError::TooMany(seconds) = error { Some(*seconds) } else { None }),
+        Code::TooManyRequests => (
+            "temporarily_unavailable",
+            match error {
+                PageError::TooMany(seconds) | PageError::TooOften(seconds) => Some(*seconds),
+                _ => None,
+            },
+        ),
         Code::AwsUnavailable | Code::Unavailable => ("temporarily_unavailable", Some(RETRY_SECONDS)),
         Code::AwsRefused | Code::InternalError => ("server_error", None),
         _ => ("invalid_request", None),
