@@ -135,6 +135,13 @@ async fn o15_the_providers_own_sign_out_ends_the_session_here_behind_the_browser
     assert_eq!(elsewhere.open(&format!("{}/", gateway.url())).await.url.path(), "/");
 }
 
+/// How large a core dump of a process may be, by now and by its own will: C3.
+fn core_limit(process: u32) -> Vec<String> {
+    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    line.split_whitespace().take(2).map(str::to_owned).collect()
+}
+
 /// A supervisor's signal closes nothing at once: whoever sends people here must find out first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_is_told_to_stop_says_so_and_serves_on_until_it_is_told_again() {
@@ -147,6 +154,7 @@ async fn a_gateway_that_is_told_to_stop_says_so_and_serves_on_until_it_is_told_a
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let url = gateway.url().to_owned();
+    assert_eq!(core_limit(gateway.process().id()), ["0", "0"], "what crashes writes no secrets down");
     assert_eq!(ready(&url).await, (200, "store: ok\naudit: ok\n".into()));
     gateway.process().signal("TERM");
     let told = async || Some(ready(&url).await).filter(|(status, _)| *status != 200);

@@ -167,6 +167,7 @@ fn sp_metadata(path: &std::path::Path, provider: &str) -> ExitCode {
 fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
     // Before there are threads, whose first allocations count already.
     without_huge_pages();
+    without_core_dumps();
     let filter = EnvFilter::try_from_env("ROLEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -183,6 +184,13 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
 fn without_huge_pages() {
     // An older kernel, or a sandbox that forbids it, costs memory and nothing else.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+/// Keys, tokens and credentials are in the memory of the process: a crash must not write them to a disk.
+fn without_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // To lower a limit is allowed to everybody.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 /// Only Linux has transparent huge pages.
