@@ -193,6 +193,18 @@ pub fn text(bytes: Vec<u8>) -> Result<String, (String, &'static str)> {
     })
 }
 
+/// An error with its causes in one line: what libraries say of themselves alone is often little.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;

@@ -1,5 +1,6 @@
 //! From a checked configuration to a running gateway.
 
+mod examination;
 mod expiry;
 mod organization;
 mod reload;
@@ -14,6 +15,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use url::Url;
+
+pub use examination::{Examined, Verdict, examine};
 
 use organization::Discovery;
 use reload::Reloader;

@@ -5,7 +5,7 @@ mod support;
 use rolegate::trust::SigningAlgorithm;
 use rolegate::trust::keys::{SigningKey, generate};
 use secrecy::ExposeSecret;
-use support::{Gateway, OidcOptions, OidcProvider, Page, Plan, Scratch, Visitor};
+use support::{Gateway, OidcOptions, OidcProvider, Page, Plan, SandboxAws, Scratch, Visitor};
 
 /// A gateway before a provider, and what stands in the provider's table instead of the client secret.
 struct Case<'a> {
@@ -163,4 +163,51 @@ async fn a_gateway_that_is_told_to_stop_says_so_and_serves_on_until_it_is_told_a
     assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), 200);
     gateway.process().signal("TERM");
     assert!(gateway.process().finish().await.success());
+}
+
+/// What `rolegate doctor` finds in the folder of a gateway, by part, and its exit code.
+fn examined(gateway: &Gateway) -> (std::collections::BTreeMap<String, (String, String)>, Option<i32>) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rolegate"));
+    let said =
+        command.args(["doctor", "--json", "--config", "rolegate.toml"]).current_dir(gateway.folder()).envs(Plan::env()).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let parts = report["examined"].as_array().unwrap().iter();
+    let parts = parts.map(|part| (text(&part["part"]), (text(&part["verdict"]), text(&part["seen"])))).collect();
+    assert_eq!(report["good"] == true, said.status.success(), "{report}");
+    (parts, said.status.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_what_is_well_and_what_is_not() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&plan.provider()).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let mut gateway = Gateway::start(&plan.config(&provider, aws.url()), &Plan::env()).await;
+    let (found, code) = examined(&gateway);
+    for (part, seen) in [
+        ("provider main", "key(s)"),
+        ("STS in us-east-1", aws.url()),
+        ("console sign-in", "/federation: status"),
+        ("store", "memory takes sessions"),
+        ("audit trail", "audit.jsonl can be written"),
+        ("public URL", "a gateway answers"),
+        ("clock", "right within"),
+    ] {
+        let (verdict, said) = found.get(part).unwrap_or_else(|| panic!("{part}: {found:?}"));
+        assert!(verdict == "good" && said.contains(seen), "{part}: {found:?}");
+    }
+    assert_eq!(code, Some(0), "{found:?}");
+
+    gateway.stop().await;
+    gateway.configure(&plan.config(&provider, "http://127.0.0.1:9"));
+    drop(provider);
+    let (found, code) = examined(&gateway);
+    let verdict = |part: &str| found.get(part).map(|(verdict, _)| verdict.as_str());
+    for (part, expected) in
+        [("provider main", "bad"), ("STS in us-east-1", "bad"), ("public URL", "unsure"), ("clock", "unsure"), ("store", "good")]
+    {
+        assert_eq!(verdict(part), Some(expected), "{part}: {found:?}");
+    }
+    assert_eq!(code, Some(1));
 }

@@ -4,6 +4,7 @@
 pub(crate) mod aws;
 pub(crate) mod check;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 mod line;
 pub(crate) mod server;

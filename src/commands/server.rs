@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
 use super::aws::{self, AwsCommand};
-use super::{Stopped, check, diff, explain, test};
+use super::{Stopped, check, diff, doctor, explain, test};
 use crate::demo;
 
 /// The configuration has findings.
@@ -34,6 +34,15 @@ pub(crate) enum Command {
         #[arg(long)]
         deny_warnings: bool,
         /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+        /// The configuration file
+        #[arg(long, env = "ROLEGATE_CONFIG")]
+        config: PathBuf,
+    },
+    /// Look from here at all that a gateway depends on: clock, store, audit trail, providers, AWS; exit code 1 if something is to mend
+    Doctor {
+        /// Print what was found as JSON
         #[arg(long)]
         json: bool,
         /// The configuration file
@@ -107,6 +116,7 @@ pub(crate) enum KeysCommand {
 pub(crate) fn run(command: Command) -> ExitCode {
     match command {
         Command::Check { config, deny_warnings, json } => answer(check::run(&config, deny_warnings, json)),
+        Command::Doctor { json, config } => answer(doctor::run(&config, json)),
         Command::Serve { config } => start(serve(&config)),
         Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
         Command::Demo => start(demo::run()),

@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::lasting::Lasting;
-use crate::settings::is_loopback;
+use crate::settings::{is_loopback, with_causes};
 
 /// An answer longer than this, in bytes, is not read to its end, unless something else is said.
 const MAX_BODY: usize = 1024 * 1024;
@@ -124,7 +124,7 @@ impl Http {
             // Nothing at a plain loopback issuer needs the system's certificates, which take long to load.
             builder = builder.tls_certs_only([]);
         }
-        let client = builder.build().map_err(|error| chain(&error))?;
+        let client = builder.build().map_err(|error| with_causes(&error))?;
         Ok(Self { client, lasting: Lasting::here(), reach, longest: MAX_BODY })
     }
 
@@ -133,7 +133,7 @@ impl Http {
     /// # Errors
     /// [`HttpError`], without anything of the request's body or headers in it.
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let request = reqwest::Request::try_from(request).map_err(|error| HttpError::Transport(chain(&error)))?;
+        let request = reqwest::Request::try_from(request).map_err(|error| HttpError::Transport(with_causes(&error)))?;
         self.reach.check(request.url())?;
         self.lasting.run(exchange(self.client.clone(), request, self.longest)).await
     }
@@ -171,7 +171,7 @@ impl Http {
 }
 
 async fn exchange(client: reqwest::Client, request: reqwest::Request, longest: usize) -> Result<HttpResponse, HttpError> {
-    let broken = |error: reqwest::Error| HttpError::Transport(chain(&error.without_url()));
+    let broken = |error: reqwest::Error| HttpError::Transport(with_causes(&error.without_url()));
     let mut response = client.execute(request).await.map_err(broken)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
@@ -258,17 +258,6 @@ fn place_v6(address: Ipv6Addr) -> Place {
         [0x2000..=0x3fff, ..] => Place::Public,
         _ => Place::Never,
     }
-}
-
-/// An error with its causes in one line: reqwest's own text alone says little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -84,6 +84,17 @@ impl Provider {
         }
     }
 
+    /// Looks at the provider's documents now, and says what they are.
+    ///
+    /// # Errors
+    /// Why they are not to be had, or are of no use.
+    pub async fn look(&self, now: Moment) -> Result<String, String> {
+        match self {
+            Self::Oidc(provider) => provider.look(now).await,
+            Self::Saml(provider) => provider.look(now).await,
+        }
+    }
+
     /// How the provider did lately.
     #[must_use]
     pub fn health(&self) -> ProviderHealth {

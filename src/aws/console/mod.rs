@@ -234,7 +234,9 @@ impl Console {
         sources.into_iter().collect()
     }
 
-    fn federation(&self, partition: Partition) -> String {
+    /// The federation endpoint of a partition.
+    #[must_use]
+    pub fn federation(&self, partition: Partition) -> String {
         let base = self.signin.as_ref().map_or_else(|| format!("https://{}", partition.signin_host()), Url::to_string);
         format!("{}/federation", base.trim_end_matches('/'))
     }

@@ -224,6 +224,20 @@ impl Provider {
         self.0.health.read()
     }
 
+    /// Looks at the provider's discovery document and its key set now.
+    ///
+    /// # Errors
+    /// Why they are not to be had, or are of no use.
+    pub async fn look(&self, now: Moment) -> Result<String, String> {
+        let metadata = self.metadata(now).await.map_err(|rejected| rejected.to_string())?;
+        let keys = self.0.keys.get(now, self.fetch_keys(&metadata.jwks, now)).await?;
+        Ok(format!(
+            "its documents are in order, with {} key(s); people sign in at {}",
+            keys.len(),
+            metadata.authorization.url().origin().ascii_serialization()
+        ))
+    }
+
     /// The provider's documents, as they are kept here.
     #[must_use]
     pub fn documents(&self) -> Vec<KeptDocument> {

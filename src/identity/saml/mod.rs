@@ -196,6 +196,16 @@ impl Provider {
         signing.chain(encryption.iter().map(|certificate| ("encryption_keys", certificate))).collect()
     }
 
+    /// Looks at the provider's metadata now.
+    ///
+    /// # Errors
+    /// Why they are not to be had, or are of no use.
+    pub async fn look(&self, now: Moment) -> Result<String, String> {
+        let loaded = self.loaded(now).await.map_err(|rejected| rejected.to_string())?;
+        let warnings: String = loaded.warnings(now).iter().map(|warning| format!("; {warning}")).collect();
+        Ok(format!("its metadata is in order, of {}{warnings}", loaded.description.entity_id))
+    }
+
     /// Looks for newer metadata for as long as it is polled, and warns ahead of what will end. `now` tells the time.
     pub async fn keep_fresh(self, now: impl Fn() -> Moment) {
         let (mut seen, mut told): (Option<Arc<Loaded>>, Option<Moment>) = (None, None);

@@ -172,6 +172,15 @@ impl Provider {
         self.0.health.read()
     }
 
+    /// Looks at the platform's documents now.
+    ///
+    /// # Errors
+    /// Why they are not to be had, or are of no use.
+    pub async fn look(&self, now: Moment) -> Result<String, String> {
+        let keys = self.0.keys.get(now, self.fetch_keys(now)).await?;
+        Ok(format!("its documents are in order, with {} key(s)", keys.len()))
+    }
+
     /// The platform's documents, as they are kept here.
     #[must_use]
     pub fn documents(&self) -> Vec<KeptDocument> {
