@@ -1,4 +1,4 @@
-//! `rolegate test`, `explain` and `diff`, as an administrator types them.
+//! `rolegate test`, `explain`, `diff` and `audit`, as an administrator types them.
 
 #![expect(clippy::unwrap_used, reason = "the helpers stand outside of test functions")]
 
@@ -7,6 +7,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rolegate::audit::{AuditLog, Event, Kind, Outcome};
 use serde_json::{Value, json};
 
 const DEMO: &str = include_str!("../demo/rolegate.toml");
@@ -410,5 +413,71 @@ fn commands_read_regular_files_alone_and_steer_no_terminal() {
         let shown = text(&output.stdout);
         assert!(shown.contains("PlatformAdmin") && !shown.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{shown:?}");
         assert!(json.is_empty() || serde_json::from_str::<Value>(shown).is_ok(), "{shown}");
+    }
+}
+
+/// A trail of so many events, and the name of its file in the folder.
+fn trail_of(folder: &Path, events: usize) -> &'static str {
+    let time = "2027-01-15T08:00:00Z".parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let log = AuditLog::open(folder.join("audit.jsonl")).unwrap();
+    for n in 1..=events {
+        let event = Event::new(time, format!("incident-{n}"), Kind::Issue, Outcome::Ok);
+        runtime.block_on(log.record(&event)).unwrap();
+    }
+    "audit.jsonl"
+}
+
+#[test]
+fn a_trail_is_verified_over_its_files_and_what_was_done_to_it_is_named_by_line() {
+    let folder = folder_with(&[("r.toml", DEMO)]);
+    let path = folder.path().join(trail_of(folder.path(), 6));
+    let whole = rolegate(folder.path(), &["audit", "verify", "audit.jsonl", "--json"], "");
+    assert!(whole.status.success(), "{whole:?}");
+    let verdict: Value = serde_json::from_str(text(&whole.stdout)).unwrap();
+    let (head, trail) = (verdict["trail"]["head"].as_str().unwrap().to_owned(), &verdict["trail"]);
+    assert_eq!((&verdict["whole"], &trail["chained"], head.split(':').next()), (&json!(true), &json!(6), Some("6")));
+    // As rotations leave it: by the configuration, which names the trail, and by name.
+    let lines: Vec<_> = std::fs::read_to_string(&path).unwrap().lines().map(|line| format!("{line}\n")).collect();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(lines[..2].concat().as_bytes()).unwrap();
+    std::fs::write(folder.path().join("audit.jsonl.2.gz"), packed.finish().unwrap()).unwrap();
+    std::fs::write(folder.path().join("audit.jsonl.1"), lines[2..4].concat()).unwrap();
+    std::fs::write(&path, lines[4..].concat()).unwrap();
+    for files in [&["--config", "r.toml"][..], &["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2.gz"]] {
+        let output = rolegate(folder.path(), &[&["audit", "verify", "--expect", &head], files].concat(), "");
+        assert!(output.status.success(), "{output:?}");
+        let shown = text(&output.stdout);
+        assert!(
+            shown.contains("audit.jsonl.1: 2 lines, events 3 to 4")
+                && shown.contains(&format!("whole: 6 event(s) in the chain, head {head}")),
+            "{shown}"
+        );
+    }
+    // Where the oldest file was removed, on purpose or not.
+    let rest = ["audit", "verify", "audit.jsonl", "audit.jsonl.1"];
+    let cut = rolegate(folder.path(), &rest, "");
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(text(&cut.stdout).contains("audit.jsonl.1:1: the trail begins with the event 3: what was before is missing"), "{cut:?}");
+    assert!(rolegate(folder.path(), &[&rest[..], &["--from", "any"]].concat(), "").status.success());
+    // A changed event, by file and line.
+    std::fs::write(folder.path().join("audit.jsonl.1"), lines[2..4].concat().replace("incident-4", "incident-5")).unwrap();
+    let changed = rolegate(folder.path(), &["audit", "verify", "--config", "r.toml"], "");
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(
+        text(&changed.stdout).contains("audit.jsonl.1:2: it is the event 4, and not what it was") && changed.stderr.is_empty(),
+        "{changed:?}"
+    );
+    // What is not usable.
+    for (arguments, words) in [
+        (&["audit", "verify"][..], "name the trail's files"),
+        (&["audit", "verify", "none.jsonl"], "none.jsonl"),
+        (&["audit", "verify", "audit.jsonl", "--expect", "7"], "a number, a colon"),
+        (&["audit", "verify", "audit.jsonl", "--from", "x"], "a number, a colon"),
+        (&["audit", "verify", "/dev/null"], "no regular file"),
+    ] {
+        let refused = rolegate(folder.path(), arguments, "");
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&refused.stderr).contains(words), "{refused:?}");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Found;
 
 /// The columns, by the fields of events that they show.
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 30] = [
     "time",
     "incident",
     "kind",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 29] = [
     "sts_request_id",
     "expires",
     "looked_for",
+    "seq",
 ];
 
 /// A form of an export.

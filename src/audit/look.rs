@@ -8,28 +8,26 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::backwards::{BLOCK, Backwards};
+use super::files::{Listed, Packed, files};
 use super::lines::LONGEST_LINE;
 use crate::clock::Moment;
 
-/// How many bytes are read at once.
-const BLOCK: u64 = 64 * 1024;
 /// How far the order of the lines may differ from that of their times.
 const APART: TimeDelta = TimeDelta::minutes(5);
 
 /// Where a line begins: the file by its number on the disk, which it keeps when it is renamed, and the offset in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    file: u64,
-    offset: u64,
+    pub(super) file: u64,
+    pub(super) offset: u64,
 }
 
 impl fmt::Display for Place {
@@ -203,8 +201,10 @@ pub fn look(
     reach: Reach<'_>,
     mut each: impl FnMut(Found) -> ControlFlow<()>,
 ) -> io::Result<Looked> {
-    let (mut files, compressed) = files(path)?;
-    let mut looked = Looked { compressed, ..Looked::default() };
+    let mut files = files(path)?;
+    let all = files.len();
+    files.retain(|file| file.packed == Packed::No);
+    let mut looked = Looked { compressed: all - files.len(), ..Looked::default() };
     if let Some(from) = from {
         let at = files.iter().position(|file| file.number == from.file);
         let at = at.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the file of this place is gone"))?;
@@ -224,8 +224,8 @@ pub fn look(
 /// # Errors
 /// The file cannot be read.
 pub fn event_at(path: &Path, place: Place) -> io::Result<Option<Found>> {
-    let (files, _) = files(path)?;
-    let Some(listed) = files.iter().find(|file| file.number == place.file) else { return Ok(None) };
+    let files = files(path)?;
+    let Some(listed) = files.iter().find(|file| file.number == place.file && file.packed == Packed::No) else { return Ok(None) };
     let mut file = File::open(&listed.path)?;
     // It must be the beginning of a line.
     if place.offset > 0 {
@@ -239,38 +239,6 @@ pub fn event_at(path: &Path, place: Place) -> io::Result<Option<Found>> {
     file.seek(SeekFrom::Start(place.offset))?;
     BufReader::new(file).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
     Ok(serde_json::from_slice(&line).ok().map(|event| Found { place, event }))
-}
-
-/// A file of the trail.
-struct Listed {
-    path: PathBuf,
-    number: u64,
-}
-
-/// The trail's files, the newest first, and how many there are beside them that are compressed.
-fn files(path: &Path) -> io::Result<(Vec<Listed>, usize)> {
-    let own = std::fs::metadata(path)?;
-    let (mut older, mut compressed) = (Vec::new(), 0);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let (found, metadata) = (entry.file_name().to_string_lossy().into_owned(), entry.metadata());
-        let Ok(metadata) = metadata else { continue };
-        let is_rotated = found.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']));
-        if !is_rotated || !metadata.is_file() || metadata.ino() == own.ino() {
-            continue;
-        }
-        if [".gz", ".xz", ".zst", ".bz2"].iter().any(|ending| found.ends_with(ending)) {
-            compressed += 1;
-        } else {
-            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            older.push((modified, Listed { path: entry.path(), number: metadata.ino() }));
-        }
-    }
-    older.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.path.cmp(&b.path)));
-    let newest = Listed { path: path.to_owned(), number: own.ino() };
-    Ok((std::iter::once(newest).chain(older.into_iter().map(|(_, listed)| listed)).collect(), compressed))
 }
 
 fn one_file(
@@ -351,68 +319,6 @@ fn next_time(file: &mut File, from: u64, to: u64) -> io::Result<Option<(u64, Mom
         offset += read as u64;
     }
     Ok(None)
-}
-
-/// The lines of a file from an end on backwards.
-struct Backwards {
-    file: File,
-    /// What is before the buffer.
-    before: u64,
-    /// What was read and not given yet.
-    buffer: Vec<u8>,
-    /// How many bytes were read and not counted yet.
-    read: u64,
-    /// Whether the end has been looked at: half a line there is one that is just being written.
-    begun: bool,
-}
-
-impl Backwards {
-    const fn new(file: File, end: u64) -> Self {
-        Self { file, before: end, buffer: Vec::new(), read: 0, begun: false }
-    }
-
-    /// The line before those that were given, and where it begins; none at the beginning of the file.
-    fn next_line(&mut self, is_wanted: &dyn Fn() -> bool) -> io::Result<Option<(u64, Vec<u8>)>> {
-        loop {
-            let body = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
-            let newline = body.iter().rposition(|byte| *byte == b'\n');
-            if newline.is_none() && self.before > 0 {
-                if !is_wanted() {
-                    return Err(io::Error::new(io::ErrorKind::Interrupted, "nobody waits for it any more"));
-                }
-                self.read_more()?;
-                continue;
-            }
-            let whole = self.begun || self.buffer.ends_with(b"\n");
-            let line = self.buffer.split_off(newline.map_or(0, |at| at + 1));
-            self.begun = true;
-            if line.is_empty() {
-                return Ok(None);
-            }
-            if whole && !line.trim_ascii().is_empty() {
-                return Ok(Some((self.before + self.buffer.len() as u64, line)));
-            }
-        }
-    }
-
-    /// Twice as much each time, so that a long line is not moved again and again.
-    fn read_more(&mut self) -> io::Result<()> {
-        let more = BLOCK.max(self.buffer.len() as u64).min(self.before);
-        if self.buffer.len() as u64 > LONGEST_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than any event"));
-        }
-        let start = self.before - more;
-        self.file.seek(SeekFrom::Start(start))?;
-        let mut buffer = Vec::new();
-        self.file.by_ref().take(more).read_to_end(&mut buffer)?;
-        if buffer.len() as u64 != more {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read"));
-        }
-        buffer.append(&mut self.buffer);
-        (self.buffer, self.before) = (buffer, start);
-        self.read += more;
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -3,20 +3,26 @@
 //! A line names the person, the role, the rules and the proof, so that it joins with CloudTrail (session name, source identity, access
 //! key id, the proof's id) and with the gateway's log (incident). It never holds a secret.
 
+mod backwards;
+mod chain;
 mod export;
+mod files;
 mod issued;
 mod lines;
 mod log;
 mod look;
 mod past;
+mod resume;
 mod settings;
 mod tally;
+mod verify;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use chain::Head;
 pub use export::ExportFormat;
 pub use issued::{AllIssued, Issued, issued};
 pub use log::{AuditLog, AuditUnavailable};
@@ -24,6 +30,7 @@ pub use look::{Found, Looked, Place, Query, Reach, event_at, look};
 pub use past::{Past, SignIn, sign_in_of, sign_ins};
 pub use settings::AuditSettings;
 pub use tally::{OUTCOMES, Step, Tally};
+pub use verify::{Begin, Finding, Verdict, VerifiedFile, rotated_files, verify, verify_around};
 
 use crate::access::{AssumeRequest, Elevation, Policy, Purpose, SessionTag};
 use crate::arn::AccountId;

@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use chrono::DateTime;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::*;
@@ -111,7 +115,7 @@ async fn under_a_limit() {
     let path = std::env::var("ROLEGATE_TEST_AUDIT").unwrap();
     let path = Path::new(&path);
     let log = AuditLog::open(path).unwrap();
-    let big = event("big").because("x".repeat(500));
+    let big = event("big").because("x".repeat(440));
     let mut written = 0;
     let error = loop {
         match log.record(&big).await {
@@ -287,4 +291,80 @@ fn settings_tell_what_hinders_the_writing() {
     assert!(check(".")[0].ends_with("is a folder"));
     assert!(check("")[0].ends_with("is a folder"));
     assert!(serde_json::from_value::<AuditSettings>(json!({ "path": "x" })).is_err());
+}
+
+/// The whole chain of a trail's files, as [`verify`] follows it.
+fn chained(path: &Path) -> Verdict {
+    let (files, _) = rotated_files(path).unwrap();
+    verify(&files, Begin::Start, &[], &|_| ()).unwrap()
+}
+
+/// Opens a trail that was just closed: its thread ends a moment later.
+async fn opened(path: &Path) -> AuditLog {
+    for _ in 0..500 {
+        match AuditLog::open(path) {
+            Ok(log) => return log,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    panic!("the trail is not free")
+}
+
+#[tokio::test]
+async fn the_chain_goes_on_over_restarts_rotations_and_what_is_copied_and_emptied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let beside = |name: &str| folder.path().join(name);
+    let mut wanted = 0;
+    for round in 0..2 {
+        // A rotation with SIGHUP.
+        let log = opened(&path).await;
+        log.record(&event("1")).await.unwrap();
+        std::fs::rename(&path, beside(&format!("audit.jsonl.{round}a"))).unwrap();
+        log.reopen().await.unwrap();
+        log.record(&event("2")).await.unwrap();
+        // One that copies and empties it in place.
+        std::fs::copy(&path, beside(&format!("audit.jsonl.{round}b"))).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        log.record(&event("3")).await.unwrap();
+        drop(log);
+        // A restart, and one with a rotation before it.
+        let log = opened(&path).await;
+        log.record(&event("4")).await.unwrap();
+        drop(log);
+        std::fs::rename(&path, beside(&format!("audit.jsonl.{round}c"))).unwrap();
+        let log = opened(&path).await;
+        log.record(&event("5")).await.unwrap();
+        drop(log);
+        // And one whose old file is packed.
+        let text = std::fs::read(&path).unwrap();
+        let mut packed = GzEncoder::new(File::create(beside(&format!("audit.jsonl.{round}d.gz"))).unwrap(), Compression::fast());
+        packed.write_all(&text).unwrap();
+        packed.finish().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        wanted += 5;
+        drop(opened(&path).await);
+        let verdict = chained(&path);
+        assert!(verdict.is_whole(), "{:?}", verdict.findings);
+        assert_eq!((verdict.chained, verdict.files.len()), (wanted, usize::try_from(wanted / 5 * 4 + 1).unwrap()));
+    }
+    // What cannot be read as it is packed begins anew, and that is found.
+    std::fs::write(beside("audit.jsonl.9.zst"), "x").unwrap();
+    opened(&path).await.record(&event("6")).await.unwrap();
+    assert!(chained(&path).findings[0].what.contains("a chain begins anew here"));
+    assert_eq!(rotated_files(&path).unwrap().1, [beside("audit.jsonl.9.zst")]);
+}
+
+#[tokio::test]
+async fn a_trail_that_was_emptied_or_deleted_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::open(&path).unwrap();
+    log.record(&event("1")).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    log.record(&event("2")).await.unwrap();
+    assert!(chained(&path).findings[0].what.contains("begins with the event 2"));
+    File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    log.record(&event("3")).await.unwrap();
+    assert!(chained(&path).findings[0].what.contains("begins with the event 3"));
 }

@@ -1,6 +1,7 @@
-//! The commands that check and try rules (`check`, `test`, `explain`, `diff`) and that look after IAM's half (`aws`). They read files and
-//! print; the rules decide.
+//! The commands that check and try rules (`check`, `test`, `explain`, `diff`), that look after IAM's half (`aws`) and that verify the trail (`audit`).
+//! They read files and print; the rules decide.
 
+pub(crate) mod audit;
 pub(crate) mod aws;
 pub(crate) mod check;
 pub(crate) mod diff;

@@ -12,6 +12,7 @@ use rolegate::trust::{SigningAlgorithm, keys};
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
+use super::audit::{self, AuditCommand};
 use super::aws::{self, AwsCommand};
 use super::{Stopped, check, diff, doctor, explain, test};
 use crate::demo;
@@ -69,6 +70,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AwsCommand,
     },
+    /// Verify the audit trail
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Work with the keys that sign for AWS
@@ -124,6 +130,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Explain(arguments) => answer(explain::run(&arguments)),
         Command::Diff(arguments) => answer(diff::run(&arguments)),
         Command::Aws { command } => answer(aws::run(&command)),
+        Command::Audit { command } => answer(audit::run(&command)),
         Command::Schema => print(&config::schema()),
         Command::Metadata { command: MetadataCommand::Sp { provider, config } } => sp_metadata(&config, &provider),
         Command::Keys { command: KeysCommand::New { algorithm } } => match keys::generate(algorithm) {

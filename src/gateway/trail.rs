@@ -13,11 +13,13 @@ use tokio::time::timeout;
 use super::rooms::Auditor;
 use super::turns::aside;
 use super::{Failure, Gateway, Trouble};
-use crate::audit::{self, Event, ExportFormat, Found, Kind, Looked, Outcome, Place, Query, Reach, Step, Tally};
+use crate::audit::{self, Event, ExportFormat, Found, Kind, Looked, Outcome, Place, Query, Reach, Step, Tally, Verdict};
 use crate::store::Session;
 
 /// How many bytes one search reads.
 const SEARCHED: u64 = 32 * 1024 * 1024;
+/// How many bytes of the chain are followed around one event, half of them before it.
+const FOLLOWED: u64 = 32 * 1024 * 1024;
 /// How many bytes one chart reads.
 const CHARTED: u64 = 128 * 1024 * 1024;
 /// How many events a page of a search has.
@@ -45,6 +47,8 @@ pub struct OneEvent {
     pub found: Found,
     /// The last sign-in of its person before it, if it is not one itself and was found near enough.
     pub signed_in: Option<Found>,
+    /// What the chain around it is like, as far as it was followed; none if its file was taken away meanwhile.
+    pub chain: Option<Verdict>,
 }
 
 /// A chart's numbers.
@@ -96,7 +100,8 @@ impl Gateway {
             }
             let Some(found) = found else { return Ok(None) };
             let signed_in = if found.text("kind") == "sign_in" { None } else { sign_in_before(path, &found, is_wanted)? };
-            Ok(Some(OneEvent { found, signed_in }))
+            let chain = audit::verify_around(path, found.place, (FOLLOWED / 2, FOLLOWED), is_wanted)?;
+            Ok(Some(OneEvent { found, signed_in, chain }))
         })
         .await
     }

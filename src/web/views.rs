@@ -35,8 +35,8 @@ pub use error::{ErrorPage, Link, Mender};
 pub use explain::{Explain, Told};
 pub use requests::{AllRequests, AskRow, RequestRow, Requests};
 pub use rooms::{
-    Admin, Audit, AuditChart, AuditEvent, AuditRow, Bar, CertificateRow, KINDS, Offices, PersonSessions, Playground, Plot, ProviderRow,
-    RuleChanges, SearchForm, SessionRow, Sessions, SignedInBy, TriedRules, kind_in_words,
+    Admin, Audit, AuditChart, AuditEvent, AuditRow, Bar, CertificateRow, Chained, KINDS, Offices, PersonSessions, Playground, Plot,
+    ProviderRow, RuleChanges, SearchForm, SessionRow, Sessions, SignedInBy, TriedRules, kind_in_words,
 };
 pub use several::{Had, Missed, Several, SeveralTaken};
 

@@ -187,6 +187,7 @@ async fn an_auditor_gets_from_cloudtrail_to_the_rule_and_back_and_through_long_t
     for words in ["userIdentity.accessKeyId", key, "admins", "in force now", "aws-platform-admins", "lookup-events"] {
         event.assert_page(200, words);
     }
+    event.assert_page(200, "Nothing was changed, put in or taken out from the event 1 to");
     odile.get("/audit?rule=admins").await.assert_page(200, "3 events");
     odile.get("/audit?account=Production&role=PlatformAdmin&person=ANA").await.assert_page(200, "3 events");
     odile.get("/audit?account=444455556666").await.assert_page(200, "Nothing was found");
@@ -206,6 +207,25 @@ async fn an_auditor_gets_from_cloudtrail_to_the_rule_and_back_and_through_long_t
     let older = first.body.split("href=\"/audit?from=").nth(1).unwrap().split('"').next().unwrap().to_owned();
     odile.get(&format!("/audit?from={older}")).await.assert_page(200, "Sign-in");
     odile.get("/audit?from=1-0").await.assert_page(404, "rotated meanwhile");
+}
+
+#[actix_web::test]
+async fn w21_an_event_that_was_changed_afterwards_is_shown_as_that() {
+    let world = world().await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let mut odile = Browser::signed_in(&world, "odile").await;
+    let csrf = ana.csrf().await;
+    ana.post("/credentials", &[("csrf", &csrf), ("role", crate::world::ADMIN), ("duration", "3600")]).await;
+    let issued = world.audit().into_iter().rfind(|event| event["kind"] == "issue").unwrap();
+    let page = format!("/audit/event/{}", issued["incident"].as_str().unwrap());
+    odile.get(&page).await.assert_page(200, ">whole<");
+    let path = world.folder.path().join("audit.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("PlatformAdmin").count(), 2, "{text}");
+    std::fs::write(&path, text.replace("PlatformAdmin", "PlatformGuest")).unwrap();
+    let changed = odile.get(&page).await;
+    changed.assert_page(200, ">broken<");
+    changed.assert_page(200, &format!("it is the event {}, and not what it was", issued["seq"]));
 }
 
 #[actix_web::test]

@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) site: Arc<Site>,
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: Arc<ManualClock>,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     running: Running,
 }
 

@@ -12,6 +12,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::chain::chained;
 use crate::audit::{ExportFormat, Found, Looked, Place, Query};
 use crate::clock::Moment;
 use crate::gateway::{Export, OneEvent};
@@ -183,7 +184,7 @@ pub(super) async fn event(visitor: Visitor, incident: web::Path<String>, at: web
     let auditor = site.gateway.auditor(&me.session, &me.visitor.caller).await?;
     let place = at.place.as_deref().and_then(|place| place.parse().ok());
     let found = site.gateway.event_of_trail(auditor, incident.into_inner(), place).await?;
-    let Some(OneEvent { found, signed_in }) = found else { return Err(PageError::NotFound) };
+    let Some(OneEvent { found, signed_in, chain }) = found else { return Err(PageError::NotFound) };
     let of = |field: &str| Some(found.text(field)).filter(|text| !text.is_empty());
     let search = |field: &str, value: &str| Text::from(format!("/audit?{field}={}", views::Query(value)));
     let cloudtrail = CLOUDTRAIL.into_iter().filter_map(|(field, name)| of(field).map(|value| (name, value.into(), search("id", value))));
@@ -206,6 +207,7 @@ pub(super) async fn event(visitor: Visitor, incident: web::Path<String>, at: web
         rules: found.texts("rules").map(|rule| (rule.into(), search("rule", rule))).collect(),
         policy: of("policy").map(|digest| (digest.into(), in_force(digest))),
         signed_in: signed_in.as_ref().map(signed_in_by),
+        chain: chained(&found, chain.as_ref()),
         links,
         fields: found.event.iter().map(|(name, value)| (name.as_str().into(), shown(value))).collect(),
     };

@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit;
+mod chain;
 mod chart;
 mod playground;
 mod requests;

@@ -143,10 +143,23 @@ pub struct AuditEvent<'a> {
     pub policy: Option<(Text<'a>, bool)>,
     /// The sign-in that the rules went by.
     pub signed_in: Option<SignedInBy<'a>>,
+    /// The chain of the trail around it.
+    pub chain: Chained<'a>,
     /// Other ways on: label and path.
     pub links: Vec<(Text<'a>, Text<'a>)>,
     /// Every field as it is recorded.
     pub fields: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// Whether the chain of the trail is whole where an event stands.
+#[derive(Debug, Clone)]
+pub struct Chained<'a> {
+    /// In a word or two.
+    pub state: &'static str,
+    /// The outcome whose look it has.
+    pub outcome: &'static str,
+    /// How far it was followed, or what is wrong.
+    pub says: Vec<Text<'a>>,
 }
 
 /// The sign-in behind an event.

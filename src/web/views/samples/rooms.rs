@@ -102,6 +102,11 @@ impl AuditEvent<'static> {
             rules: vec![("platform-admins".into(), link()), ("on-call".into(), link())],
             policy: Some(("9f2c51d07be0a3c19d4ef0b76c2f1e8a5d3b4c6f7e8091a2b3c4d5e6f7081929".into(), true)),
             signed_in,
+            chain: Chained {
+                state: "whole",
+                outcome: "ok",
+                says: vec!["Nothing was changed, put in or taken out from the event 1 to the event 4711, the newest.".into()],
+            },
             links: vec![("All of this person".into(), link())],
             fields: vec![("time".into(), "2026-03-02T14:30:00Z".into()), ("duration_seconds".into(), "3600".into())],
         };
@@ -113,6 +118,7 @@ impl AuditEvent<'static> {
             rules: vec![(hostile(), link())],
             policy: Some((hostile(), false)),
             signed_in: Some(SignedInBy { time: at(0), link: link(), groups: vec![hostile()], more: 0 }),
+            chain: Chained { state: "broken", outcome: "failed", says: vec![hostile()] },
             links: vec![(hostile(), link())],
             fields: vec![(hostile(), hostile())],
         };
@@ -124,6 +130,11 @@ impl AuditEvent<'static> {
             rules: Vec::new(),
             policy: None,
             signed_in: None,
+            chain: Chained {
+                state: "not verified",
+                outcome: "refused",
+                says: vec!["An earlier version wrote this event, in no chain.".into()],
+            },
             links: Vec::new(),
             fields: Vec::new(),
         };

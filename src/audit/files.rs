@@ -1,0 +1,65 @@
+//! The files of one trail: the one that is written, and those that rotations left beside it.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::lines::is_gzip;
+
+/// A file of the trail.
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    /// Its number on the disk, which it keeps when it is renamed.
+    pub(super) number: u64,
+    /// Its length in bytes, packed as it is.
+    pub(super) length: u64,
+    pub(super) packed: Packed,
+}
+
+/// How a file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packed {
+    No,
+    Gzip,
+    /// In a way that is not read here.
+    Other,
+}
+
+/// The trail's files, the newest first: the trail itself, and those whose names begin with its own and a dot or a hyphen.
+///
+/// # Errors
+/// The trail is not there, or its folder cannot be read.
+pub(super) fn files(path: &Path) -> io::Result<Vec<Listed>> {
+    let own = std::fs::metadata(path)?;
+    let mut older = rotated(path, own.ino())?;
+    older.insert(0, Listed { path: path.to_owned(), number: own.ino(), length: own.len(), packed: Packed::No });
+    Ok(older)
+}
+
+/// The files beside the trail that rotations left, the newest first. `own` is the trail's number on the disk.
+pub(super) fn rotated(path: &Path, own: u64) -> io::Result<Vec<Listed>> {
+    let mut older = Vec::new();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (found, metadata) = (entry.file_name().to_string_lossy().into_owned(), entry.metadata());
+        let Ok(metadata) = metadata else { continue };
+        let is_rotated = found.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']));
+        if !is_rotated || !metadata.is_file() || metadata.ino() == own {
+            continue;
+        }
+        let packed = if is_gzip(Path::new(&found)) {
+            Packed::Gzip
+        } else if [".xz", ".zst", ".bz2"].iter().any(|ending| found.ends_with(ending)) {
+            Packed::Other
+        } else {
+            Packed::No
+        };
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        older.push((modified, Listed { path: entry.path(), number: metadata.ino(), length: metadata.len(), packed }));
+    }
+    older.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.path.cmp(&b.path)));
+    Ok(older.into_iter().map(|(_, listed)| listed).collect())
+}
