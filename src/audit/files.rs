@@ -1,11 +1,10 @@
 //! The files of one trail: the one that is written, and those that rotations left beside it.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-use super::lines::is_gzip;
 
 /// A file of the trail.
 pub(super) struct Listed {
@@ -15,6 +14,8 @@ pub(super) struct Listed {
     /// Its length in bytes, packed as it is.
     pub(super) length: u64,
     pub(super) packed: Packed,
+    /// When it was last written to; packing keeps that.
+    pub(super) modified: SystemTime,
 }
 
 /// How a file is packed.
@@ -26,6 +27,17 @@ pub(super) enum Packed {
     Other,
 }
 
+impl Packed {
+    /// By the end of its name.
+    pub(super) fn of(path: &Path) -> Self {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("gz") => Self::Gzip,
+            Some("xz" | "zst" | "bz2") => Self::Other,
+            _ => Self::No,
+        }
+    }
+}
+
 /// The trail's files, the newest first: the trail itself, and those whose names begin with its own and a dot or a hyphen.
 ///
 /// # Errors
@@ -33,7 +45,8 @@ pub(super) enum Packed {
 pub(super) fn files(path: &Path) -> io::Result<Vec<Listed>> {
     let own = std::fs::metadata(path)?;
     let mut older = rotated(path, own.ino())?;
-    older.insert(0, Listed { path: path.to_owned(), number: own.ino(), length: own.len(), packed: Packed::No });
+    let modified = own.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    older.insert(0, Listed { path: path.to_owned(), number: own.ino(), length: own.len(), packed: Packed::No, modified });
     Ok(older)
 }
 
@@ -50,16 +63,10 @@ pub(super) fn rotated(path: &Path, own: u64) -> io::Result<Vec<Listed>> {
         if !is_rotated || !metadata.is_file() || metadata.ino() == own {
             continue;
         }
-        let packed = if is_gzip(Path::new(&found)) {
-            Packed::Gzip
-        } else if [".xz", ".zst", ".bz2"].iter().any(|ending| found.ends_with(ending)) {
-            Packed::Other
-        } else {
-            Packed::No
-        };
+        let packed = Packed::of(Path::new(&found));
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        older.push((modified, Listed { path: entry.path(), number: metadata.ino(), length: metadata.len(), packed }));
+        older.push(Listed { path: entry.path(), number: metadata.ino(), length: metadata.len(), packed, modified });
     }
-    older.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.path.cmp(&b.path)));
-    Ok(older.into_iter().map(|(_, listed)| listed).collect())
+    older.sort_by(|one, other| other.modified.cmp(&one.modified).then_with(|| one.path.cmp(&other.path)));
+    Ok(older)
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
+use super::files::Packed;
+
 /// The longest line that is read, in bytes: five thousand groups, with every character escaped.
 pub(super) const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
@@ -70,12 +72,12 @@ pub(super) struct Lines {
 
 impl Lines {
     /// # Errors
-    /// It cannot be opened, or is no regular file.
+    /// It cannot be opened, is no regular file, or is packed in another way than by gzip.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Self::open_at(path, 0)
     }
 
-    /// From the first line on that begins at an offset of the file or behind it.
+    /// From the first line on that begins at an offset of the content or behind it.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -85,12 +87,24 @@ impl Lines {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
         }
         let read = Arc::new(AtomicU64::new(0));
-        let mut file = File::open(path)?;
-        if offset > 0 {
-            file.seek(SeekFrom::Start(offset - 1))?;
-        }
-        let file = Counted { file, read: Arc::clone(&read) };
-        let content: Box<dyn Read> = if is_gzip(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut file = Counted { file: File::open(path)?, read: Arc::clone(&read) };
+        // The byte before it tells whether a line begins there.
+        let before = offset.saturating_sub(1);
+        let content: Box<dyn Read> = match Packed::of(path) {
+            Packed::No => {
+                file.file.seek(SeekFrom::Start(before))?;
+                Box::new(file)
+            }
+            Packed::Gzip => {
+                let mut content = MultiGzDecoder::new(file);
+                io::copy(&mut content.by_ref().take(before), &mut io::sink())?;
+                Box::new(content)
+            }
+            Packed::Other => {
+                let message = "it is packed in a way that is not read here: unpack it first";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+        };
         let mut reader = BufReader::with_capacity(BUFFER, content);
         if offset > 0 {
             reader.skip_until(b'\n')?;
@@ -119,11 +133,6 @@ impl Lines {
     pub(super) fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
-}
-
-/// Whether a file is packed as logrotate does.
-pub(super) fn is_gzip(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "gz")
 }
 
 struct Counted {

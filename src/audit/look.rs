@@ -18,8 +18,11 @@ use serde_json::{Map, Value};
 use super::backwards::{BLOCK, Backwards};
 use super::files::{Listed, Packed, files};
 use super::lines::LONGEST_LINE;
+use super::unpack::{Unpacked, unpack};
 use crate::clock::Moment;
 
+/// How much of packed files is unpacked in one look, for each byte that it may read.
+const UNPACKED: u64 = 8;
 /// How far the order of the lines may differ from that of their times.
 const APART: TimeDelta = TimeDelta::minutes(5);
 
@@ -175,8 +178,8 @@ pub struct Looked {
     pub oldest: Option<Moment>,
     /// Where the next look goes on; none where all was read that was asked for.
     pub next: Option<Place>,
-    /// How many files were not read because they are compressed.
-    pub compressed: usize,
+    /// How many files were not read: packed in another way than by gzip, damaged, or too large for a look.
+    pub unread: usize,
 }
 
 /// How far a look goes.
@@ -189,7 +192,8 @@ pub struct Reach<'a> {
 }
 
 /// Gives what is looked for to `each`, the newest first, until it has enough, so many bytes are read, or all is. It begins before `from`, or at
-/// the end. Beside the trail itself, files are read whose names begin with its own, as rotations leave them; compressed ones are counted.
+/// the end. Beside the trail itself, files are read whose names begin with its own, as rotations leave them, packed ones (`.gz`) too: so many times
+/// the bytes that may be read are unpacked for one look.
 ///
 /// # Errors
 /// A file cannot be read, the file of `from` is not there any more ([`io::ErrorKind::NotFound`]), or nobody waits for it any more
@@ -203,30 +207,72 @@ pub fn look(
 ) -> io::Result<Looked> {
     let mut files = files(path)?;
     let all = files.len();
-    files.retain(|file| file.packed == Packed::No);
-    let mut looked = Looked { compressed: all - files.len(), ..Looked::default() };
+    files.retain(|file| file.packed != Packed::Other);
+    let mut looked = Looked { unread: all - files.len(), ..Looked::default() };
     if let Some(from) = from {
         let at = files.iter().position(|file| file.number == from.file);
         let at = at.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the file of this place is gone"))?;
         files.drain(..at);
     }
+    let all_to_unpack = reach.bytes.saturating_mul(UNPACKED);
+    let mut to_unpack = all_to_unpack;
     for (index, listed) in files.iter().enumerate() {
+        // What is older than the file's last line need not be unpacked.
+        let written = Moment::from(listed.modified);
+        if listed.packed == Packed::Gzip
+            && query.since.is_some_and(|since| since.checked_sub_signed(APART).is_some_and(|since| written < since))
+        {
+            return Ok(looked);
+        }
+        let (file, length) = match opened(listed, to_unpack, reach.is_wanted)? {
+            Unpacked::Whole(file, length) => (file, length),
+            // A look of its own may have room for it.
+            Unpacked::TooMuch if to_unpack < all_to_unpack => {
+                looked.next = Some(Place { file: listed.number, offset: u64::MAX });
+                return Ok(looked);
+            }
+            Unpacked::TooMuch | Unpacked::Damaged => {
+                looked.unread += 1;
+                continue;
+            }
+        };
+        if listed.packed == Packed::Gzip {
+            to_unpack -= length;
+        }
         let start = from.filter(|_| index == 0).map(|from| from.offset);
-        if one_file(listed, start, query, reach, &mut looked, &mut each)?.is_break() {
+        let content = Content { file, length, number: listed.number };
+        if one_file(content, start, query, reach, &mut looked, &mut each)?.is_break() {
             return Ok(looked);
         }
     }
     Ok(looked)
 }
 
+/// A file's content, unpacked where it is packed, so many bytes at most.
+fn opened(listed: &Listed, most: u64, is_wanted: &dyn Fn() -> bool) -> io::Result<Unpacked> {
+    if listed.packed == Packed::Gzip {
+        return unpack(&listed.path, most, is_wanted);
+    }
+    let file = File::open(&listed.path)?;
+    let length = file.metadata()?.len();
+    Ok(Unpacked::Whole(file, length))
+}
+
+/// What is read of a file of the trail.
+struct Content {
+    file: File,
+    length: u64,
+    number: u64,
+}
+
 /// The one event that begins at a place; none if there is none, or not any more.
 ///
 /// # Errors
-/// The file cannot be read.
-pub fn event_at(path: &Path, place: Place) -> io::Result<Option<Found>> {
+/// The file cannot be read, or nobody waits for it any more ([`io::ErrorKind::Interrupted`]).
+pub fn event_at(path: &Path, place: Place, reach: Reach<'_>) -> io::Result<Option<Found>> {
     let files = files(path)?;
-    let Some(listed) = files.iter().find(|file| file.number == place.file && file.packed == Packed::No) else { return Ok(None) };
-    let mut file = File::open(&listed.path)?;
+    let Some(listed) = files.iter().find(|file| file.number == place.file && file.packed != Packed::Other) else { return Ok(None) };
+    let Unpacked::Whole(mut file, _) = opened(listed, reach.bytes.saturating_mul(UNPACKED), reach.is_wanted)? else { return Ok(None) };
     // It must be the beginning of a line.
     if place.offset > 0 {
         let mut before = [0];
@@ -242,15 +288,14 @@ pub fn event_at(path: &Path, place: Place) -> io::Result<Option<Found>> {
 }
 
 fn one_file(
-    listed: &Listed,
+    content: Content,
     start: Option<u64>,
     query: &Query,
     reach: Reach<'_>,
     looked: &mut Looked,
     each: &mut impl FnMut(Found) -> ControlFlow<()>,
 ) -> io::Result<ControlFlow<()>> {
-    let mut file = File::open(&listed.path)?;
-    let length = file.metadata()?.len();
+    let Content { mut file, length, number } = content;
     let end = match (start, query.until) {
         (Some(start), _) => start.min(length),
         (None, Some(until)) => end_for(&mut file, length, until.checked_add_signed(APART).unwrap_or(until))?,
@@ -260,7 +305,7 @@ fn one_file(
     loop {
         let Some((offset, line)) = lines.next_line(reach.is_wanted)? else { return Ok(ControlFlow::Continue(())) };
         looked.bytes += std::mem::take(&mut lines.read);
-        let place = Place { file: listed.number, offset };
+        let place = Place { file: number, offset };
         match serde_json::from_slice(&line) {
             Ok(event) => {
                 let found = Found { place, event };

@@ -15,6 +15,7 @@ mod past;
 mod resume;
 mod settings;
 mod tally;
+mod unpack;
 mod verify;
 
 use std::net::IpAddr;

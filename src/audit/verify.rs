@@ -117,11 +117,15 @@ pub fn verify(paths: &[PathBuf], from: Begin, expect: &[Head], progress: &dyn Fn
 /// A file cannot be read, or nobody waits for it any more ([`io::ErrorKind::Interrupted`]).
 pub fn verify_around(path: &Path, place: Place, (before, most): (u64, u64), is_wanted: &dyn Fn() -> bool) -> io::Result<Option<Verdict>> {
     let mut walk = Walk::new(Begin::Anywhere, &[]);
-    let mut newer: Vec<_> = files(path)?.into_iter().filter(|listed| listed.packed == Packed::No).collect();
+    let mut newer = files(path)?;
     let Some(at) = newer.iter().position(|listed| listed.number == place.file) else { return Ok(None) };
     newer.truncate(at + 1);
     let mut read = 0;
     while let Some(listed) = newer.pop() {
+        if listed.packed == Packed::Other {
+            walk.verdict.stopped = true;
+            break;
+        }
         let offset = if listed.number == place.file { place.offset.saturating_sub(before) } else { 0 };
         let mut enough = |more: u64| {
             read += more;

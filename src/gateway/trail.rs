@@ -85,7 +85,7 @@ impl Gateway {
     pub async fn event_of_trail(&self, auditor: Auditor<'_>, incident: String, place: Option<Place>) -> Result<Option<OneEvent>, Failure> {
         self.note_look(auditor, &format!("the event {incident}")).await?;
         self.read_trail(auditor.session, move |path, is_wanted| {
-            let at_place = place.map(|place| audit::event_at(path, place)).transpose()?.flatten();
+            let at_place = place.map(|place| audit::event_at(path, place, Reach { bytes: SEARCHED, is_wanted })).transpose()?.flatten();
             let mut found = at_place.filter(|found| found.text("incident") == incident);
             if found.is_none() {
                 let query = Query { id: Some(incident.clone()), ..Query::default() };

@@ -187,7 +187,9 @@ impl Gateway {
         place: Place,
         now: Moment,
     ) -> Result<Result<Supposed, String>, Failure> {
-        let found = self.read_trail(administrator.session, move |path, _| audit::event_at(path, place)).await?;
+        let found = self
+            .read_trail(administrator.session, move |path, is_wanted| audit::event_at(path, place, Reach { bytes: READ, is_wanted }))
+            .await?;
         let sign_in = found.as_ref().and_then(|found| audit::sign_in_of(&found.event));
         let whose = sign_in.as_ref().map(|sign_in| format!("\"{}+{}\"", sign_in.person.provider, sign_in.person.subject));
         let whose = whose.as_deref().unwrap_or("nobody: there is none");

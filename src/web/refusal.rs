@@ -71,7 +71,7 @@ pub(super) fn moved_trail() -> Words {
         title: "The audit trail was rotated meanwhile",
         happened: "The file that the search had come to is not beside the audit trail any more.".into(),
         mender: Mender::You,
-        next: "Start the search again. What was rotated away or compressed must be searched where it is kept.",
+        next: "Start the search again. What was taken away must be searched where it is kept.",
         action: ("Back to the audit trail", "/audit"),
     }
 }

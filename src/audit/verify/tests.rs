@@ -64,7 +64,7 @@ fn lines_of(text: &str) -> Vec<&str> {
 }
 
 fn text_of(lines: &[&str]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().flat_map(|line| [*line, "\n"]).collect()
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_walk_around_an_event_goes_so_far_and_says_where_it_was() {
     assert!(near.first.unwrap() >= 7 && near.first.unwrap() <= 9 && near.head.unwrap().seq < 20, "{near:?}");
     // Lines of an earlier version before it, of which not all are read, are no matter.
     let (old, _) = written(30, &[]);
-    let unchained: String = old[0].lines().map(|line| format!("{{{}\n", line.split_once("\",").unwrap().1)).collect();
+    let unchained: String = old[0].lines().flat_map(|line| ["{", line.split_once("\",").unwrap().1, "\n"]).collect();
     let upgraded = folder.path().join("upgraded.jsonl");
     std::fs::write(&upgraded, &unchained).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -314,6 +314,21 @@ fn a_walk_around_an_event_goes_so_far_and_says_where_it_was() {
     let at_new = Place { file: files(&upgraded).unwrap()[0].number, offset: unchained.len() as u64 };
     let verdict = verify_around(&upgraded, at_new, (3 * line, u64::MAX), &|| true).unwrap().unwrap();
     assert!(verdict.is_whole() && (1..30).contains(&verdict.before_the_chain), "{verdict:?}");
+    // A packed file is followed too, and where one cannot be read the walk ends.
+    let mut packed =
+        flate2::write::GzEncoder::new(std::fs::File::create(folder.path().join("audit.jsonl.0.gz")).unwrap(), flate2::Compression::fast());
+    io::Write::write_all(&mut packed, texts[0].as_bytes()).unwrap();
+    packed.finish().unwrap().set_modified(std::time::UNIX_EPOCH - std::time::Duration::from_secs(9)).unwrap();
+    let of_packed = Place { file: files(&path).unwrap()[2].number, offset: place(10).parse::<Place>().unwrap().offset };
+    std::fs::rename(&older, folder.path().join("elsewhere")).unwrap();
+    let through = |before| verify_around(&path, of_packed, (before, u64::MAX), &|| true).unwrap().unwrap();
+    assert_eq!((through(0).is_whole(), through(0).first, through(u64::MAX).first), (true, Some(11), Some(1)));
+    assert_eq!(through(0).head, Some(head));
+    std::fs::write(folder.path().join("audit.jsonl.0.zst"), "x").unwrap();
+    let until = through(0);
+    assert_eq!((until.is_whole(), until.stopped, until.head.unwrap().seq), (true, true, 20));
+    std::fs::remove_file(folder.path().join("audit.jsonl.0.zst")).unwrap();
+    std::fs::rename(folder.path().join("elsewhere"), &older).unwrap();
     // What was changed is found where it is near enough.
     std::fs::write(&older, texts[0].replace("incident-12\"", "incident-xx\"")).unwrap();
     assert!(!around(10, 3 * line, 6 * line).is_whole());

@@ -163,8 +163,9 @@ pub(super) fn extent(looked: &Looked) -> Vec<Text<'static>> {
     let back = looked.oldest.map(|oldest| format!(", back to {}", views::At::from(oldest))).unwrap_or_default();
     let rest = if looked.next.is_some() { " There is older, which was not looked at." } else { "" };
     sentences.push(format!("{mebibytes} MiB of this instance’s trail were read{back}.{rest}").into());
-    if looked.compressed > 0 {
-        sentences.push(format!("{} compressed files beside it were not looked into.", looked.compressed).into());
+    if looked.unread > 0 {
+        let why = "packed in another way than by gzip, damaged, or too large for a look";
+        sentences.push(format!("{} files beside it were not looked into: {why}.", looked.unread).into());
     }
     if looked.unreadable > 0 {
         sentences.push(format!("{} lines are no events: a crash may leave half a one.", looked.unreadable).into());
