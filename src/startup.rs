@@ -23,7 +23,6 @@ use reload::Reloader;
 
 use crate::access::{Policy, Sources, read_policies, run_tests, run_tests_within};
 use crate::alarm::{self, Alarms};
-use crate::audit::AuditLog;
 use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
@@ -224,7 +223,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
     let audit_path = config.base.join(&config.file.audit.file);
-    let audit = AuditLog::open(&audit_path).map_err(|error| {
+    let audit = config.file.audit.open(&config.base).map_err(|error| {
         let message = format!("the audit trail {} cannot be opened: {error}", audit_path.display());
         config.locate(vec![Problem::new(
             "audit.file",

@@ -520,6 +520,8 @@ fn the_reference_tells_the_true_defaults() {
         ("[server]", "workload_burst", file.server.workload_burst.to_string()),
         ("[store]", "url", file.store.url.clone()),
         ("[audit]", "file", file.audit.file.display().to_string()),
+        ("[audit]", "require", format!("{:?}", file.audit.require).to_lowercase()),
+        ("[audit]", "deadline", file.audit.deadline.to_string()),
         ("[session]", "idle", file.session.idle.to_string()),
         ("[session]", "absolute", file.session.absolute.to_string()),
         ("[trust]", "audience", file.trust.audience.clone()),
@@ -568,6 +570,7 @@ fn the_reference_tells_the_true_defaults() {
             "[[rule]]" => &["id"],
             "[rule.requestable]" => &["approvers"],
             "[[webhook]]" => &["secret", "url"],
+            "[[audit.sink]]" => &["file"],
             _ => &[],
         };
         assert_eq!(node.iter().map(String::as_str).collect::<Vec<_>>(), required, "{section} {keys:?}");

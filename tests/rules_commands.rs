@@ -419,7 +419,7 @@ fn commands_read_regular_files_alone_and_steer_no_terminal() {
 /// A trail of so many events, and the name of its file in the folder.
 fn trail_of(folder: &Path, events: usize) -> &'static str {
     let time = "2027-01-15T08:00:00Z".parse().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let log = AuditLog::open(folder.join("audit.jsonl")).unwrap();
     for n in 1..=events {
         let event = Event::new(time, format!("incident-{n}"), Kind::Issue, Outcome::Ok);

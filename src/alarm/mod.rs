@@ -178,7 +178,7 @@ impl Alarms {
         let moment = |moment: crate::clock::Moment| moment.format("%Y-%m-%dT%H:%M:%SZ").to_string();
         let of_request = kind != WebhookEvent::BreakGlass;
         let link = match kind {
-            WebhookEvent::BreakGlass => format!("{}/audit/event/{}", self.portal, event.incident),
+            WebhookEvent::BreakGlass | WebhookEvent::AuditDegraded => format!("{}/audit/event/{}", self.portal, event.incident),
             _ => format!("{}/requests", self.portal),
         };
         let body = Body {
@@ -210,6 +210,9 @@ impl WebhookEvent {
         if event.kind == Kind::Issue && event.break_glass {
             return Some(Self::BreakGlass);
         }
+        if event.kind == Kind::AuditDegraded {
+            return Some(Self::AuditDegraded);
+        }
         let of_request = match event.kind {
             Kind::RequestMade => Self::RequestMade,
             Kind::RequestApproved => Self::RequestApproved,
@@ -232,6 +235,7 @@ impl WebhookEvent {
             (Self::RequestRefused, _) => format!("{by} refused {role} to {who}"),
             (Self::RequestWithdrawn, _) => format!("{who} took back the request for {role}"),
             (Self::GrantRevoked, _) => format!("{by} revoked {role} from {who}"),
+            (Self::AuditDegraded, _) => "A file of the audit trail does not take events".to_owned(),
         }
     }
 }

@@ -33,6 +33,9 @@ pub enum WebhookEvent {
     /// An administrator ended a grant.
     #[serde(rename = "grant.revoked")]
     GrantRevoked,
+    /// A file of the audit trail does not take events.
+    #[serde(rename = "audit.degraded")]
+    AuditDegraded,
 }
 
 impl WebhookEvent {
@@ -46,6 +49,7 @@ impl WebhookEvent {
             Self::RequestRefused => "request.refused",
             Self::RequestWithdrawn => "request.withdrawn",
             Self::GrantRevoked => "grant.revoked",
+            Self::AuditDegraded => "audit.degraded",
         }
     }
 }

@@ -14,6 +14,8 @@ mod look;
 mod past;
 mod resume;
 mod settings;
+mod several;
+mod sink;
 mod tally;
 mod unpack;
 mod verify;
@@ -29,7 +31,7 @@ pub use issued::{AllIssued, Issued, issued};
 pub use log::{AuditLog, AuditUnavailable};
 pub use look::{Found, Looked, Place, Query, Reach, event_at, look};
 pub use past::{Past, SignIn, sign_in_of, sign_ins};
-pub use settings::AuditSettings;
+pub use settings::{AuditSettings, Require, SinkSettings};
 pub use tally::{OUTCOMES, Step, Tally};
 pub use verify::{Begin, Finding, Verdict, VerifiedFile, rotated_files, verify, verify_around};
 
@@ -74,6 +76,9 @@ pub enum Kind {
     GrantRevoked,
     /// That the trail can be written again after it could not.
     Recovery,
+    /// That one of several files does not take events.
+    #[serde(rename = "audit.degraded")]
+    AuditDegraded,
     /// That another policy is in force.
     #[serde(rename = "policy.reloaded")]
     PolicyReloaded,

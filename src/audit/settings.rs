@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::log::AuditLog;
-use crate::settings::Problem;
+use crate::settings::{Problem, Span};
 
 /// Where the audit trail is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -17,47 +17,97 @@ pub struct AuditSettings {
     /// The file that gets one JSON line for each sign-in, sign-out and issuance. A relative path starts at the configuration file's
     /// folder. Made with mode 0600 if it is not there; every instance needs its own. After a rotation send SIGHUP.
     pub file: PathBuf,
+    /// Further files that get the same lines, on other disks.
+    pub sink: Vec<SinkSettings>,
+    /// In which of the files an event must be before anything is handed over.
+    pub require: Require,
+    /// How long an event is waited for; then nothing is handed over. From a second to a minute.
+    pub deadline: Span,
+}
+
+/// A further file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSettings {
+    /// The file, on another disk. A relative path starts at the configuration file's folder.
+    pub file: PathBuf,
+}
+
+/// How many files must have an event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Require {
+    /// All of them.
+    #[default]
+    All,
+    /// Any one; the others have it afterwards.
+    Any,
 }
 
 impl Default for AuditSettings {
     fn default() -> Self {
-        Self { file: PathBuf::from("audit.jsonl") }
+        let file = PathBuf::from("audit.jsonl");
+        Self { file, sink: Vec::new(), require: Require::All, deadline: Span(AuditLog::DEADLINE) }
     }
 }
 
 impl AuditSettings {
     /// Finds what would hinder the writing. `path` is where the settings stand, `base` the folder of the configuration file.
     pub fn check(&self, path: &str, base: &Path, problems: &mut Vec<Problem>) {
-        let file = base.join(&self.file);
-        let mut problem = |message: String, hint: &str| problems.push(Problem::new(format!("{path}.file"), message, hint));
-        if file.is_dir() || self.file.as_os_str().is_empty() {
-            return problem(format!("{} is a folder", file.display()), "name a file in it");
-        }
-        // Opened as the trail opens it, but neither made nor locked: the gateway may be running on it.
-        let opened = OpenOptions::new().read(true).append(true).open(&file);
-        let missing = opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        if !missing {
-            if let Err(error) = opened {
-                problem(format!("the file {} cannot be opened: {error}", file.display()), "let the gateway's user read and write it");
+        check_file(&self.file, &format!("{path}.file"), base, problems);
+        let mut known = vec![base.join(&self.file)];
+        for (at, sink) in self.sink.iter().enumerate() {
+            let path = format!("{path}.sink[{at}].file");
+            check_file(&sink.file, &path, base, problems);
+            let file = base.join(&sink.file);
+            if known.contains(&file) {
+                problems.push(Problem::new(path, format!("{} is named twice", file.display()), "name a file on another disk"));
             }
-            return;
+            known.push(file);
         }
-        // A link to a file that is to be made.
-        let target = std::fs::read_link(&file).map_or_else(|_| file.clone(), |to| file.parent().unwrap_or(base).join(to));
-        let folder = target.parent().unwrap_or(base);
-        if !folder.is_dir() {
-            problem(format!("the folder {} is not there", folder.display()), "make it, writable for the gateway's user");
-        } else if let Err(error) = tempfile::Builder::new().prefix(".rolegate-check-").tempfile_in(folder) {
-            let message = format!("no file can be made in the folder {}: {error}", folder.display());
-            problem(message, "let the gateway's user write to the folder");
+        if self.require == Require::Any && self.sink.is_empty() {
+            let hint = "name a further file in [[audit.sink]], or take `require` out";
+            problems.push(Problem::new(format!("{path}.require"), "there is one file alone", hint));
+        }
+        if !(1..=60).contains(&self.deadline.as_secs()) {
+            let hint = "write a span from \"1s\" to \"60s\"";
+            problems.push(Problem::new(format!("{path}.deadline"), format!("{} is out of bounds", self.deadline), hint));
         }
     }
 
     /// Opens the trail.
     ///
     /// # Errors
-    /// As [`AuditLog::open`].
+    /// As [`AuditLog::of_files`].
     pub fn open(&self, base: &Path) -> io::Result<AuditLog> {
-        AuditLog::open(base.join(&self.file))
+        let files = std::iter::once(&self.file).chain(self.sink.iter().map(|sink| &sink.file));
+        AuditLog::of_files(files.map(|file| base.join(file)).collect(), self.require, self.deadline.0)
+    }
+}
+
+/// Finds what would hinder the writing to a file.
+fn check_file(named: &Path, path: &str, base: &Path, problems: &mut Vec<Problem>) {
+    let file = base.join(named);
+    let mut problem = |message: String, hint: &str| problems.push(Problem::new(path, message, hint));
+    if file.is_dir() || named.as_os_str().is_empty() {
+        return problem(format!("{} is a folder", file.display()), "name a file in it");
+    }
+    // Opened as the trail opens it, but neither made nor locked: the gateway may be running on it.
+    let opened = OpenOptions::new().read(true).append(true).open(&file);
+    let missing = opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if !missing {
+        if let Err(error) = opened {
+            problem(format!("the file {} cannot be opened: {error}", file.display()), "let the gateway's user read and write it");
+        }
+        return;
+    }
+    // A link to a file that is to be made.
+    let target = std::fs::read_link(&file).map_or_else(|_| file.clone(), |to| file.parent().unwrap_or(base).join(to));
+    let folder = target.parent().unwrap_or(base);
+    if !folder.is_dir() {
+        problem(format!("the folder {} is not there", folder.display()), "make it, writable for the gateway's user");
+    } else if let Err(error) = tempfile::Builder::new().prefix(".rolegate-check-").tempfile_in(folder) {
+        let message = format!("no file can be made in the folder {}: {error}", folder.display());
+        problem(message, "let the gateway's user write to the folder");
     }
 }

@@ -291,6 +291,16 @@ fn settings_tell_what_hinders_the_writing() {
     assert!(check(".")[0].ends_with("is a folder"));
     assert!(check("")[0].ends_with("is a folder"));
     assert!(serde_json::from_value::<AuditSettings>(json!({ "path": "x" })).is_err());
+    let check = |settings: Value| {
+        let (settings, mut problems): (AuditSettings, _) = (serde_json::from_value(settings).unwrap(), Vec::new());
+        settings.check("audit", folder.path(), &mut problems);
+        problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(check(json!({ "file": "a.jsonl", "require": "any", "sink": [{ "file": "b.jsonl" }], "deadline": "60s" })), "");
+    assert!(check(json!({ "file": "a.jsonl", "sink": [{ "file": "a.jsonl" }] })).starts_with("audit.sink[0].file: "));
+    assert!(check(json!({ "sink": [{ "file": "b.jsonl" }, { "file": "none/b.jsonl" }] })).starts_with("audit.sink[1].file: the folder"));
+    assert_eq!(check(json!({ "require": "any" })), "audit.require: there is one file alone");
+    assert_eq!(check(json!({ "deadline": "61s" })), "audit.deadline: 1m 1s is out of bounds");
 }
 
 /// The whole chain of a trail's files, as [`verify`] follows it.

@@ -154,7 +154,7 @@ fn in_order(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     Ok(numbered.into_iter().map(|(_, path)| path.clone()).collect())
 }
 
-fn first_number(path: &Path) -> io::Result<Option<u64>> {
+pub(super) fn first_number(path: &Path) -> io::Result<Option<u64>> {
     let mut lines = Lines::open(path)?;
     while let Some(line) = lines.next_line()? {
         if let Line::Text(line) = line

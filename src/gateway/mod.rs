@@ -127,6 +127,8 @@ pub struct Readiness {
     pub store: bool,
     /// The audit trail can be written.
     pub audit: bool,
+    /// How many of its files do not have all events.
+    pub audit_behind: usize,
 }
 
 impl Gateway {
@@ -201,10 +203,16 @@ impl Gateway {
 
     /// Whether people can be served: the store answers, and the audit trail can be written.
     ///
-    /// A trail that failed is tried with an event that says so: a gateway that is out of rotation would never learn of its recovery.
+    /// A trail that failed is tried with an event that says so: a gateway that is out of rotation would never learn of its recovery. Files of it that
+    /// are behind may catch up.
     pub async fn readiness(&self) -> Readiness {
         let recovery = || self.event(Kind::Recovery, Outcome::Ok, &Caller::default());
-        Readiness { store: self.vault.ping().await.is_ok(), audit: self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok() }
+        if self.audit.behind() > 0 {
+            self.audit.catch_up().await;
+            self.tell_of_trail().await;
+        }
+        let audit = self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok();
+        Readiness { store: self.vault.ping().await.is_ok(), audit, audit_behind: self.audit.behind() }
     }
 
     /// The roles that the session's person may have now, by the policy in force. A request asks once and goes by what it got: the next answer

@@ -302,7 +302,18 @@ impl Gateway {
     pub(super) async fn record(&self, event: &Event) -> Result<(), Failure> {
         self.audit.record(event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))?;
         self.alarms.follow(event);
+        self.tell_of_trail().await;
         Ok(())
+    }
+
+    /// Records, and raises as an alarm, that one of several files of the trail does not take events, once.
+    pub(super) async fn tell_of_trail(&self) {
+        let Some(why) = self.audit.take_news() else { return };
+        let event = self.event(Kind::AuditDegraded, Outcome::Failed, &Caller::default()).because(why);
+        // The log has it already.
+        if self.audit.record(&event).await.is_ok() {
+            self.alarms.follow(&event);
+        }
     }
 
     /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that. Where the trail fails, the

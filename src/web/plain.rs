@@ -18,11 +18,12 @@ pub(super) async fn health() -> HttpResponse {
 
 /// `GET /readyz`: the store answers and the record can be written, so people can be served; and they will be for a while.
 pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
-    let Readiness { store, audit } = site.gateway.readiness().await;
+    let Readiness { store, audit, audit_behind } = site.gateway.readiness().await;
     let word = |good| if good { "ok" } else { "unavailable" };
+    let behind = if audit_behind > 0 { format!(", {audit_behind} of its files behind") } else { String::new() };
     let leaving = site.is_leaving();
     let last = if leaving { "this gateway is stopping\n" } else { "" };
-    let body = format!("store: {}\naudit: {}\n{last}", word(store), word(audit));
+    let body = format!("store: {}\naudit: {}{behind}\n{last}", word(store), word(audit));
     let mut response = if store && audit && !leaving { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.content_type("text/plain; charset=utf-8").body(body)
 }

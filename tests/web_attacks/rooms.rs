@@ -346,3 +346,43 @@ async fn w20_what_administrators_look_for_and_whose_sign_in_they_try_is_recorded
         ]
     );
 }
+
+#[actix_web::test]
+async fn a25_with_a_second_file_people_are_served_and_told_of_the_first() {
+    let world = World::with(|config| {
+        let config = config.replace("[audit]\n", "[audit]\nrequire = \"any\"\n");
+        format!("{config}\n{RULES}\n[[audit.sink]]\nfile = \"second.jsonl\"\n")
+    })
+    .await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let second = world.folder.path().join("second.jsonl");
+    let first = world.folder.path().join("audit.jsonl");
+    let text = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    assert!(text(&first).lines().count() >= 1);
+    assert_eq!(text(&first), text(&second));
+    let ready = Browser::new(&world).get("/readyz").await;
+    assert_eq!((ready.status.as_u16(), ready.body.as_str()), (200, "store: ok\naudit: ok\n"));
+    // Its file is gone, and something else has its place.
+    std::fs::remove_file(&second).unwrap();
+    std::fs::create_dir(&second).unwrap();
+    let csrf = ana.csrf().await;
+    let form = [("csrf", csrf.as_str()), ("role", crate::world::ADMIN), ("duration", "3600")];
+    assert_eq!(ana.post("/credentials", &form).await.status, 303);
+    let ready = Browser::new(&world).get("/readyz").await;
+    assert_eq!((ready.status.as_u16(), ready.body.as_str()), (200, "store: ok\naudit: ok, 1 of its files behind\n"));
+    ana.get("/admin").await.assert_page(200, "A file of the audit trail does not take events");
+    let told: Vec<_> = world.audit().into_iter().filter(|event| event["kind"] == "audit.degraded").collect();
+    assert!(told.len() == 1 && told[0]["reason"].as_str().unwrap().contains("second.jsonl"), "{told:?}");
+    // It has what it missed once it can be written, without an event.
+    std::fs::remove_dir(&second).unwrap();
+    let ready = Browser::new(&world).get("/readyz").await;
+    assert_eq!((ready.status.as_u16(), ready.body.as_str()), (200, "store: ok\naudit: ok\n"));
+    let missed = text(&second);
+    assert!(missed.lines().count() >= 2 && text(&first).ends_with(&missed), "{missed}");
+    // Both: nothing is handed out.
+    for path in [&first, &second] {
+        std::fs::remove_file(path).unwrap();
+        std::fs::create_dir(path).unwrap();
+    }
+    ana.post("/credentials", &form).await.assert_page(503, "The audit trail cannot be written");
+}

@@ -11,7 +11,7 @@ fn event(incident: &str) -> Event {
 fn written(events: usize, rotated_after: &[usize]) -> (Vec<String>, Head) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let log = AuditLog::open(&path).unwrap();
     let mut texts = Vec::new();
     for n in 1..=events {
@@ -122,7 +122,7 @@ fn lines_of_an_earlier_version_may_stand_before_the_chain_and_not_behind() {
     let path = folder.path().join("audit.jsonl");
     std::fs::write(&path, text_of(&[&old(1), &old(2), &old(3)])).unwrap();
     let log = AuditLog::open(&path).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(log.record(&event("new-1"))).unwrap();
     runtime.block_on(log.record(&event("new-2"))).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -164,7 +164,7 @@ fn half_lines_of_a_crash_are_no_finding_and_cannot_be_taken_out() {
         assert!(verdict.is_whole() && verdict.half_at_the_end, "{}", words(&verdict));
         drop(opened(&path));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(opened(&path).record(&event("after"))).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let verdict = judged(&[&text], Begin::Start, &[]);
@@ -309,7 +309,7 @@ fn a_walk_around_an_event_goes_so_far_and_says_where_it_was() {
     let unchained: String = old[0].lines().flat_map(|line| ["{", line.split_once("\",").unwrap().1, "\n"]).collect();
     let upgraded = folder.path().join("upgraded.jsonl");
     std::fs::write(&upgraded, &unchained).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(AuditLog::open(&upgraded).unwrap().record(&event("new"))).unwrap();
     let at_new = Place { file: files(&upgraded).unwrap()[0].number, offset: unchained.len() as u64 };
     let verdict = verify_around(&upgraded, at_new, (3 * line, u64::MAX), &|| true).unwrap().unwrap();

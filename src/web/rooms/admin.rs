@@ -87,6 +87,9 @@ fn troubles(status: &Status, certificates: &[CertificateRow<'_>]) -> Vec<Text<'s
     if !status.readiness.store {
         troubles.push("The store does not answer.".into());
     }
+    if status.readiness.audit_behind > 0 {
+        troubles.push("A file of the audit trail does not take events: the log says which and why.".into());
+    }
     if !status.readiness.audit {
         troubles.push("The audit trail cannot be written, so nothing is handed out.".into());
     }

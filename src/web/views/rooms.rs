@@ -63,7 +63,7 @@ impl SearchForm<'_> {
 }
 
 /// What was decided, as forms offer it: the trail's word and ours.
-pub const KINDS: [(&str, &str); 14] = [
+pub const KINDS: [(&str, &str); 15] = [
     ("issue", "Issuance"),
     ("sign_in", "Sign-in"),
     ("sign_out", "Sign-out"),
@@ -77,6 +77,7 @@ pub const KINDS: [(&str, &str); 14] = [
     ("policy.refused", "Rules refused"),
     ("audit.read", "Look into the trail"),
     ("administration", "Administration"),
+    ("audit.degraded", "A file of the trail fails"),
     ("recovery", "Recovery"),
 ];
 
