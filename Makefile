@@ -36,7 +36,7 @@ bench: ## Measure what docs/performance.md states
 	$(MAKE) client
 	scripts/measure_client.py
 
-faults: ## Break what docs/reliability.md says may break, and measure what people see of it (some fifteen minutes)
+faults: ## Break what docs/reliability.md says may break, and measure what people see of it (some twenty minutes)
 	@scripts/setup.sh faults
 	cargo build --release --locked
 	scripts/faults/redis_killed.py
@@ -45,6 +45,7 @@ faults: ## Break what docs/reliability.md says may break, and measure what peopl
 	scripts/faults/gateway_killed.py
 	scripts/faults/overload.py
 	scripts/faults/soak.py
+	scripts/faults/recorded.py
 
 bench-peers: ## Measure the rules beside Cedar and Rego (some ten minutes)
 	@scripts/setup.sh demo

@@ -24,14 +24,18 @@ const ROLES: [(&str, u64); 7] =
 /// The role on the way, by account and name, and the one behind it, with the external id that it demands.
 const HUB: (&str, &str) = ("444455556666", "FederationHub");
 const SPOKE: (&str, &str, &str) = ("777788889999", "SpokeOperator", "demo-4711");
+/// The line behind which the limits are lifted, and those on how much one address and one person may ask for as high as they go.
+const LIMITS: (&str, &str) =
+    ("[server]\n", "[server]\nsign_in_rate = 10000\nsign_in_burst = 100000\nperson_rate = 10000\nperson_burst = 100000\n");
 /// Every page says it.
 const BANNER: &str =
     "Demonstration: the identity provider and the AWS behind this page are a sandbox, and its credentials are worth nothing.";
 
-/// Runs until it is stopped.
-pub(crate) async fn run() -> Result<(), RunError> {
+/// Runs until it is stopped. Measurements play many people by few names: `without_limits` is for them.
+pub(crate) async fn run(without_limits: bool) -> Result<(), RunError> {
     let folder = own_folder(&std::env::temp_dir())?;
-    let config = config::parse(CONFIGURATION, NAME, folder.path())?;
+    let text = if without_limits { CONFIGURATION.replacen(LIMITS.0, LIMITS.1, 1) } else { CONFIGURATION.to_owned() };
+    let config = config::parse(&text, NAME, folder.path())?;
     let gateway = bind(config.file.server.listen)?;
     let issuer = config.file.provider.first().map(|provider| provider.issuer.clone()).unwrap_or_default();
     let idp = bind(loopback_port(&issuer)?)?;
@@ -134,6 +138,12 @@ fn own_folder(parent: &Path) -> std::io::Result<TempDir> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_limits_are_lifted_where_that_is_wanted() {
+        let rate = |text: &str| config::parse(text, NAME, Path::new("/")).unwrap_or_else(|found| panic!("{found}")).file.server.person_rate;
+        assert_eq!((rate(CONFIGURATION), rate(&CONFIGURATION.replacen(LIMITS.0, LIMITS.1, 1))), (2, 10_000));
+    }
 
     #[test]
     fn the_folder_is_new_for_its_owner_alone_and_goes_away() {

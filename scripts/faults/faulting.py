@@ -170,8 +170,8 @@ STS_ANSWER = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.
 class Place:
     """The folder, the demonstration, Redis and as many gateways as wanted; all of it ends with the `with`."""
 
-    def __init__(self, gateways=1, fsync=None, changes=()):
-        self.wanted, self.fsync, self.changes = gateways, fsync, changes
+    def __init__(self, gateways=1, fsync=None, changes=(), demo=()):
+        self.wanted, self.fsync, self.changes, self.demo_options = gateways, fsync, changes, demo
         self.gateways, self.others, self.redis, self.demo = [], [], None, None
 
     def __enter__(self):
@@ -184,7 +184,7 @@ class Place:
         return self
 
     def set_up(self):
-        self.demo = spawn(BINARY, "demo", log=open(self.folder / "demo.log", "wb"), env={**os.environ, "ROLEGATE_LOG": "warn"})
+        self.demo = spawn(BINARY, "demo", *self.demo_options, log=open(self.folder / "demo.log", "wb"), env={**os.environ, "ROLEGATE_LOG": "warn", "TMPDIR": str(self.folder)})
         self.redis = Redis(self.folder, self.fsync)
         for port in (8700, PROVIDER, 8702):
             wait_for(port)

@@ -51,7 +51,11 @@ pub(crate) enum Command {
         config: PathBuf,
     },
     /// Try everything on this machine, with a make-believe identity provider and a make-believe AWS
-    Demo,
+    Demo {
+        /// Lift the limits on how much one address and one person may ask for: measurements play many people by few names
+        #[arg(long)]
+        without_limits: bool,
+    },
     /// Run the rules' own tests, the [[test]] sections of a configuration
     Test {
         /// The configuration file
@@ -125,7 +129,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Doctor { json, config } => answer(doctor::run(&config, json)),
         Command::Serve { config } => start(serve(&config)),
         Command::Metadata { command: MetadataCommand::Idp { config } } => idp_metadata(&config),
-        Command::Demo => start(demo::run()),
+        Command::Demo { without_limits } => start(demo::run(without_limits)),
         Command::Test { config, watch } => answer(test::run(&config, watch)),
         Command::Explain(arguments) => answer(explain::run(&arguments)),
         Command::Diff(arguments) => answer(diff::run(&arguments)),

@@ -155,6 +155,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/saml/acs/{id}", web::post().to(by_saml))
         .route("/{region}/saml", web::post().to(by_saml))
         .route("/{region}/saml/acs/{id}", web::post().to(by_saml))
+        .route("/sandbox/ledger", web::get().to(sts::show))
         .route("/console/sign-out", web::post().to(sign_out))
         .default_service(web::get().to(console));
 }

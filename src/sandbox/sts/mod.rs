@@ -6,6 +6,7 @@
 
 mod error;
 mod keys;
+mod ledger;
 mod request;
 mod saml;
 mod session;
@@ -16,9 +17,9 @@ mod tags;
 mod token;
 mod with_saml;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -26,12 +27,14 @@ use askama::Template;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
+pub(super) use self::ledger::show;
 pub use self::session::Issued;
 pub(super) use self::session::{Holder, StsSession};
 pub use self::tags::SessionTag;
 
 use self::error::StsError;
 use self::keys::KeyFetcher;
+use self::ledger::Ledger;
 use self::request::AssumeInput;
 use self::saml::SamlIdentity;
 use self::signed::{Caller, Granted};
@@ -42,8 +45,6 @@ use super::settings::{SandboxRole, SandboxSettings, SandboxUser, TrustedIssuer};
 use super::shelf::Shelf;
 use crate::clock::Clock;
 
-/// How many issuances the ledger remembers.
-const LEDGER: usize = 10_000;
 /// How long an expired access key is still known as expired.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 /// What policies and tags may need together. AWS packs them in a way it does not tell; this stands for it.
@@ -60,7 +61,7 @@ pub(super) struct Sts {
     saml: SamlProviders,
     clock: Arc<dyn Clock>,
     issued: Shelf<Arc<StsSession>>,
-    ledger: Mutex<VecDeque<Issued>>,
+    ledger: Mutex<Ledger>,
 }
 
 /// What came of `AssumeRoleWithWebIdentity`.
@@ -87,7 +88,11 @@ impl Sts {
     }
 
     pub(super) fn ledger(&self) -> Vec<Issued> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock_ledger().lines().cloned().collect()
+    }
+
+    fn lock_ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session that credentials belong to, if they are known and not expired.
@@ -154,11 +159,7 @@ impl Sts {
     /// Remembers a session and writes it into the ledger.
     fn note(&self, session: &Arc<StsSession>, line: impl FnOnce(&StsSession) -> Issued) {
         self.issued.put_as(session.access_key_id.clone(), self.clock.now(), session.expires + REMEMBERED, Arc::clone(session));
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        if ledger.len() >= LEDGER {
-            ledger.pop_front();
-        }
-        ledger.push_back(line(session));
+        self.lock_ledger().note(line(session));
     }
 }
 
