@@ -263,9 +263,33 @@ impl Entitlement {
         self.grants_for(purpose).map(|granted| &granted.elevation)
     }
 
-    /// Whether to take it for a purpose is an alarm.
-    pub(super) fn is_emergency_for(&self, purpose: Purpose) -> bool {
-        self.break_glass && !self.held_anyway.has(purpose) && self.grants_for(purpose).next().is_none()
+    /// The way in an emergency, if it is wanted and there is one; else the usual one.
+    #[must_use]
+    pub fn way(&self, break_glass: bool) -> &Self {
+        self.emergency.as_deref().filter(|_| break_glass).unwrap_or(self)
+    }
+
+    /// The way that leads to it for a purpose. Nobody breaks glass for what they have without it, and only who says so does.
+    pub(super) fn way_for(&self, purpose: Purpose, break_glass: bool) -> &Self {
+        let emergency = self.emergency.as_deref().filter(|way| way.purposes.has(purpose));
+        emergency.filter(|_| break_glass || !self.purposes.has(purpose)).unwrap_or(self)
+    }
+
+    /// For what an emergency's way leads on where this one does not, or not at once: because of rules that contradict each other, a sign-in that will
+    /// not do, or a reason of a form that the emergency does not ask for.
+    pub(super) fn left_to(&self, emergency: &Self) -> Purposes {
+        let asks = |reason: &Reason| reason.is_of_a_form() && !emergency.reasons.iter().any(|own| own.asks_for_all_of(reason));
+        let is_stuck = self.obstacle.is_some()
+            || self.step_up.is_some() && self.demand != emergency.demand
+            || self.reasons.iter().any(|reason| asks(reason));
+        let is_at_once = |purpose: &Purpose| !is_stuck || self.is_said_and_done(*purpose);
+        let at_once = self.purposes.list().into_iter().filter(is_at_once).fold(Purposes::NONE, |all, purpose| all.with(purpose.into()));
+        emergency.purposes.without(at_once)
+    }
+
+    /// Whether only the reason could be in the way for a purpose, and it was said in a request.
+    fn is_said_and_done(&self, purpose: Purpose) -> bool {
+        self.obstacle.is_none() && self.step_up.is_none() && self.said_before(purpose).is_some()
     }
 
     fn grants_for(&self, purpose: Purpose) -> impl Iterator<Item = &GrantedFor> {
@@ -273,7 +297,7 @@ impl Entitlement {
     }
 
     fn by_grants_alone(&self) -> impl Iterator<Item = &GrantedFor> {
-        let alone = self.held_anyway.is_empty() && !self.break_glass;
+        let alone = self.held_anyway.is_empty();
         self.granted_for.iter().filter(move |_| alone)
     }
 }

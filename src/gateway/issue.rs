@@ -66,6 +66,8 @@ pub struct LaidDown {
     pub duration: u64,
     /// What the person said that they need the role for.
     pub reason: Option<String>,
+    /// Whether it was an emergency.
+    pub break_glass: bool,
 }
 
 /// [`LaidDown`] as it is sealed.
@@ -75,6 +77,8 @@ struct Sealable {
     duration: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    break_glass: bool,
 }
 
 /// What all calls of one issuance have in common.
@@ -349,7 +353,8 @@ impl Gateway {
     pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
         let (issued, event) = self.hand_out(id, session, wish, caller).await?;
         let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
-        let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
+        let (duration, reason) = (request.duration().as_secs(), request.reason().map(str::to_owned));
+        let sealable = Sealable { credentials, duration, reason, break_glass: request.is_break_glass() };
         match self.vault.hand_over(id, &sealable).await {
             Ok(handover) => Ok(handover),
             Err(error) => Err(self.undelivered(event, Trouble::Undelivered, error).await),
@@ -363,8 +368,12 @@ impl Gateway {
     pub async fn pick_up(&self, id: &SessionId, handover: &HandoverId) -> Result<Option<LaidDown>, Failure> {
         let taken = self.vault.take_handover::<Sealable>(id, handover).await;
         let taken = taken.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        let laid_down =
-            taken.map(|taken| LaidDown { credentials: taken.credentials.into(), duration: taken.duration, reason: taken.reason });
+        let laid_down = taken.map(|Sealable { credentials, duration, reason, break_glass }| LaidDown {
+            credentials: credentials.into(),
+            duration,
+            reason,
+            break_glass,
+        });
         Ok(laid_down.filter(|laid_down| laid_down.credentials.expires > self.now()))
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::issue::to_the_end;
 use super::site::Site;
-use super::step_up::role_link;
+use super::step_up::{Onward, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{Offer, RequestRow, Requests, Room, Text};
 use super::visitor::{Chooser, Visitor};
@@ -93,7 +93,7 @@ fn row_of<'a>(site: &'a Site, request: &'a Request, now: Moment) -> RequestRow<'
         tone,
         by: by.map(|by| by.username.as_str().into()),
         until: until.map(Into::into),
-        link: until.and(target.as_ref()).map(|target| role_link(target, None).into()),
+        link: until.and(target.as_ref()).map(|target| role_link(target, Onward::default()).into()),
         verb,
     }
 }

@@ -65,6 +65,11 @@ async fn take(browser: &mut Browser, role: &str, reason: &str) -> Answer {
     browser.post("/credentials", &[("csrf", &csrf), ("role", role), ("reason", reason)]).await
 }
 
+async fn break_glass(browser: &mut Browser, role: &str, reason: &str) -> Answer {
+    let csrf = browser.csrf().await;
+    browser.post("/credentials", &[("csrf", &csrf), ("role", role), ("reason", reason), ("break_glass", "1")]).await
+}
+
 fn of_kind(world: &World, kind: &str) -> Vec<Value> {
     world.audit().into_iter().filter(|event| event["kind"] == kind).collect()
 }
@@ -307,10 +312,11 @@ async fn a23_breaking_glass_needs_a_reason_and_stands_out() {
     odile.get("/go?account=111122223333&role=ReadOnly").await.assert_page(200, "to take it is an alarm");
     assert!(!odile.get("/several").await.body.contains("ReadOnly"));
     for nothing in ["", "  ", "--"] {
-        take(&mut odile, READER, nothing).await.assert_page(400, "wants a reason");
+        break_glass(&mut odile, READER, nothing).await.assert_page(400, "wants a reason");
     }
+    take(&mut odile, READER, "the site is down").await.assert_page(403, "This role is for emergencies");
     assert_eq!(world.issued(), 0);
-    assert_eq!(take(&mut odile, READER, "the site is down").await.status, 303);
+    assert_eq!(break_glass(&mut odile, READER, "the site is down").await.status, 303);
     let issue = of_kind(&world, "issue").pop().unwrap();
     assert_eq!((issue["break_glass"].as_bool(), issue["stated_reason"].as_str()), (Some(true), Some("the site is down")));
     odile.get("/audit?kind=issue").await.assert_page(200, "break-glass</span>");
@@ -318,6 +324,69 @@ async fn a23_breaking_glass_needs_a_reason_and_stands_out() {
     let mut dev = Browser::signed_in(&world, "dev").await;
     assert_eq!(take(&mut dev, READER, "").await.status, 303);
     assert!(of_kind(&world, "issue").pop().unwrap()["break_glass"].is_null());
+}
+
+#[actix_web::test]
+async fn a23_an_emergency_stands_beside_a_way_that_wants_what_is_not_at_hand() {
+    const MORE: &str = r#"
+[[account]]
+id = "777788889999"
+name = "Sandbox"
+[[rule]]
+id = "ticketed"
+groups = ["auditors"]
+accounts = ["Production"]
+roles = ["ReadOnly"]
+reason = { pattern = 'OPS-[0-9]+', hint = "the ticket" }
+[[rule]]
+id = "asked"
+groups = ["auditors"]
+accounts = ["Production"]
+roles = ["Operator"]
+purposes = ["console"]
+[[rule]]
+id = "asked-for-credentials"
+groups = ["auditors"]
+accounts = ["Production"]
+roles = ["Operator"]
+requestable = { approvers = ["aws-platform-admins"] }
+[[rule]]
+id = "dispatchers"
+groups = ["auditors", "book-club"]
+accounts = ["Sandbox"]
+roles = ["Dispatcher"]
+requestable = { approvers = ["aws-platform-admins"] }
+"#;
+    let world = World::with(|config| format!("{config}\n{RULES}\n{MORE}")).await;
+    let mut odile = Browser::signed_in(&world, "odile").await;
+    odile.get("/").await.assert_page(200, "&amp;break_glass=1\">");
+    let usual = odile.get("/go?account=111122223333&role=ReadOnly").await;
+    usual.assert_page(200, "In an emergency there is another way");
+    assert!(!usual.body.contains("name=\"break_glass\""));
+    let page = odile.get("/go?account=111122223333&role=ReadOnly&break_glass=1").await;
+    page.assert_page(200, "to take it is an alarm");
+    page.assert_page(200, "The usual way</a> is no alarm");
+    page.assert_page(200, "name=\"break_glass\" value=\"1\"");
+    take(&mut odile, READER, "the site is down").await.assert_page(400, "the ticket");
+    assert_eq!(take(&mut odile, READER, "OPS-7").await.status, 303);
+    assert!(of_kind(&world, "issue").pop().unwrap()["break_glass"].is_null());
+    assert_eq!(break_glass(&mut odile, READER, "the site is down").await.status, 303);
+    assert_eq!(of_kind(&world, "issue").pop().unwrap()["break_glass"], true);
+    // A role that is held for one thing may be asked for another, on its own page; and an account's page has what may be asked for.
+    let page = odile.get("/go?account=111122223333&role=Operator").await;
+    page.assert_page(200, "You do not hold it for credentials");
+    page.assert_page(200, "action=\"/requests\"");
+    let mut nora = Browser::signed_in(&world, "nora").await;
+    for (browser, words) in [(&mut odile, "Pick the role to enter with"), (&mut nora, "You hold no role here, and may ask for some")] {
+        let sandbox = browser.get("/go?account=777788889999").await;
+        sandbox.assert_page(200, "· Dispatcher</a>");
+        sandbox.assert_page(200, words);
+    }
+    // What is found among what may be asked for is something.
+    let found = odile.get("/?q=dispatcher").await;
+    found.assert_page(200, "· Dispatcher</a>");
+    assert!(found.body.contains("id=\"nothing\" class=\"empty\" hidden"), "{}", found.body);
+    assert!(!odile.get("/?q=nowhere").await.body.contains("class=\"empty\" hidden"));
 }
 
 /// The receiver in Python, which ends with this.
@@ -368,7 +437,7 @@ async fn a23_a_foreign_receiver_verifies_the_alarms_and_hears_them_again_until_i
     let world = World::with(|config| format!("{config}\n{RULES}\n{webhook}")).await;
     let mut odile = Browser::signed_in(&world, "odile").await;
     // Who is in an emergency waits for no webhook: this one refuses the first time.
-    assert_eq!(take(&mut odile, READER, "the site is down <b>now</b>").await.status, 303);
+    assert_eq!(break_glass(&mut odile, READER, "the site is down <b>now</b>").await.status, 303);
     let issue = of_kind(&world, "issue").pop().unwrap();
     let (refused, alarm) = (receiver.next().await, receiver.next().await);
     assert_eq!((refused["status"].as_u64(), alarm["status"].as_u64()), (Some(503), Some(204)));

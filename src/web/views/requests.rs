@@ -83,6 +83,8 @@ pub struct AskRow<'a> {
     pub arn: Text<'a>,
     /// What must be said, as people are told it.
     pub hint: Text<'a>,
+    /// For what it could be taken, where that is not both the console and credentials.
+    pub purpose: Option<&'static str>,
     /// The longest time that may be asked for.
     pub longest: std::time::Duration,
     /// Whether the row has the form in place; without it, it leads to the role's page, which has it.
