@@ -70,6 +70,15 @@ pub enum Widening {
     SignIn,
     /// It can be taken, and an obstacle kept it from being taken before.
     Obstacle,
+    /// To take it was an alarm, and is none any more.
+    Alarm,
+    /// It can be taken in an emergency, beside the usual way and without what that wants.
+    BreakGlass,
+    /// As it is taken in an emergency, it is wider.
+    InEmergency {
+        /// In what.
+        limit: Box<Widening>,
+    },
 }
 
 impl fmt::Display for Widening {
@@ -94,6 +103,9 @@ impl fmt::Display for Widening {
             Self::SessionPolicy { limited: true } => f.write_str("with another session policy (compare the two by hand)"),
             Self::SignIn => f.write_str("with a sign-in that did not do before"),
             Self::Obstacle => f.write_str("can be taken, and could not"),
+            Self::Alarm => f.write_str("without an alarm, which it was to take it"),
+            Self::BreakGlass => f.write_str("in an emergency too, without what the usual way wants"),
+            Self::InEmergency { limit } => write!(f, "in an emergency: {limit}"),
         }
     }
 }
@@ -103,6 +115,22 @@ impl Entitlement {
     /// compared: no one of them is wider than another.
     #[must_use]
     pub fn wider_than(&self, before: &Self) -> Vec<Widening> {
+        let usually = match (self.break_glass, before.break_glass) {
+            (false, false) => self.limits_wider_than(before),
+            (false, true) => [Widening::Alarm].into_iter().chain(self.limits_wider_than(before)).collect(),
+            (true, _) => Vec::new(),
+        };
+        let (is, was) = (self.way(true), before.way(true));
+        let in_emergency = match (is.break_glass, was.break_glass) {
+            (false, _) => Vec::new(),
+            // What is an alarm now was none: its limits alone can be wider.
+            (true, false) if !self.break_glass => vec![Widening::BreakGlass],
+            (true, _) => is.limits_wider_than(was).into_iter().map(|limit| Widening::InEmergency { limit: Box::new(limit) }).collect(),
+        };
+        usually.into_iter().chain(in_emergency).collect()
+    }
+
+    fn limits_wider_than(&self, before: &Self) -> Vec<Widening> {
         let mut wider = Vec::new();
         let purposes = self.purposes.without(before.purposes).list();
         wider.extend(purposes.into_iter().map(|purpose| Widening::Purpose { purpose }));
@@ -170,9 +198,60 @@ pub struct ByHand {
     pub workloads: bool,
     /// Whether it gives its roles on request: nobody holds them by it alone.
     pub on_request: bool,
+    /// In what more may be asked for by it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asking>,
+    /// Whether it is for emergencies: who has its roles by another rule may see that way at other moments alone.
+    pub break_glass: bool,
     /// The roles that it speaks of, as far as they are known; none for roles that nobody can list.
     #[serde(skip)]
     roles: Option<Vec<Target>>,
+}
+
+/// In what more may be asked for by a rule than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Asking {
+    /// It makes roles requestable, and did not before.
+    Requestable,
+    /// Other people may ask.
+    People,
+    /// Other roles may be asked for.
+    Roles,
+    /// They may be asked for a purpose more.
+    Purposes,
+    /// They may be asked for a longer time. In seconds.
+    Length {
+        /// The longest before.
+        from: u64,
+        /// The longest now.
+        to: u64,
+    },
+    /// A request need not say what it had to.
+    Reason,
+    /// Others decide. A group that decides no more takes nothing from anybody who does.
+    Approvers {
+        /// The groups that did not.
+        added: Vec<String>,
+    },
+    /// Approvers of other providers decide too.
+    Providers,
+}
+
+impl fmt::Display for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let span = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds));
+        match self {
+            Self::Requestable => f.write_str("its roles may be asked for, and could not be"),
+            Self::People => f.write_str("other people may ask"),
+            Self::Roles => f.write_str("other roles may be asked for"),
+            Self::Purposes => f.write_str("they may be asked for another purpose"),
+            Self::Length { from, to } => write!(f, "they may be asked for {} instead of {}", span(*to), span(*from)),
+            Self::Reason => f.write_str("a request need not say what it had to"),
+            Self::Approvers { added } => write!(f, "the group {} decides too", added.join(" and ")),
+            Self::Providers => f.write_str("approvers of other providers decide too"),
+        }
+    }
 }
 
 impl ByHand {
@@ -194,8 +273,15 @@ impl fmt::Display for ByHand {
         let looks_at = self.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
         let looks_at = (!self.looks_at.is_empty()).then(|| format!("its condition looks at {looks_at}"));
         let workloads = self.workloads.then(|| "it decides about workloads, who are not among these people".to_owned());
-        let on_request = self.on_request.then(|| "it is about roles that are had on request, which nobody holds by it alone".to_owned());
-        let why = looks_at.into_iter().chain(workloads).chain(on_request).collect::<Vec<_>>().join(", and ");
+        let on_request = self.on_request.then(|| {
+            let asked: Vec<_> = self.asked.iter().map(ToString::to_string).collect();
+            let more = if asked.is_empty() { String::new() } else { format!(" ({})", asked.join("; ")) };
+            format!("it is about roles that are had on request, which nobody holds by it alone{more}")
+        });
+        let emergency =
+            "it is about roles for emergencies, and who has them otherwise sees that way where the other one does not do at once";
+        let break_glass = self.break_glass.then(|| emergency.to_owned());
+        let why = looks_at.into_iter().chain(workloads).chain(on_request).chain(break_glass).collect::<Vec<_>>().join(", and ");
         write!(f, "the {effect} {} {became}, and {why}: judge it by hand", self.rule)
     }
 }
@@ -336,6 +422,10 @@ impl Rule {
         }
     }
 
+    const fn is_for_emergencies(&self) -> bool {
+        matches!(&self.body, Body::Allow { terms, .. } if terms.break_glass)
+    }
+
     /// The circumstances that its condition looks at.
     fn circumstances(&self) -> BTreeSet<Concern> {
         let mut looks_at = self.condition.as_ref().map(|condition| condition.concerns()).unwrap_or_default();
@@ -389,10 +479,40 @@ impl Difference<'_> {
         let workloads = was.into_iter().chain(is).any(is_for_workloads) && gives_them();
         // What becomes of a role that was had on request and is held now is seen in those who gain it.
         let on_request = is.is_some_and(|is| elevation::on_request(is).is_some());
-        let is_one = workloads || on_request || !looks_at.is_empty();
-        let by_hand =
-            || ByHand { rule: rule.id.to_string(), effect: rule.effect(), became, looks_at, workloads, on_request, roles: roles() };
+        let break_glass = is.is_some_and(Rule::is_for_emergencies);
+        let is_one = workloads || on_request || break_glass || !looks_at.is_empty();
+        let by_hand = || ByHand {
+            rule: rule.id.to_string(),
+            effect: rule.effect(),
+            became,
+            looks_at,
+            workloads,
+            on_request,
+            asked: is.map(|is| self.asked(was, is)).unwrap_or_default(),
+            break_glass,
+            roles: roles(),
+        };
         is_one.then(by_hand)
+    }
+
+    /// In what more may be asked for by a rule than by what it was.
+    fn asked(&self, was: Option<&Rule>, is: &Rule) -> Vec<Asking> {
+        let Some(now) = elevation::on_request(is) else { return Vec::new() };
+        let Some((was, before)) = was.and_then(|was| Some((was, elevation::on_request(was)?))) else { return vec![Asking::Requestable] };
+        let text = |rule: &Rule| rule.condition.as_ref().map(|condition| Arc::clone(condition.text()));
+        let of_groups = |rule: &Rule| (rule.pattern.clone(), rule.everyone, text(rule));
+        let gives = |policy: &Policy, rule: &Rule, other| policy.roles_spoken_of(rule, other).map(BTreeSet::from_iter);
+        let (roles, old_roles) = (gives(self.new, is, self.old), gives(self.old, was, self.new));
+        let has_more_roles = roles.zip(old_roles).is_none_or(|(new, old)| !new.is_subset(&old));
+        let is_everywhere = is.providers.is_empty() && !was.providers.is_empty();
+        let is_elsewhere = !was.providers.is_empty() && is.providers.iter().any(|provider| !was.providers.contains(provider));
+        let found = [
+            (!is.wanted.is_like(&was.wanted) || of_groups(is) != of_groups(was)).then_some(Asking::People),
+            has_more_roles.then_some(Asking::Roles),
+            (!is.purposes.without(was.purposes).is_empty()).then_some(Asking::Purposes),
+            (is_everywhere || is_elsewhere).then_some(Asking::Providers),
+        ];
+        found.into_iter().flatten().chain(now.more_than(before)).collect()
     }
 
     /// Whether a rule of the newer policy that could not be judged for somebody may hide that they gain a role that `is_one` picks by its ARN:

@@ -106,18 +106,13 @@ impl Policy {
         self.decide(who, context, None).roles
     }
 
-    /// [`Self::granted`] with the roles of the gateway itself, for rules or people that nobody vetted.
+    /// [`Self::granted`] with the roles of the gateway itself and what may be asked for, for rules or people that nobody vetted.
     ///
     /// # Errors
     /// [`Stopped`]: it was not decided to its end, and nothing of it is told.
-    pub fn granted_within(
-        &self,
-        who: &Person<'_>,
-        context: &Context,
-        meter: &Meter<'_>,
-    ) -> Result<(Vec<Entitlement>, Vec<GatewayGrant>), Stopped> {
-        let decided = self.decide(who, context, Some(meter));
-        meter.finished().map(|()| (decided.roles, decided.gateway))
+    pub fn granted_within(&self, who: &Person<'_>, context: &Context, meter: &Meter<'_>) -> Result<Given, Stopped> {
+        let Decided { roles, requestable, gateway, .. } = self.decide(who, context, Some(meter));
+        meter.finished().map(|()| Given { roles, requestable, gateway })
     }
 
     /// All that the rules say of somebody at a moment. Where a meter stops it, what it came to is not all.
@@ -248,6 +243,17 @@ impl Policy {
             }
         }
     }
+}
+
+/// All that rules give somebody who need not exist.
+#[derive(Debug)]
+pub struct Given {
+    /// Roles that are held.
+    pub roles: Vec<Entitlement>,
+    /// Roles that may be asked for.
+    pub requestable: Vec<Requestable>,
+    /// Roles of the gateway itself.
+    pub gateway: Vec<GatewayGrant>,
 }
 
 /// What a decision comes to.

@@ -14,9 +14,10 @@ use super::compile::Policy;
 use super::decide::Grant;
 use super::groups;
 use super::reason::{Reason, is_said};
-use super::rule::{Body, Rule, RuleCompiler, Terms};
-use super::{Account, Context, Denied, Entitlement, Entitlements, Person, Purpose, Purposes, SHORTEST_SESSION, Target};
+use super::rule::{Body, Roles, Rule, RuleCompiler, Terms};
+use super::{Account, Context, Denied, Entitlement, Entitlements, Person, Purpose, Purposes, SHORTEST_SESSION, Target, compare};
 use crate::clock::Moment;
+use crate::identity::StepUp;
 use crate::settings::Span;
 
 /// How long a role may be granted at most, where its rule does not say.
@@ -376,6 +377,29 @@ impl Policy {
         on_request(own).map(|terms| terms.max_duration)
     }
 
+    /// What the sign-in of an approver lacks to grant a rule's roles.
+    #[must_use]
+    pub fn lacks_to_grant(&self, who: &Person<'_>, rule: &str, now: Moment) -> Option<StepUp> {
+        let own = self.requests().find(|own| *own.id == *rule)?;
+        let Body::Allow { terms, .. } = &own.body else { return None };
+        terms.demand.missing(who.authentication, now)
+    }
+
+    /// For what a grant by a rule gives a role, to whom the rule is about. None where it gives nothing to anybody: the rule is gone or has run out, asks
+    /// for no grants any more, or does not name the role.
+    #[must_use]
+    pub fn elevates(&self, rule: &str, role: &str, now: Moment) -> Option<Purposes> {
+        let own = self.requests().find(|own| *own.id == *rule && own.until.is_none_or(|until| now < until))?;
+        let target = role.parse::<Target>().ok().filter(|target| self.accounts.of_target(target).is_some())?;
+        let Body::Allow { roles, .. } = &own.body else { return None };
+        let names = match roles {
+            Roles::Fixed(numbers) => self.roles.is_among(&target, numbers),
+            // Which those are hangs on the person's groups.
+            Roles::Captured { .. } => true,
+        };
+        names.then_some(own.purposes)
+    }
+
     fn requests(&self) -> impl Iterator<Item = &Rule> {
         self.on_request.iter().filter_map(|number| self.rules.get(*number as usize))
     }
@@ -397,6 +421,19 @@ pub(super) fn on_request(rule: &Rule) -> Option<&OnRequest> {
 }
 
 impl OnRequest {
+    /// In what it lets more be asked for than another one.
+    pub(super) fn more_than(&self, before: &Self) -> Vec<compare::Asking> {
+        let (from, to) = (before.max_duration.as_secs(), self.max_duration.as_secs());
+        let added: Vec<_> =
+            self.approvers.iter().filter(|group| !before.approvers.contains(group)).map(|group| group.to_string()).collect();
+        let found = [
+            (to > from).then_some(compare::Asking::Length { from, to }),
+            (!self.reason.asks_for_all_of(&before.reason)).then_some(compare::Asking::Reason),
+            (!added.is_empty()).then_some(compare::Asking::Approvers { added }),
+        ];
+        found.into_iter().flatten().collect()
+    }
+
     /// The groups of those who decide.
     pub(super) fn approvers(&self) -> &[Arc<str>] {
         &self.approvers

@@ -51,10 +51,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ExternalId, Hub};
-pub use compare::{Became, ByHand, Difference, Widening};
+pub use compare::{Asking as MoreAsked, Became, ByHand, Difference, Widening};
 pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
-pub use decide::SessionNames;
+pub use decide::{Given, SessionNames};
 pub use discovered::with_discovered;
 pub use elevation::{Asked, Asking, Elevation, LONGEST_ELEVATION, Requestable, RequestableSettings, SHORTEST_ELEVATION, USUAL_ELEVATION};
 pub use explain::{
