@@ -306,10 +306,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that. Where the trail fails, the
-    /// log has who and what.
+    /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that, or a grant that they gave back.
+    /// Where the trail fails, the log has who and what, and there is no alarm.
     pub(super) async fn record_done(&self, event: &Event) {
-        let Err(error) = self.audit.record(event).await else { return };
+        let Err(error) = self.audit.record(event).await else { return self.alarms.follow(event) };
         let person = |who: &Option<audit::Person>| who.as_ref().map(|who| format!("{}+{}", who.provider, who.subject)).unwrap_or_default();
         tracing::error!(
             incident = %event.incident,

@@ -13,10 +13,11 @@ use super::step_up::{Onward, leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{Chooser, SignedInVisitor, Visitor};
-use crate::access::{Account, Denied, Purpose, Target, USUAL_SESSION, Wish};
+use crate::access::{Account, Denied, Purpose, Target, Wish};
 use crate::arn::Region;
 use crate::aws::console as palette;
 use crate::aws::formats::{Format, profile_name};
+use crate::clock::Moment;
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
 
@@ -60,15 +61,20 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default(), by_program: false };
         let me = &chooser.me;
         let entry = me.visitor.site.gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
-        if matches!(entry, Ok(ConsoleEntry::Redirect(_) | ConsoleEntry::Post(_))) {
-            remember(&mut chooser, &wish, chosen_length, form.region).await;
+        let ends = match &entry {
+            Ok(ConsoleEntry::Redirect { ends, .. }) => Some(*ends),
+            Ok(ConsoleEntry::Post(post)) => Some(me.visitor.site.gateway.now() + post.request.duration()),
+            _ => None,
+        };
+        if let Some(ends) = ends {
+            remember(&mut chooser, (&wish.role, ends), chosen_length, form.region).await;
         }
         let me = &chooser.me;
         match entry {
             Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, onward, failure),
             Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, onward, failure).await,
             Err(failure) => Err(failure.into()),
-            Ok(ConsoleEntry::Redirect(url)) => {
+            Ok(ConsoleEntry::Redirect { url, .. }) => {
                 let mut response = HttpResponse::Found();
                 Ok(response.insert_header(("Location", url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
             }
@@ -144,8 +150,8 @@ fn length(chooser: &Chooser, role: (&str, bool), exactly: Option<u64>, at_most: 
     (wanted, exactly.or(at_most).filter(|seconds| Some(Duration::from_secs(*seconds)) != offered))
 }
 
-/// Remembers what was taken, and how. That it could not be is in the log, and keeps nobody from what was issued.
-async fn remember(chooser: &mut Chooser, wish: &Wish, length: Option<u64>, region: Option<String>) {
+/// Remembers what was taken, until when it is good, and how. That it could not be is in the log, and keeps nobody from what was issued.
+async fn remember(chooser: &mut Chooser, (role, ends): (&str, Moment), length: Option<u64>, region: Option<String>) {
     let gateway = &chooser.me.visitor.site.gateway;
     let choices = &mut chooser.choices;
     if let Some(seconds) = length {
@@ -154,8 +160,7 @@ async fn remember(chooser: &mut Chooser, wish: &Wish, length: Option<u64>, regio
     if let Some(region) = region {
         choices.region = region.parse::<Region>().ok().map(|region| region.as_str().to_owned());
     }
-    let life = wish.duration.unwrap_or(USUAL_SESSION);
-    choices.took(&wish.role, Some(gateway.now() + life));
+    choices.took(role, Some(ends));
     let _ = gateway.keep_choices(&chooser.me.session.identity, choices).await;
 }
 
@@ -181,8 +186,8 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
             Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, onward, failure),
             Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, onward, failure).await,
             Err(failure) => Err(failure.into()),
-            Ok(handover) => {
-                remember(&mut chooser, &wish, chosen_length, None).await;
+            Ok((handover, ends)) => {
+                remember(&mut chooser, (&wish.role, ends), chosen_length, None).await;
                 Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
             }
         }

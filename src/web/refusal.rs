@@ -50,11 +50,13 @@ pub(super) fn denied(why: &Denied) -> Words {
 /// An administrator's act that leaves no trace is none.
 pub(super) fn unrecorded() -> Words {
     Words {
-        title: "No session was ended",
-        happened: "The audit trail cannot be written, and no session of another person is ended without a record. They live on.".into(),
+        title: "Nothing was ended",
+        happened:
+            "The audit trail cannot be written, and neither sessions nor grants of another person are ended without a record. They live on."
+                .into(),
         mender: Mender::Administrator,
-        next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end the sessions again.",
-        action: ("Back to the sessions", "/admin/sessions"),
+        next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end them again.",
+        action: ("To the gateway\u{2019}s rooms", "/admin"),
     }
 }
 

@@ -11,7 +11,8 @@ use super::login::started;
 use super::trouble::{PageError, redirect};
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::access::Target;
-use crate::gateway::{Failure, LocalPath};
+use crate::gateway::{Begun, Failure, LocalPath};
+use crate::identity::Demand;
 
 #[derive(Deserialize)]
 pub(super) struct StepUpForm {
@@ -57,10 +58,26 @@ async fn leave(me: &SignedInVisitor, role: &Target, onward: Onward<'_>) -> Resul
     let Some(begun) = gateway.step_up(&me.session, wanted, &visitor.browser, &next, &visitor.caller).await? else {
         return Ok(redirect(&role_link(role, onward)).finish());
     };
-    let provider = me.session.identity.provider();
-    let mut response = depart(visitor, gateway.provider_name(provider), &begun.departure, Way::Form);
+    Ok(to_own_provider(me, &begun))
+}
+
+/// Who wants to grant a request and lacks something of what its rule wants: on to their provider, and back to the requests.
+pub(super) async fn leave_to_decide(me: &SignedInVisitor, wanted: &Demand) -> Result<HttpResponse, PageError> {
+    const BACK: &str = "/requests?done=signed-in";
+    let visitor = &me.visitor;
+    if let Some(refusal) = limit::refusal(visitor) {
+        return Ok(refusal);
+    }
+    let next = LocalPath::parse(BACK).unwrap_or_else(LocalPath::home);
+    let begun = visitor.site.gateway.sign_in_anew(&me.session, wanted, false, &visitor.browser, &next).await?;
+    Ok(begun.map_or_else(|| redirect(BACK).finish(), |begun| to_own_provider(me, &begun)))
+}
+
+fn to_own_provider(me: &SignedInVisitor, begun: &Begun) -> HttpResponse {
+    let (visitor, provider) = (&me.visitor, me.session.identity.provider());
+    let mut response = depart(visitor, visitor.site.gateway.provider_name(provider), &begun.departure, Way::Form);
     started(visitor, provider.as_str(), &begun.ticket, &mut response);
-    Ok(response)
+    response
 }
 
 /// What a link to a role says beside the role.

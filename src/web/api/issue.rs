@@ -130,7 +130,9 @@ pub(super) async fn console(client: Client, wish: web::Json<ConsoleWish>) -> Res
         let (gateway, caller) = (&me.client.site.gateway, &me.client.caller);
         let entry = gateway.enter_console(&me.session, &wish, entrance, caller).await;
         Ok(Answer(match entry.map_err(|failure| me.refused(&role, onward, failure))? {
-            ConsoleEntry::Redirect(url) => ConsoleAddress { url: url.expose().to_owned(), expires: gateway.now() + ConsoleUrl::LIFE },
+            ConsoleEntry::Redirect { url, .. } => {
+                ConsoleAddress { url: url.expose().to_owned(), expires: gateway.now() + ConsoleUrl::LIFE }
+            }
             ConsoleEntry::ByBrowser | ConsoleEntry::Post(_) => {
                 ConsoleAddress { url: me.page(&role_link(&role, onward)), expires: me.session.expires }
             }
