@@ -36,6 +36,52 @@ async fn in_redis(part: (&str, u64)) {
     walk(plan, Some(redis), part).await;
 }
 
+/// What the walk through requests and rooms needs beside the plan's rules.
+const ON_REQUEST: &str = r#"
+[[rule]]
+id = "admin-on-request"
+groups = ["developers"]
+accounts = ["Production"]
+roles = ["PlatformAdmin"]
+requestable = { approvers = ["aws-platform-admins"], max_duration = "2h" }
+reason = { pattern = 'OPS-[0-9]+', hint = "the ticket, such as OPS-123" }
+
+[[rule]]
+id = "emergency"
+groups = ["developers"]
+accounts = ["Staging"]
+roles = ["PlatformAdmin"]
+break_glass = true
+
+[[rule]]
+id = "gateway"
+groups = ["aws-platform-admins"]
+gateway = ["administrator", "auditor"]
+"#;
+
+/// Roles on request and for emergencies, and the rooms: `tests/browser/rooms.mjs` walks them.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_rooms() {
+    let (plan, folder) = (Plan::new(), Scratch::new());
+    let provider = OidcProvider::start(&plan.provider()).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let config = plan.config(&provider, aws.url()) + ON_REQUEST;
+    let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
+    let chromium = chromium();
+    let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
+    let pictures = format!("{pictures}/rooms");
+    let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str())];
+    let walked = node("tests/browser/rooms.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
+    assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
+    let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(report["steps"], 8, "{}", walked.stdout);
+    let secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
+    assert!(secrets.len() >= 6, "the walk saw session cookies and credentials: {} secrets", secrets.len());
+    c1_nothing_is_kept(&secrets, &gateway, None);
+    let emergencies: Vec<_> = gateway.events("issue").into_iter().map(|event| event["break_glass"] == true).collect();
+    assert_eq!(emergencies, [false, true]);
+}
+
 /// By SAML, at SimpleSAMLphp on another site: `tests/browser/saml.mjs` walks it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_in_and_out_by_saml() {
