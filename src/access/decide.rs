@@ -151,7 +151,9 @@ impl Policy {
             let parted = Parted::of(grants);
             let combined = |grants: &[Grant<'_>], purposes: Purposes| {
                 let mut draft = Draft::new(&first.target, first.account, purposes);
-                grants.iter().for_each(|grant| draft.combine(who, grant));
+                for grant in grants {
+                    draft.combine(who, grant);
+                }
                 (!purposes.is_empty()).then(|| draft.finish(who, context.now))
             };
             let usual = combined(parted.usual, given_of(parted.usual).and(left));

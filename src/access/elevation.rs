@@ -424,8 +424,7 @@ impl OnRequest {
     /// In what it lets more be asked for than another one.
     pub(super) fn more_than(&self, before: &Self) -> Vec<compare::Asking> {
         let (from, to) = (before.max_duration.as_secs(), self.max_duration.as_secs());
-        let added: Vec<_> =
-            self.approvers.iter().filter(|group| !before.approvers.contains(group)).map(|group| group.to_string()).collect();
+        let added: Vec<_> = self.approvers.iter().filter(|group| !before.approvers.contains(group)).map(ToString::to_string).collect();
         let found = [
             (to > from).then_some(compare::Asking::Length { from, to }),
             (!self.reason.asks_for_all_of(&before.reason)).then_some(compare::Asking::Reason),

@@ -21,6 +21,9 @@ use crate::clock::Moment;
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
 
+/// What lengths are chosen in, in seconds.
+const QUARTER: u64 = 15 * 60;
+
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
 pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, PageError>> + 'static) -> Result<T, PageError> {
     actix_web::rt::spawn(work).await.unwrap_or_else(|error| Err(PageError::broken(&error)))
@@ -141,13 +144,14 @@ pub(super) struct CredentialsForm {
 }
 
 /// How long a session is wanted, in seconds: exactly so long, or at most so long, or as the person chose last. And the choice, if it is a new one:
-/// what the page offers for a role that allows less than what was chosen last is none.
+/// what the page offers for a role that allows less than what was chosen last is none, and neither is what a grant leaves to the second.
 fn length(chooser: &Chooser, role: (&str, bool), exactly: Option<u64>, at_most: Option<u64>) -> (Option<Duration>, Option<u64>) {
     let (me, choices) = (&chooser.me, &chooser.choices);
     let entitlements = me.visitor.site.gateway.entitlements(&me.session, &me.visitor.caller);
     let offered = listing::length(entitlements.roles(), role, None, choices);
     let wanted = exactly.map(Duration::from_secs).or_else(|| listing::length(entitlements.roles(), role, at_most, choices));
-    (wanted, exactly.or(at_most).filter(|seconds| Some(Duration::from_secs(*seconds)) != offered))
+    let is_choice = |seconds: &u64| seconds.is_multiple_of(QUARTER) && Some(Duration::from_secs(*seconds)) != offered;
+    (wanted, exactly.or(at_most).filter(is_choice))
 }
 
 /// Remembers what was taken, until when it is good, and how. That it could not be is in the log, and keeps nobody from what was issued.

@@ -6,6 +6,7 @@ import { chromium } from 'playwright-core';
 
 const executablePath = process.env.ROLEGATE_TEST_CHROMIUM ?? '/usr/bin/chromium';
 const screenshots = process.env.SCREENSHOTS;
+const pictures = screenshots && process.env.PICTURES === 'every';
 const EVERY_LOOK = [['light', 1440], ['light', 768], ['light', 360], ['dark', 1440], ['dark', 768], ['dark', 360]];
 // A walk over the same pages with another store looks once at each.
 const LOOKS = process.env.LOOKS === 'one' ? [['light', 1440]] : EVERY_LOOK;
@@ -75,7 +76,7 @@ export class Walk {
     }
   }
 
-  /** Both colour schemes at three widths: nothing sticks out sideways, axe finds nothing, and a picture for people to look at. */
+  /** Both colour schemes at three widths: nothing sticks out sideways, axe finds nothing, and a picture if people want to look at it. */
   async look(page, name, { axe = true } = {}) {
     for (const [colorScheme, width] of LOOKS) await this.#see(page, name, { colorScheme, width, axe });
     await this.#asBefore(page);
@@ -97,7 +98,7 @@ export class Walk {
       const found = violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')})`);
       assert.deepEqual(found, [], `axe on ${name}, ${colorScheme}, ${width} px`);
     }
-    if (screenshots) await page.screenshot({ path: `${screenshots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+    if (pictures) await page.screenshot({ path: `${screenshots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
   }
 
   async #fits(page, name, width) {

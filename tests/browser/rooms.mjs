@@ -1,7 +1,7 @@
 // Roles on request and for emergencies, and the rooms of administrators and auditors, in a real browser: who asks, who grants, who takes, who looks.
 //
 // usage: rooms.mjs GATEWAY_URL IDP_URL AWS_URL
-// env:   SCREENSHOTS  a folder for pictures of every page (optional)
+// env:   SCREENSHOTS  a folder for pictures: of the page that failed, or with PICTURES=every of every page (optional)
 //
 // Prints `ok STEP` lines and at last one line of JSON: the secrets that the browser saw, for a search of what must not hold them.
 import assert from 'node:assert/strict';

@@ -362,7 +362,7 @@ pub enum Target<'a> {
         /// Whether the person marked it.
         favourite: bool,
         /// For what else it may be asked for.
-        ask: Option<AskRow<'a>>,
+        ask: Option<Box<AskRow<'a>>>,
     },
     /// The link names a role that the person may ask for.
     OnRequest(AskRow<'a>),

@@ -324,7 +324,7 @@ impl Go<'static> {
         if let (Target::Role { role, .. }, Target::Role { role: console_alone, ask: other, .. }) = (&mut two_ways, &mut partly) {
             role.emergency = true;
             console_alone.credentials = false;
-            *other = Some(AskRow { purpose: Some("for credentials"), ..asks().remove(0) });
+            *other = Some(Box::new(AskRow { purpose: Some("for credentials"), ..asks().remove(0) }));
         }
         let nothing_held = Group { rows: Vec::new(), ..production.clone() };
         let hostile_missing = Target::Missing { account: HOSTILE.into(), role: Some(HOSTILE.into()) };
