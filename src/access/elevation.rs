@@ -15,7 +15,7 @@ use super::decide::Grant;
 use super::groups;
 use super::reason::{Reason, is_said};
 use super::rule::{Body, Roles, Rule, RuleCompiler, Terms};
-use super::{Account, Context, Denied, Entitlement, Entitlements, Person, Purpose, Purposes, SHORTEST_SESSION, Target, compare};
+use super::{Account, Context, Denied, Entitlement, Entitlements, Person, Purpose, Purposes, SHORTEST_SESSION, Target};
 use crate::clock::Moment;
 use crate::identity::StepUp;
 use crate::settings::Span;
@@ -42,10 +42,10 @@ pub struct RequestableSettings {
 #[derive(Debug)]
 pub(super) struct OnRequest {
     /// The approvers' groups, aliases resolved.
-    approvers: Vec<Arc<str>>,
-    max_duration: Duration,
+    pub(super) approvers: Vec<Arc<str>>,
+    pub(super) max_duration: Duration,
     /// What a request must say.
-    reason: Arc<Reason>,
+    pub(super) reason: Arc<Reason>,
 }
 
 /// A role that somebody was granted on request, until an end. Made by the gateway from what the store keeps of a person.
@@ -421,18 +421,6 @@ pub(super) fn on_request(rule: &Rule) -> Option<&OnRequest> {
 }
 
 impl OnRequest {
-    /// In what it lets more be asked for than another one.
-    pub(super) fn more_than(&self, before: &Self) -> Vec<compare::Asking> {
-        let (from, to) = (before.max_duration.as_secs(), self.max_duration.as_secs());
-        let added: Vec<_> = self.approvers.iter().filter(|group| !before.approvers.contains(group)).map(ToString::to_string).collect();
-        let found = [
-            (to > from).then_some(compare::Asking::Length { from, to }),
-            (!self.reason.asks_for_all_of(&before.reason)).then_some(compare::Asking::Reason),
-            (!added.is_empty()).then_some(compare::Asking::Approvers { added }),
-        ];
-        found.into_iter().flatten().collect()
-    }
-
     /// The groups of those who decide.
     pub(super) fn approvers(&self) -> &[Arc<str>] {
         &self.approvers
