@@ -36,6 +36,7 @@ fn minting(criterion: &mut Criterion) {
         purpose: Purpose::Console,
         reason: None,
         mfa_code: None,
+        break_glass: false,
     };
     let request = gateway.entitlements(&session, &Caller::default()).choose(&wish).unwrap_or_else(|denied| panic!("{denied}"));
     for (name, algorithm) in [("minting/es256", SigningAlgorithm::Es256), ("minting/rs256", SigningAlgorithm::Rs256)] {

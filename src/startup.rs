@@ -27,7 +27,7 @@ use crate::aws::console::Console;
 use crate::aws::sts::Sts;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::config::{self, Config, Discovered, Findings};
-use crate::gateway::{Flights, Gateway, Lengths, MOST_ROLES, Reloads, Rooms, TryRules, Vetted};
+use crate::gateway::{Changing, Flights, Gateway, Lengths, MOST_ROLES, Reloads, Rooms, TryRules, Vetted};
 use crate::identity::{self, Provider, ProviderId, Reading, oidc, workload};
 use crate::saml;
 use crate::settings::Problem;
@@ -239,6 +239,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         reloads: ArcSwap::from_pointee(Reloads::none(clock.now(), vetted(config))),
         vault,
         rooms: Rooms::new(readings(config), try_rules(config)),
+        changing: Changing::default(),
         issuer: parts.issuer,
         sts: parts.sts,
         flights: Flights::default(),

@@ -57,6 +57,14 @@
   const count = $("count");
   const whole = count?.textContent;
   let words = [];
+  // For emergencies, and on request.
+  const sift = () => all(".emergency, .asks").map((node) => {
+    const own = all(".roles > li", node).filter((row) => {
+      const text = (link(row).text + link(row).search).toLowerCase();
+      return !(row.hidden = !words.every((word) => text.includes(word)));
+    });
+    return !(node.hidden = !own.length);
+  });
   const apply = () => {
     const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     if (wanted.join(" ") === words.join(" ")) return;
@@ -83,9 +91,9 @@
     else now.forEach(settle);
     clearTimeout(timer);
     if (later.length) timer = setTimeout(goOn, 30);
-    for (const picks of all(".picks")) picks.hidden = words.length > 0;
+    for (const picks of all("div.picks")) picks.hidden = words.length > 0;
     ledger.hidden = !found;
-    $("nothing").hidden = found > 0;
+    $("nothing").hidden = sift().includes(true) || found > 0;
     count.textContent = words.length ? found + " of " + whole : whole;
   };
   const clear = () => {

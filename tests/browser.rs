@@ -36,6 +36,51 @@ async fn in_redis(part: (&str, u64)) {
     walk(plan, Some(redis), part).await;
 }
 
+/// What the walk through requests and rooms needs beside the plan's rules.
+const ON_REQUEST: &str = r#"
+[[rule]]
+id = "admin-on-request"
+groups = ["developers"]
+accounts = ["Production"]
+roles = ["PlatformAdmin"]
+requestable = { approvers = ["aws-platform-admins"], max_duration = "2h" }
+reason = { pattern = 'OPS-[0-9]+', hint = "the ticket, such as OPS-123" }
+
+[[rule]]
+id = "emergency"
+groups = ["developers"]
+accounts = ["Staging"]
+roles = ["PlatformAdmin"]
+break_glass = true
+
+[[rule]]
+id = "gateway"
+groups = ["aws-platform-admins"]
+gateway = ["administrator", "auditor"]
+"#;
+
+/// Roles on request and for emergencies, and the rooms: `tests/browser/rooms.mjs` walks them.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_rooms_with_sessions_in_memory() {
+    let (plan, folder) = (Plan::new(), Scratch::new());
+    let provider = OidcProvider::start(&plan.provider()).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let config = plan.config(&provider, aws.url()) + ON_REQUEST;
+    let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
+    let chromium = chromium();
+    let (pictures, which) = pictures("rooms");
+    let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str()), ("PICTURES", which)];
+    let walked = node("tests/browser/rooms.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
+    assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
+    let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(report["steps"], 8, "{}", walked.stdout);
+    let secrets: Vec<String> = serde_json::from_value(report["secrets"].clone()).unwrap();
+    assert!(secrets.len() >= 6, "the walk saw session cookies and credentials: {} secrets", secrets.len());
+    c1_nothing_is_kept(&secrets, &gateway, None);
+    let emergencies: Vec<_> = gateway.events("issue").into_iter().map(|event| event["break_glass"] == true).collect();
+    assert_eq!(emergencies, [false, true]);
+}
+
 /// By SAML, at SimpleSAMLphp on another site: `tests/browser/saml.mjs` walks it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_in_and_out_by_saml() {
@@ -51,9 +96,8 @@ async fn the_way_in_and_out_by_saml() {
         let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
         let tile = idp.tile(&plan.url(), "/go?account=Production&role=PlatformAdmin");
         let chromium = chromium();
-        let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
-        let pictures = format!("{pictures}/saml-{binding}");
-        let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str())];
+        let (pictures, which) = pictures(&format!("saml-{binding}"));
+        let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str()), ("PICTURES", which)];
         let walked = node("tests/browser/saml.mjs", &[gateway.url(), idp.url(), &tile], &env).await;
         assert!(walked.success, "{binding}: {}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
         let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
@@ -74,9 +118,8 @@ async fn a_command_line_is_let_in() {
         folder.write("seal-key", "ab".repeat(32));
         let gateway = Gateway::start_in(folder, &plan.config(&provider, "http://127.0.0.1:9"), &Plan::env()).await;
         let chromium = chromium();
-        let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
-        let pictures = format!("{pictures}/command-line-{}", if redis.is_some() { "redis" } else { "memory" });
-        let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str())];
+        let (pictures, which) = pictures(&format!("command-line-{}", if redis.is_some() { "redis" } else { "memory" }));
+        let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str()), ("PICTURES", which)];
         let walked = node("tests/browser/command_line.mjs", &[gateway.url(), provider.issuer()], &env).await;
         assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
         let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
@@ -88,6 +131,14 @@ async fn a_command_line_is_let_in() {
         let outcomes: Vec<_> = consents.iter().map(|event| event["outcome"].as_str().unwrap()).collect();
         assert_eq!(outcomes, ["ok", "refused", "ok", "ok", "refused", "ok"]);
     }
+}
+
+/// Where a walk's pictures go, and which it takes: of every page where somebody asks for them, which takes longer than all the rest, or of the page
+/// that it failed at.
+fn pictures(walk: &str) -> (String, &'static str) {
+    let asked = std::env::var("SCREENSHOTS").ok();
+    let folder = asked.as_deref().unwrap_or(concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots"));
+    (format!("{folder}/{walk}"), if asked.is_some() { "every" } else { "failed" })
 }
 
 async fn walk(plan: Plan, redis: Option<Redis>, (part, steps): (&str, u64)) {
@@ -109,9 +160,9 @@ async fn walk(plan: Plan, redis: Option<Redis>, (part, steps): (&str, u64)) {
         ("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()),
         ("PART", part),
     ];
-    let pictures = std::env::var("SCREENSHOTS").unwrap_or_else(|_| concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots").to_owned());
     // Two walks at a time must not write one picture.
-    let pictures = format!("{pictures}/{part}-{}", if redis.is_some() { "redis" } else { "memory" });
+    let (pictures, which) = pictures(&format!("{part}-{}", if redis.is_some() { "redis" } else { "memory" }));
+    env.push(("PICTURES", which));
     env.push(("SCREENSHOTS", &pictures));
     // The pages do not differ by the store: in every scheme and width they are looked at once.
     env.push(("LOOKS", if redis.is_some() { "one" } else { "every" }));

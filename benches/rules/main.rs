@@ -39,7 +39,7 @@ fn decisions(criterion: &mut Criterion) {
     let policy = Organisation::of(Kind::Mixed, 10_000).compile();
     let entitlements = policy.entitlements(&person(Kind::Mixed, 10_000, 200, 0), &context);
     let role = entitlements.roles().last().unwrap().target.to_string();
-    let wish = Wish { role, duration: None, purpose: Purpose::Credentials, reason: None, mfa_code: None };
+    let wish = Wish { role, duration: None, purpose: Purpose::Credentials, reason: None, mfa_code: None, break_glass: false };
     criterion.bench_function("rules/choose", |bencher| bencher.iter(|| entitlements.choose(&wish).unwrap()));
 }
 

@@ -35,13 +35,16 @@ impl Entitlements {
     /// [`Denied`], when no rule grants the role, the length is outside the limits, or the rules cannot be fulfilled.
     pub fn choose(&self, wish: &Wish) -> Result<AssumeRequest, Denied> {
         let held = self.roles.iter().find(|entitlement| entitlement.target.as_str() == wish.role);
-        let entitlement = held.ok_or_else(|| self.not_held(&wish.role))?;
+        let entitlement = held.ok_or_else(|| self.not_held(&wish.role))?.way_for(wish.purpose, wish.break_glass);
         if let Some(obstacle) = &entitlement.obstacle {
             return Err(obstacle.clone());
         }
         if !entitlement.purposes.has(wish.purpose) {
             let may_ask = |it: &Requestable| it.target.as_str() == wish.role && it.purposes.has(wish.purpose);
             return Err(if self.requestable.iter().any(may_ask) { Denied::OnRequest } else { Denied::Purpose(wish.purpose) });
+        }
+        if entitlement.break_glass && !wish.break_glass {
+            return Err(Denied::BreakGlass);
         }
         if let Some(step_up) = &entitlement.step_up {
             return Err(Denied::StepUp(step_up.clone()));
@@ -86,7 +89,7 @@ impl Entitlements {
             carry_tags: entitlement.carry_tags,
             evidence: entitlement.evidence.clone(),
             elevations: entitlement.elevations_for(wish.purpose).cloned().collect(),
-            break_glass: entitlement.is_emergency_for(wish.purpose),
+            break_glass: entitlement.break_glass,
             reuse: entitlement.reuse,
             policy: Arc::clone(&self.policy),
         })

@@ -1,12 +1,16 @@
 //! What a change of the rules makes wider: the limits of a role that somebody has before and after it, and the rules whose change no single
 //! moment can judge.
 
+mod asked;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+
+pub use asked::Asking;
 
 use super::accounts::AccountSelector;
 use super::condition::Concern;
@@ -70,6 +74,15 @@ pub enum Widening {
     SignIn,
     /// It can be taken, and an obstacle kept it from being taken before.
     Obstacle,
+    /// To take it was an alarm, and is none any more.
+    Alarm,
+    /// It can be taken in an emergency, beside the usual way and without what that wants.
+    BreakGlass,
+    /// As it is taken in an emergency, it is wider.
+    InEmergency {
+        /// In what.
+        limit: Box<Widening>,
+    },
 }
 
 impl fmt::Display for Widening {
@@ -94,6 +107,9 @@ impl fmt::Display for Widening {
             Self::SessionPolicy { limited: true } => f.write_str("with another session policy (compare the two by hand)"),
             Self::SignIn => f.write_str("with a sign-in that did not do before"),
             Self::Obstacle => f.write_str("can be taken, and could not"),
+            Self::Alarm => f.write_str("without an alarm, which it was to take it"),
+            Self::BreakGlass => f.write_str("in an emergency too, without what the usual way wants"),
+            Self::InEmergency { limit } => write!(f, "in an emergency: {limit}"),
         }
     }
 }
@@ -103,6 +119,22 @@ impl Entitlement {
     /// compared: no one of them is wider than another.
     #[must_use]
     pub fn wider_than(&self, before: &Self) -> Vec<Widening> {
+        let usually = match (self.break_glass, before.break_glass) {
+            (false, false) => self.limits_wider_than(before),
+            (false, true) => [Widening::Alarm].into_iter().chain(self.limits_wider_than(before)).collect(),
+            (true, _) => Vec::new(),
+        };
+        let (is, was) = (self.way(true), before.way(true));
+        let in_emergency = match (is.break_glass, was.break_glass) {
+            (false, _) => Vec::new(),
+            // What is an alarm now was none: its limits alone can be wider.
+            (true, false) if !self.break_glass => vec![Widening::BreakGlass],
+            (true, _) => is.limits_wider_than(was).into_iter().map(|limit| Widening::InEmergency { limit: Box::new(limit) }).collect(),
+        };
+        usually.into_iter().chain(in_emergency).collect()
+    }
+
+    fn limits_wider_than(&self, before: &Self) -> Vec<Widening> {
         let mut wider = Vec::new();
         let purposes = self.purposes.without(before.purposes).list();
         wider.extend(purposes.into_iter().map(|purpose| Widening::Purpose { purpose }));
@@ -170,6 +202,11 @@ pub struct ByHand {
     pub workloads: bool,
     /// Whether it gives its roles on request: nobody holds them by it alone.
     pub on_request: bool,
+    /// In what more may be asked for by it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asking>,
+    /// Whether it is for emergencies: who has its roles by another rule may see that way at other moments alone.
+    pub break_glass: bool,
     /// The roles that it speaks of, as far as they are known; none for roles that nobody can list.
     #[serde(skip)]
     roles: Option<Vec<Target>>,
@@ -194,8 +231,15 @@ impl fmt::Display for ByHand {
         let looks_at = self.looks_at.iter().map(|concern| circumstance(*concern)).collect::<Vec<_>>().join(" and ");
         let looks_at = (!self.looks_at.is_empty()).then(|| format!("its condition looks at {looks_at}"));
         let workloads = self.workloads.then(|| "it decides about workloads, who are not among these people".to_owned());
-        let on_request = self.on_request.then(|| "it is about roles that are had on request, which nobody holds by it alone".to_owned());
-        let why = looks_at.into_iter().chain(workloads).chain(on_request).collect::<Vec<_>>().join(", and ");
+        let on_request = self.on_request.then(|| {
+            let asked: Vec<_> = self.asked.iter().map(ToString::to_string).collect();
+            let more = if asked.is_empty() { String::new() } else { format!(" ({})", asked.join("; ")) };
+            format!("it is about roles that are had on request, which nobody holds by it alone{more}")
+        });
+        let emergency =
+            "it is about roles for emergencies, and who has them otherwise sees that way where the other one does not do at once";
+        let break_glass = self.break_glass.then(|| emergency.to_owned());
+        let why = looks_at.into_iter().chain(workloads).chain(on_request).chain(break_glass).collect::<Vec<_>>().join(", and ");
         write!(f, "the {effect} {} {became}, and {why}: judge it by hand", self.rule)
     }
 }
@@ -336,6 +380,10 @@ impl Rule {
         }
     }
 
+    const fn is_for_emergencies(&self) -> bool {
+        matches!(&self.body, Body::Allow { terms, .. } if terms.break_glass)
+    }
+
     /// The circumstances that its condition looks at.
     fn circumstances(&self) -> BTreeSet<Concern> {
         let mut looks_at = self.condition.as_ref().map(|condition| condition.concerns()).unwrap_or_default();
@@ -389,9 +437,19 @@ impl Difference<'_> {
         let workloads = was.into_iter().chain(is).any(is_for_workloads) && gives_them();
         // What becomes of a role that was had on request and is held now is seen in those who gain it.
         let on_request = is.is_some_and(|is| elevation::on_request(is).is_some());
-        let is_one = workloads || on_request || !looks_at.is_empty();
-        let by_hand =
-            || ByHand { rule: rule.id.to_string(), effect: rule.effect(), became, looks_at, workloads, on_request, roles: roles() };
+        let break_glass = is.is_some_and(Rule::is_for_emergencies);
+        let is_one = workloads || on_request || break_glass || !looks_at.is_empty();
+        let by_hand = || ByHand {
+            rule: rule.id.to_string(),
+            effect: rule.effect(),
+            became,
+            looks_at,
+            workloads,
+            on_request,
+            asked: is.map(|is| self.asked(was, is)).unwrap_or_default(),
+            break_glass,
+            roles: roles(),
+        };
         is_one.then(by_hand)
     }
 

@@ -106,18 +106,13 @@ impl Policy {
         self.decide(who, context, None).roles
     }
 
-    /// [`Self::granted`] with the roles of the gateway itself, for rules or people that nobody vetted.
+    /// [`Self::granted`] with the roles of the gateway itself and what may be asked for, for rules or people that nobody vetted.
     ///
     /// # Errors
     /// [`Stopped`]: it was not decided to its end, and nothing of it is told.
-    pub fn granted_within(
-        &self,
-        who: &Person<'_>,
-        context: &Context,
-        meter: &Meter<'_>,
-    ) -> Result<(Vec<Entitlement>, Vec<GatewayGrant>), Stopped> {
-        let decided = self.decide(who, context, Some(meter));
-        meter.finished().map(|()| (decided.roles, decided.gateway))
+    pub fn granted_within(&self, who: &Person<'_>, context: &Context, meter: &Meter<'_>) -> Result<Given, Stopped> {
+        let Decided { roles, requestable, gateway, .. } = self.decide(who, context, Some(meter));
+        meter.finished().map(|()| Given { roles, requestable, gateway })
     }
 
     /// All that the rules say of somebody at a moment. Where a meter stops it, what it came to is not all.
@@ -146,22 +141,34 @@ impl Policy {
         let (mut roles, mut open) = (Vec::new(), Vec::new());
         for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
             let Some(first) = grants.first() else { continue };
-            let given = given_of(grants);
             let left = denies
                 .iter()
                 .take_while(|_| goes_on())
-                .fold(given, |left, deny| left.without(deny.takes((&first.target, first.account), &facts, &mut faults)));
+                .fold(given_of(grants), |left, deny| left.without(deny.takes((&first.target, first.account), &facts, &mut faults)));
             if !goes_on() {
                 break;
             }
             let parted = Parted::of(grants);
-            let held = given_of(parted.held).and(left);
-            if !held.is_empty() {
-                let mut draft = Draft::new(&first.target, first.account, held);
-                parted.held.iter().for_each(|grant| draft.combine(who, grant));
-                roles.push(draft.finish(who, context.now));
-            }
-            open.extend(requestable(parted.open, parted.askable.and(left)).filter(|it| !it.purposes.is_empty()));
+            let combined = |grants: &[Grant<'_>], purposes: Purposes| {
+                let mut draft = Draft::new(&first.target, first.account, purposes);
+                for grant in grants {
+                    draft.combine(who, grant);
+                }
+                (!purposes.is_empty()).then(|| draft.finish(who, context.now))
+            };
+            let usual = combined(parted.usual, given_of(parted.usual).and(left));
+            let in_emergency = |purposes| combined(parted.emergency, purposes);
+            let emergency = in_emergency(given_of(parted.emergency).and(left));
+            // Nobody breaks glass for what they hold anyway: its terms, and its alarm, would be for nothing.
+            let emergency = match &usual {
+                Some(usual) => emergency.map(|all| usual.left_to(&all)).and_then(in_emergency),
+                None => emergency,
+            };
+            roles.extend(match (usual, emergency) {
+                (Some(usual), emergency) => Some(Entitlement { emergency: emergency.map(Box::new), ..usual }),
+                (None, emergency) => emergency,
+            });
+            open.extend(requestable(parted.open, parted.askable().and(left)).filter(|it| !it.purposes.is_empty()));
         }
         Decided { roles, requestable: open, gateway: gateway.finish(), faults: faults.finish() }
     }
@@ -240,6 +247,17 @@ impl Policy {
     }
 }
 
+/// All that rules give somebody who need not exist.
+#[derive(Debug)]
+pub struct Given {
+    /// Roles that are held.
+    pub roles: Vec<Entitlement>,
+    /// Roles that may be asked for.
+    pub requestable: Vec<Requestable>,
+    /// Roles of the gateway itself.
+    pub gateway: Vec<GatewayGrant>,
+}
+
 /// What a decision comes to.
 pub(super) struct Decided {
     pub(super) roles: Vec<Entitlement>,
@@ -254,11 +272,11 @@ pub(super) struct Decided {
 /// The grants of one role, by the manner in which they give it.
 struct Parted<'g, 'a> {
     /// Those that give it now.
-    held: &'g [Grant<'a>],
+    usual: &'g [Grant<'a>],
+    /// Those that give it in an emergency.
+    emergency: &'g [Grant<'a>],
     /// Those that would give it on request.
     open: &'g [Grant<'a>],
-    /// What they would give beyond what is held without an emergency.
-    askable: Purposes,
 }
 
 impl<'g, 'a> Parted<'g, 'a> {
@@ -266,10 +284,12 @@ impl<'g, 'a> Parted<'g, 'a> {
     fn of(grants: &'g [Grant<'a>]) -> Self {
         let (held, open) = grants.split_at(grants.partition_point(|grant| grant.standing != Standing::Open));
         let (usual, emergency) = held.split_at(held.partition_point(|grant| grant.standing != Standing::BreakGlass));
-        let without_emergency = given_of(usual);
-        // Nobody breaks glass for what they hold anyway: its terms, and its alarm, would be for nothing.
-        let held = if given_of(emergency).without(without_emergency).is_empty() { usual } else { held };
-        Self { held, open, askable: given_of(open).without(without_emergency) }
+        Self { usual, emergency, open }
+    }
+
+    /// What may be asked for: beyond what is held without an emergency.
+    fn askable(&self) -> Purposes {
+        given_of(self.open).without(given_of(self.usual))
     }
 }
 

@@ -51,6 +51,7 @@ impl Draft {
                 carry_source_identity: Carry::default(),
                 evidence: Vec::new(),
                 break_glass: false,
+                emergency: None,
                 held_anyway: Purposes::NONE,
                 granted_for: Vec::new(),
                 obstacle: None,

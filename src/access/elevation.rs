@@ -14,9 +14,10 @@ use super::compile::Policy;
 use super::decide::Grant;
 use super::groups;
 use super::reason::{Reason, is_said};
-use super::rule::{Body, Rule, RuleCompiler, Terms};
+use super::rule::{Body, Roles, Rule, RuleCompiler, Terms};
 use super::{Account, Context, Denied, Entitlement, Entitlements, Person, Purpose, Purposes, SHORTEST_SESSION, Target};
 use crate::clock::Moment;
+use crate::identity::StepUp;
 use crate::settings::Span;
 
 /// How long a role may be granted at most, where its rule does not say.
@@ -41,10 +42,10 @@ pub struct RequestableSettings {
 #[derive(Debug)]
 pub(super) struct OnRequest {
     /// The approvers' groups, aliases resolved.
-    approvers: Vec<Arc<str>>,
-    max_duration: Duration,
+    pub(super) approvers: Vec<Arc<str>>,
+    pub(super) max_duration: Duration,
     /// What a request must say.
-    reason: Arc<Reason>,
+    pub(super) reason: Arc<Reason>,
 }
 
 /// A role that somebody was granted on request, until an end. Made by the gateway from what the store keeps of a person.
@@ -263,9 +264,33 @@ impl Entitlement {
         self.grants_for(purpose).map(|granted| &granted.elevation)
     }
 
-    /// Whether to take it for a purpose is an alarm.
-    pub(super) fn is_emergency_for(&self, purpose: Purpose) -> bool {
-        self.break_glass && !self.held_anyway.has(purpose) && self.grants_for(purpose).next().is_none()
+    /// The way in an emergency, if it is wanted and there is one; else the usual one.
+    #[must_use]
+    pub fn way(&self, break_glass: bool) -> &Self {
+        self.emergency.as_deref().filter(|_| break_glass).unwrap_or(self)
+    }
+
+    /// The way that leads to it for a purpose. Nobody breaks glass for what they have without it, and only who says so does.
+    pub(super) fn way_for(&self, purpose: Purpose, break_glass: bool) -> &Self {
+        let emergency = self.emergency.as_deref().filter(|way| way.purposes.has(purpose));
+        emergency.filter(|_| break_glass || !self.purposes.has(purpose)).unwrap_or(self)
+    }
+
+    /// For what an emergency's way leads on where this one does not, or not at once: because of rules that contradict each other, a sign-in that will
+    /// not do, or a reason of a form that the emergency does not ask for.
+    pub(super) fn left_to(&self, emergency: &Self) -> Purposes {
+        let asks = |reason: &Reason| reason.is_of_a_form() && !emergency.reasons.iter().any(|own| own.asks_for_all_of(reason));
+        let is_stuck = self.obstacle.is_some()
+            || self.step_up.is_some() && self.demand != emergency.demand
+            || self.reasons.iter().any(|reason| asks(reason));
+        let is_at_once = |purpose: &Purpose| !is_stuck || self.is_said_and_done(*purpose);
+        let at_once = self.purposes.list().into_iter().filter(is_at_once).fold(Purposes::NONE, |all, purpose| all.with(purpose.into()));
+        emergency.purposes.without(at_once)
+    }
+
+    /// Whether only the reason could be in the way for a purpose, and it was said in a request.
+    fn is_said_and_done(&self, purpose: Purpose) -> bool {
+        self.obstacle.is_none() && self.step_up.is_none() && self.said_before(purpose).is_some()
     }
 
     fn grants_for(&self, purpose: Purpose) -> impl Iterator<Item = &GrantedFor> {
@@ -273,7 +298,7 @@ impl Entitlement {
     }
 
     fn by_grants_alone(&self) -> impl Iterator<Item = &GrantedFor> {
-        let alone = self.held_anyway.is_empty() && !self.break_glass;
+        let alone = self.held_anyway.is_empty();
         self.granted_for.iter().filter(move |_| alone)
     }
 }
@@ -350,6 +375,29 @@ impl Policy {
     pub fn longest_elevation(&self, rule: &str) -> Option<Duration> {
         let own = self.requests().find(|own| *own.id == *rule)?;
         on_request(own).map(|terms| terms.max_duration)
+    }
+
+    /// What the sign-in of an approver lacks to grant a rule's roles.
+    #[must_use]
+    pub fn lacks_to_grant(&self, who: &Person<'_>, rule: &str, now: Moment) -> Option<StepUp> {
+        let own = self.requests().find(|own| *own.id == *rule)?;
+        let Body::Allow { terms, .. } = &own.body else { return None };
+        terms.demand.missing(who.authentication, now)
+    }
+
+    /// For what a grant by a rule gives a role, to whom the rule is about. None where it gives nothing to anybody: the rule is gone or has run out, asks
+    /// for no grants any more, or does not name the role.
+    #[must_use]
+    pub fn elevates(&self, rule: &str, role: &str, now: Moment) -> Option<Purposes> {
+        let own = self.requests().find(|own| *own.id == *rule && own.until.is_none_or(|until| now < until))?;
+        let target = role.parse::<Target>().ok().filter(|target| self.accounts.of_target(target).is_some())?;
+        let Body::Allow { roles, .. } = &own.body else { return None };
+        let names = match roles {
+            Roles::Fixed(numbers) => self.roles.is_among(&target, numbers),
+            // Which those are hangs on the person's groups.
+            Roles::Captured { .. } => true,
+        };
+        names.then_some(own.purposes)
     }
 
     fn requests(&self) -> impl Iterator<Item = &Rule> {

@@ -67,6 +67,9 @@ pub struct Grant {
     /// Whether it is for emergencies, so that to take it is an alarm.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// The way to it in an emergency, where this one does not lead there, or not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<Box<Grant>>,
     /// The rules that grant it, with the groups that matched.
     pub evidence: Vec<Because>,
     /// Why it cannot be taken although it is granted.
@@ -206,6 +209,7 @@ impl Policy {
             reason: entitlement.wanted_reason(),
             elevations: entitlement.elevations().cloned().collect(),
             break_glass: entitlement.break_glass,
+            emergency: entitlement.emergency.as_deref().map(|way| Box::new(self.grant_of(way))),
             evidence: entitlement.evidence.iter().map(because).collect(),
             obstacle: entitlement.obstacle.as_ref().map(ToString::to_string),
         }

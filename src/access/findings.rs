@@ -1,5 +1,6 @@
 //! What is allowed in rules and deserves a second look: grants that can never come, and grants that people could widen by themselves.
 
+mod emergency;
 mod shadow;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,10 @@ impl Policy {
             look.tag_values();
             look.packed_size();
             look.approvers(self);
+            if let Some(by) = self.makes_needless(rule) {
+                let message = format!("nobody ever breaks glass here: the rule {by} gives the same people the same roles at once");
+                look.problem("break_glass", message, "let that one want a ticket or another sign-in, or take one of the two out");
+            }
             if !never && let Some(by) = denies.shadow(rule) {
                 let message = format!("the rule grants nothing: all of it is taken away by {}", by.join(" and "));
                 look.problem("", message, "take one of them out, or let one speak of fewer groups, accounts or roles");

@@ -37,6 +37,9 @@ impl OwnExplanation {
 impl Entitlement {
     fn learn(&mut self, longest: &impl Fn(&RoleArn) -> Option<Duration>) {
         self.learnt = self.target.role().and_then(longest);
+        if let Some(way) = &mut self.emergency {
+            way.learnt = self.learnt;
+        }
     }
 
     /// The longest session to offer: what the rules allow, and a grant leaves, and no more than AWS is known to allow. A longer one within the rules may be asked

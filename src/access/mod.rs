@@ -51,10 +51,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ExternalId, Hub};
-pub use compare::{Became, ByHand, Difference, Widening};
+pub use compare::{Asking as MoreAsked, Became, ByHand, Difference, Widening};
 pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
-pub use decide::SessionNames;
+pub use decide::{Given, SessionNames};
 pub use discovered::with_discovered;
 pub use elevation::{Asked, Asking, Elevation, LONGEST_ELEVATION, Requestable, RequestableSettings, SHORTEST_ELEVATION, USUAL_ELEVATION};
 pub use explain::{
@@ -232,7 +232,9 @@ pub struct Entitlement {
     pub evidence: Vec<Evidence>,
     /// Whether it is for emergencies: to take it is an alarm.
     pub break_glass: bool,
-    /// For what it is held without an emergency, and without a grant: another rule gives it for that.
+    /// The way to it in an emergency, for what this one does not give or cannot give at once. None beside one that is for emergencies itself.
+    pub emergency: Option<Box<Entitlement>>,
+    /// For what it is held without a grant: another rule gives it for that.
     held_anyway: Purposes,
     /// What was granted on request and makes those of the rules hold that want it, each with what it gives the role for; ordered by id.
     granted_for: Vec<elevation::GrantedFor>,
@@ -276,6 +278,8 @@ pub struct Wish {
     pub reason: Option<String>,
     /// The code of their MFA device, where one is needed.
     pub mfa_code: Option<SecretString>,
+    /// Whether it is wanted as in an emergency. It says nothing where the role can be had without one.
+    pub break_glass: bool,
 }
 
 /// Why a role is not handed out.
@@ -293,6 +297,9 @@ pub enum Denied {
     /// The rules want another sign-in than this one.
     #[error("the rules want another sign-in; {0}")]
     StepUp(Box<StepUp>),
+    /// The role is for emergencies, or for that purpose it is, and the wish does not say that this is one.
+    #[error("the role is for emergencies, and it was not said that this is one")]
+    BreakGlass,
     /// The person does not hold the role, and may ask for it.
     #[error("the role is had on request, and none of the person's was granted")]
     OnRequest,

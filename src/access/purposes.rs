@@ -70,6 +70,12 @@ impl Purposes {
     }
 }
 
+impl From<Purpose> for Purposes {
+    fn from(purpose: Purpose) -> Self {
+        Self(bit(purpose))
+    }
+}
+
 impl Rule {
     /// Whether the rule's condition must be asked for each role.
     pub(super) fn is_about_role(&self) -> bool {

@@ -61,6 +61,11 @@ impl Reason {
         other.pattern.is_none() || pattern(self) == pattern(other)
     }
 
+    /// Whether it must match a pattern, so that not everybody has one at hand.
+    pub(super) const fn is_of_a_form(&self) -> bool {
+        self.pattern.is_some()
+    }
+
     pub(super) fn takes(&self, text: &str) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text)) && (self.tag.is_none() || is_tag_text(text, 1, LONGEST))
     }
@@ -131,7 +136,7 @@ impl Entitlement {
     }
 
     /// What was said in a request for what it is wanted for, if it is all that the rules want to be told.
-    fn said_before(&self, purpose: Purpose) -> Option<&str> {
+    pub(super) fn said_before(&self, purpose: Purpose) -> Option<&str> {
         let mut said = self.elevations_for(purpose).map(|granted| granted.reason.as_str());
         said.find(|said| self.reasons.iter().all(|reason| reason.takes(said)))
     }

@@ -62,7 +62,7 @@ fn roles(rules: &str, groups: &[&str]) -> Vec<String> {
 }
 
 fn wish(role: &str) -> Wish {
-    Wish { role: role.into(), duration: None, purpose: Purpose::Console, reason: None, mfa_code: None }
+    Wish { role: role.into(), duration: None, purpose: Purpose::Console, reason: None, mfa_code: None, break_glass: false }
 }
 
 /// Asserts that the rules have just this problem: at a key, with these words.
@@ -410,7 +410,7 @@ fn a_rule_gives_for_its_purposes_and_a_deny_takes_for_its_own() {
     assert_eq!(of(&format!("{ADMINS}{deny}")), (false, true));
     assert!(under(&format!("{console}\n{deny}"), &["aws-admins"], false, "10.1.1.1", NOON).is_empty(), "nothing is left of it");
     let role = "arn:aws:iam::111122223333:role/Admin";
-    let wish = |purpose| Wish { role: role.into(), duration: None, purpose, reason: None, mfa_code: None };
+    let wish = |purpose| Wish { role: role.into(), duration: None, purpose, reason: None, mfa_code: None, break_glass: false };
     let entitled = entitled(&console, &["aws-admins"]);
     assert!(entitled.choose(&wish(Purpose::Console)).is_ok());
     assert_eq!(entitled.choose(&wish(Purpose::Credentials)).unwrap_err(), Denied::Purpose(Purpose::Credentials));

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Context, Entitlement, GatewayGrant, GatewayRole, Meter, Miss, Person, Policy, Requestable, Stopped};
+use super::{Context, Entitlement, GatewayGrant, GatewayRole, Given, Meter, Miss, Person, Policy, Requestable, Stopped};
 use crate::clock::Moment;
 use crate::identity::{ProviderId, Reading, Supposed};
 use crate::settings::{Problem, Span};
@@ -122,15 +122,16 @@ impl Trial<'_> {
         let now = self.test.at.or_else(|| Moment::from_timestamp(USUAL_TIME, 0)).unwrap_or_default();
         let Some(person) = self.person(providers, now) else { return };
         let (context, who) = (Context { now, ip: self.test.ip }, Person::from(&person));
-        let (granted, in_gateway) = match self.policy.granted_within(&who, &context, &Meter::new(most, self.goes_on)) {
-            Ok(decided) => decided,
-            Err(Stopped::Late) => return self.late(),
-            Err(Stopped::TooMuch) => {
-                let message =
-                    format!("the rules match this person, or give them roles, more than {most} times: too often to be tried here");
-                return self.fail("", message, "`rolegate check` runs the test whatever it takes");
-            }
-        };
+        let Given { roles: granted, requestable, gateway: in_gateway } =
+            match self.policy.granted_within(&who, &context, &Meter::new(most, self.goes_on)) {
+                Ok(decided) => decided,
+                Err(Stopped::Late) => return self.late(),
+                Err(Stopped::TooMuch) => {
+                    let message =
+                        format!("the rules match this person, or give them roles, more than {most} times: too often to be tried here");
+                    return self.fail("", message, "`rolegate check` runs the test whatever it takes");
+                }
+            };
         let granted: BTreeMap<String, &Entitlement> =
             granted.iter().map(|entitlement| (entitlement.target.to_string(), entitlement)).collect();
         if let Some(expected) = &self.test.expect {
@@ -140,7 +141,7 @@ impl Trial<'_> {
             self.compare_step_up(expected, &granted);
         }
         if let Some(expected) = &self.test.requestable {
-            self.compare_requestable(expected, &self.policy.requestable(&who, &context));
+            self.compare_requestable(expected, &requestable);
         }
         if let Some(expected) = &self.test.gateway {
             self.compare_gateway(expected, &in_gateway);

@@ -69,8 +69,10 @@ pub struct WebhookHealth {
 /// An alarm as it is sent.
 struct Message {
     event: WebhookEvent,
-    /// What finds the event in the audit trail.
+    /// What finds the event in the audit trail; several events may have it in common.
     incident: String,
+    /// Names this event alone, at each try and for each webhook.
+    delivery: String,
     body: String,
 }
 
@@ -200,8 +202,18 @@ impl Alarms {
         // What is in it are texts and numbers: JSON can say them all. Whoever shows it in a page of HTML gets no tags by that.
         let body = serde_json::to_string(&body).unwrap_or_else(|_| Value::Null.to_string());
         let body = body.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-        Message { event: kind, incident: event.incident.clone(), body }
+        Message { event: kind, incident: event.incident.clone(), delivery: format!("{}-{}", event.incident, suffix()), body }
     }
+}
+
+/// Random, so that no two events have it: 50 bits.
+fn suffix() -> String {
+    let mut random = [0; 7];
+    // Without randomness nothing else of the gateway works either, and an alarm is told all the same.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    let mut suffix = data_encoding::BASE32_NOPAD.encode(&random);
+    suffix.truncate(10);
+    suffix
 }
 
 impl WebhookEvent {
@@ -210,18 +222,21 @@ impl WebhookEvent {
         if event.kind == Kind::Issue && event.break_glass {
             return Some(Self::BreakGlass);
         }
-        if event.kind == Kind::AuditDegraded {
-            return Some(Self::AuditDegraded);
+        let followed = Self::ALL.into_iter().find(|one| one.kind() == Some(event.kind));
+        followed.filter(|_| event.kind == Kind::AuditDegraded || event.outcome == Outcome::Ok)
+    }
+
+    /// The kind of event that it follows from, and whose word is its own; none for an emergency, which is an issuance that stands out.
+    const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::BreakGlass => None,
+            Self::RequestMade => Some(Kind::RequestMade),
+            Self::RequestApproved => Some(Kind::RequestApproved),
+            Self::RequestRefused => Some(Kind::RequestRefused),
+            Self::RequestWithdrawn => Some(Kind::RequestWithdrawn),
+            Self::GrantRevoked => Some(Kind::GrantRevoked),
+            Self::AuditDegraded => Some(Kind::AuditDegraded),
         }
-        let of_request = match event.kind {
-            Kind::RequestMade => Self::RequestMade,
-            Kind::RequestApproved => Self::RequestApproved,
-            Kind::RequestRefused => Self::RequestRefused,
-            Kind::RequestWithdrawn => Self::RequestWithdrawn,
-            Kind::GrantRevoked => Self::GrantRevoked,
-            _ => return None,
-        };
-        (event.outcome == Outcome::Ok).then_some(of_request)
     }
 
     fn sentence(self, event: &Event) -> String {

@@ -80,7 +80,7 @@ impl Sender {
             .post(self.webhook.url.clone())
             .header("content-type", "application/json")
             .header("x-rolegate-event", message.event.as_str())
-            .header("x-rolegate-delivery", &message.incident)
+            .header("x-rolegate-delivery", &message.delivery)
             .header("x-rolegate-timestamp", &timestamp)
             .header("x-rolegate-signature", self.signature(&timestamp, &message.body))
             .body(message.body.clone());

@@ -39,6 +39,17 @@ pub enum WebhookEvent {
 }
 
 impl WebhookEvent {
+    /// Every one of them.
+    pub(super) const ALL: [Self; 7] = [
+        Self::BreakGlass,
+        Self::RequestMade,
+        Self::RequestApproved,
+        Self::RequestRefused,
+        Self::RequestWithdrawn,
+        Self::GrantRevoked,
+        Self::AuditDegraded,
+    ];
+
     /// The word for it in settings and alarms.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

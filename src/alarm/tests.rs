@@ -51,6 +51,31 @@ fn an_emergency_is_an_alarm_however_it_went_and_a_request_if_it_was_made() {
 }
 
 #[test]
+fn an_alarm_is_called_as_the_event_that_it_follows_from() {
+    for one in WebhookEvent::ALL {
+        assert_eq!(json!(one), one.as_str());
+        assert_eq!(serde_json::from_value::<WebhookEvent>(json!(one.as_str())).unwrap(), one);
+        match one.kind() {
+            Some(kind) => {
+                assert_eq!(json!(kind), one.as_str());
+                assert_eq!(WebhookEvent::of(&event(kind, Outcome::Ok)), Some(one));
+            }
+            None => assert_eq!(one, WebhookEvent::BreakGlass),
+        }
+    }
+}
+
+#[test]
+fn two_events_of_one_incident_are_two_deliveries() {
+    let alarms = Alarms { webhooks: Vec::new(), portal: "https://gate.example.org".into() };
+    let message = |outcome| alarms.message(WebhookEvent::BreakGlass, &Event { break_glass: true, ..event(Kind::Issue, outcome) });
+    let (issued, failed) = (message(Outcome::Ok), message(Outcome::Failed));
+    assert_eq!(issued.incident, failed.incident);
+    assert_ne!(issued.delivery, failed.delivery);
+    assert!(issued.delivery.starts_with("ABCDEFGHIJ-") && issued.delivery.len() == 21, "{}", issued.delivery);
+}
+
+#[test]
 fn what_is_said_is_text_and_no_markup() {
     let alarms = Alarms { webhooks: Vec::new(), portal: "https://gate.example.org".into() };
     let said = "<script>alert(1)</script> & \"more\"";

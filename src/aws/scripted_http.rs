@@ -83,7 +83,6 @@ async fn serve(mut stream: TcpStream, script: Vec<Step>, log: Arc<Mutex<Vec<Seen
         stream.write_all(answer.as_bytes()).await.unwrap();
     };
     match step {
-        Step::Keep(..) => {}
         Step::Answer(status, headers, body) => {
             let length = body.len();
             let head = format!("HTTP/1.1 {status} Scripted\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
@@ -93,7 +92,7 @@ async fn serve(mut stream: TcpStream, script: Vec<Step>, log: Arc<Mutex<Vec<Seen
             let _ = stream.shutdown().await;
         }
         Step::Hang => tokio::time::sleep(Duration::from_hours(1)).await,
-        Step::HangUp => {}
+        Step::Keep(..) | Step::HangUp => {}
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) struct Asked {
     pub(super) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mfa_code: Option<String>,
+    /// Whether this is an emergency.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) break_glass: bool,
     /// Where in the console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) destination: Option<String>,

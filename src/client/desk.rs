@@ -49,6 +49,9 @@ pub(super) struct Wish {
     /// see what stands in a command line
     #[arg(long, value_name = "CODE")]
     pub(super) mfa_code: Option<String>,
+    /// This is an emergency: take the role though it is for emergencies alone; that is an alarm, and you say why
+    #[arg(long)]
+    pub(super) break_glass: bool,
     /// Ask for new credentials, even if there are some that are still good
     #[arg(long)]
     pub(super) fresh: bool,
@@ -58,7 +61,8 @@ impl Asked {
     /// What is asked for first; the person may be asked for more.
     pub(super) fn of(role: &Target, wish: &Wish) -> Self {
         let duration_seconds = wish.duration.map(|duration| duration.as_secs());
-        Self { role: role.clone(), duration_seconds, reason: wish.reason.clone(), mfa_code: wish.mfa_code.clone(), destination: None }
+        let (reason, mfa_code) = (wish.reason.clone(), wish.mfa_code.clone());
+        Self { role: role.clone(), duration_seconds, reason, mfa_code, break_glass: wish.break_glass, destination: None }
     }
 }
 
@@ -248,6 +252,9 @@ impl Desk {
         mut asked: Asked,
         ask: impl Fn(&Api, &Token, &Asked) -> Result<T, Refusal>,
     ) -> Result<(Asked, T, Token), Trouble> {
+        if asked.break_glass {
+            self.voice.notice("This is asked for as in an emergency: where the role cannot be had otherwise, it is an alarm.");
+        }
         for _ in 0..QUESTIONS {
             let refusal = match self.ask(token.clone(), |api, token| ask(api, token, &asked)) {
                 Ok((answer, token)) => return Ok((asked, answer, token)),
@@ -257,6 +264,13 @@ impl Desk {
             let given = if refusal.is("reason_needed") {
                 asked.reason = self.voice.ask(&format!("{happened}\nReason:"));
                 asked.reason.is_some()
+            } else if refusal.is("break_glass_needed") {
+                // Who says nothing breaks nothing.
+                let question = format!("{happened}\nIf this is one, say what it is; nothing to stop:");
+                let emergency = self.voice.ask(&question);
+                asked.break_glass = emergency.is_some();
+                asked.reason = emergency.or(asked.reason);
+                asked.break_glass
             } else if refusal.is("mfa_code_needed") {
                 asked.mfa_code = self.voice.ask(&format!("{happened}\nCode:"));
                 asked.mfa_code.is_some()

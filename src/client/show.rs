@@ -140,8 +140,11 @@ fn wants(role: &Role) -> String {
         (needs.fresh_sign_in, "fresh sign-in"),
         (needs.mfa_code, "code"),
         (role.obstacle.is_some(), "mending by the administrator"),
+        (role.break_glass, "an emergency"),
     ];
-    wanted.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect::<Vec<_>>().join(", ")
+    let usually = wanted.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect::<Vec<_>>().join(", ");
+    let in_emergency = role.emergency.as_ref().map(|way| format!("in an emergency: {}", way.purposes.join(", ")));
+    [usually].into_iter().filter(|text| !text.is_empty()).chain(in_emergency).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -157,16 +160,21 @@ mod tests {
             }))
             .unwrap()
         };
+        let mut two_ways = role("Two\nlines", "Dev", serde_json::json!({"fresh_sign_in": true}));
+        two_ways.emergency = Some(serde_json::from_value(serde_json::json!({"purposes": ["console", "credentials"]})).unwrap());
+        let alarm = Role { break_glass: true, ..role("Prod", "Emergency", serde_json::json!({"reason": {"kind": "text"}})) };
         let roles = [
             role("Prod", "Admin", serde_json::json!({"reason": {"kind": "ticket"}, "mfa_code": true})),
             role("Straße", "team/Dev", serde_json::json!({})),
-            role("Two\nlines", "Dev", serde_json::json!({"fresh_sign_in": true})),
+            two_ways,
+            alarm,
         ];
         let expected = "\
-ACCOUNT     ID            ROLE      FOR                   WANTS
-Prod        111122223333  Admin     console, credentials  reason, code
-Straße      111122223333  team/Dev  console, credentials
-Two\\nlines  111122223333  Dev       console, credentials  fresh sign-in";
+ACCOUNT     ID            ROLE       FOR                   WANTS
+Prod        111122223333  Admin      console, credentials  reason, code
+Straße      111122223333  team/Dev   console, credentials
+Two\\nlines  111122223333  Dev        console, credentials  fresh sign-in; in an emergency: console, credentials
+Prod        111122223333  Emergency  console, credentials  reason, an emergency";
         assert_eq!(table(&roles), expected);
     }
 }

@@ -122,6 +122,10 @@ fn limits(grant: &Grant) -> Vec<String> {
         lines.push("for emergencies: to take it is an alarm".to_owned());
     }
     lines.extend(grant.obstacle.as_ref().map(|why| format!("but cannot be taken: {why}")));
+    if let Some(way) = &grant.emergency {
+        let rules: Vec<_> = way.evidence.iter().map(|because| because.rule.as_str()).collect();
+        lines.push(format!("in an emergency, by {}: {}", rules.join(", "), limits(way).join("; ")));
+    }
     lines
 }
 

@@ -12,6 +12,7 @@ use crate::audit::{Event, Kind, Outcome};
 use crate::aws::console::{ConsoleUrl, Destination};
 use crate::aws::sts::{self, Deadline, Hop, StsError};
 use crate::aws::{Credentials, SealableCredentials};
+use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::store::{HandoverId, Session, SessionId};
 use crate::trust::{SignInPost, SigningFailed};
@@ -28,8 +29,13 @@ pub struct Issued {
 /// The way into the console.
 #[derive(Debug)]
 pub enum ConsoleEntry {
-    /// The sign-in URL: valid for minutes and secret, for the redirect alone.
-    Redirect(ConsoleUrl),
+    /// By a sign-in URL.
+    Redirect {
+        /// Valid for minutes and secret, for the redirect alone.
+        url: ConsoleUrl,
+        /// When the session ends.
+        ends: Moment,
+    },
     /// A SAML response that the browser posts to AWS's sign-in page.
     Post(Box<ConsolePost>),
     /// By such a response, and whoever asked is no page that could have it posted. Nothing was issued.
@@ -66,6 +72,8 @@ pub struct LaidDown {
     pub duration: u64,
     /// What the person said that they need the role for.
     pub reason: Option<String>,
+    /// Whether it was an emergency.
+    pub break_glass: bool,
 }
 
 /// [`LaidDown`] as it is sealed.
@@ -75,6 +83,8 @@ struct Sealable {
     duration: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    break_glass: bool,
 }
 
 /// What all calls of one issuance have in common.
@@ -316,7 +326,7 @@ impl Gateway {
         let (issued, event) = self.issue(&session.identity, entitlements.choose(wish), event).await?;
         // The console session lasts as long as the credentials: AWS refuses a length of its own where the call to STS already named one.
         match self.console.sign_in_url(&issued.credentials, &destination, None).await {
-            Ok(url) => Ok(ConsoleEntry::Redirect(url)),
+            Ok(url) => Ok(ConsoleEntry::Redirect { url, ends: issued.credentials.expires }),
             Err(error) => Err(self.undelivered(event, Trouble::Aws(error.explain()), error).await),
         }
     }
@@ -342,16 +352,17 @@ impl Gateway {
         }
     }
 
-    /// Issues credentials and lays them down, sealed, for the page that shows them once.
+    /// Issues credentials and lays them down, sealed, for the page that shows them once. Says when they end.
     ///
     /// # Errors
     /// As [`Gateway::assume`], and [`Trouble::Undelivered`].
-    pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<HandoverId, Failure> {
+    pub async fn lay_down(&self, id: &SessionId, session: &Session, wish: &Wish, caller: &Caller) -> Result<(HandoverId, Moment), Failure> {
         let (issued, event) = self.hand_out(id, session, wish, caller).await?;
         let (credentials, request) = (SealableCredentials::from(&issued.credentials), &issued.request);
-        let sealable = Sealable { credentials, duration: request.duration().as_secs(), reason: request.reason().map(str::to_owned) };
+        let (duration, reason) = (request.duration().as_secs(), request.reason().map(str::to_owned));
+        let sealable = Sealable { credentials, duration, reason, break_glass: request.is_break_glass() };
         match self.vault.hand_over(id, &sealable).await {
-            Ok(handover) => Ok(handover),
+            Ok(handover) => Ok((handover, issued.credentials.expires)),
             Err(error) => Err(self.undelivered(event, Trouble::Undelivered, error).await),
         }
     }
@@ -363,8 +374,12 @@ impl Gateway {
     pub async fn pick_up(&self, id: &SessionId, handover: &HandoverId) -> Result<Option<LaidDown>, Failure> {
         let taken = self.vault.take_handover::<Sealable>(id, handover).await;
         let taken = taken.map_err(|error| Failure::logged(Trouble::Store, &error))?;
-        let laid_down =
-            taken.map(|taken| LaidDown { credentials: taken.credentials.into(), duration: taken.duration, reason: taken.reason });
+        let laid_down = taken.map(|Sealable { credentials, duration, reason, break_glass }| LaidDown {
+            credentials: credentials.into(),
+            duration,
+            reason,
+            break_glass,
+        });
         Ok(laid_down.filter(|laid_down| laid_down.credentials.expires > self.now()))
     }
 }

@@ -47,7 +47,7 @@ pub use local_path::LocalPath;
 pub use people::Ending;
 pub use policy::{Newer, Refusal, Reloads, Vetted};
 pub use replace::{Arrival, Question};
-pub use requests::{Asked, RequestRefused, Verdict};
+pub use requests::{Asked, Changing, RequestRefused, Verdict};
 pub use reuse::Flights;
 pub use rooms::{Administrator, Auditor, Rooms, TryRules};
 pub use saml::LogoutTaken;
@@ -85,6 +85,8 @@ pub struct Gateway {
     pub vault: Vault,
     /// What the rooms for administrators and auditors need.
     pub rooms: Rooms,
+    /// Whose requests are changed just now.
+    pub changing: Changing,
     /// What makes AWS believe who asks.
     pub issuer: Issuer,
     /// The way to STS.

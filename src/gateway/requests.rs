@@ -1,15 +1,16 @@
 //! Roles that are had on request: asking, deciding, taking back, revoking.
 //!
-//! What gives rights is recorded before it counts, and what takes them away counts before it is recorded. A grant opens nothing by itself: the rules
-//! are asked at each use (see `access::elevation`).
+//! What gives rights is recorded before it counts, and so is what is done to others. What somebody gives back counts before it is recorded, and
+//! also where it cannot be. A grant opens nothing by itself: the rules are asked at each use (see `access::elevation`).
 
 use std::time::Duration;
 
 use super::rooms::Administrator;
+use super::turns::Turns;
 use super::{Caller, Failure, Gateway, Trouble};
-use crate::access::{Asking, Person, Target};
+use crate::access::{Asking, Denied, Person, Purposes, Target};
 use crate::audit::{self, Event, GrantNote, Kind, Outcome};
-use crate::identity::Identity;
+use crate::identity::{Identity, StepUp};
 use crate::store::{Actor, Book, BookKept, BookRef, Opened, Request, RequestState, Session, Unfit};
 
 /// How often a change is tried again that others came before.
@@ -50,6 +51,16 @@ pub enum RequestRefused {
     /// The rule in force does not let the person decide.
     #[error("no rule in force lets the person decide about it")]
     NotApprover,
+}
+
+/// Whose requests this gateway changes just now: those of one person one after the other, from the look into the book to the change. So of several
+/// who decide at once here, one alone is recorded as having decided.
+pub struct Changing(Turns);
+
+impl Default for Changing {
+    fn default() -> Self {
+        Self(Turns::new(tokio::sync::Semaphore::MAX_PERMITS))
+    }
 }
 
 /// Why a book was not changed.
@@ -94,7 +105,7 @@ impl Gateway {
             book.ask(request.clone(), now)?;
             Ok((book, request.clone()))
         };
-        self.record_and_change(&of, event, add).await
+        self.record_and_change(&of, (event, Trouble::Audit), add).await
     }
 
     /// The requests that the session's person may decide about, by the rules in force; the oldest first. No round trip for those who may decide
@@ -138,6 +149,10 @@ impl Gateway {
         if let Err(refused) = self.may_decide(&session.identity, &owner, &request) {
             return Err(self.refuse_request(event, refused).await);
         }
+        if let Some(step_up) = self.lacks_to_grant(session, &request).filter(|_| verdict == Verdict::Grant) {
+            let denied = Denied::StepUp(Box::new(step_up));
+            return Err(self.decline(event, Trouble::Denied(denied.clone()), &denied).await);
+        }
         let by = Actor::from(&*session.identity);
         let longest = self.policy.load().longest_elevation(&request.rule).unwrap_or_default();
         let until = now + longest.min(Duration::from_secs(request.seconds));
@@ -150,7 +165,19 @@ impl Gateway {
             let request = book.decide(id, state.clone(), now)?.clone();
             Ok((book, request))
         };
-        self.record_and_change(of, event, change).await
+        self.record_and_change(of, (event, Trouble::Audit), change).await
+    }
+
+    /// What the sign-in of somebody who decides lacks to grant a request: the rule wants of them what it wants of who holds the role.
+    #[must_use]
+    pub fn lacks_to_grant(&self, session: &Session, request: &Request) -> Option<StepUp> {
+        self.policy.load().lacks_to_grant(&Person::from(&*session.identity), &request.rule, self.now())
+    }
+
+    /// For what a grant of a request would give the role, by the rule in force; none where that gives nothing any more, whoever asks.
+    #[must_use]
+    pub fn gives(&self, request: &Request) -> Option<Purposes> {
+        self.policy.load().elevates(&request.rule, &request.role, self.now())
     }
 
     /// Nobody decides about themselves, and others only where the rule in force says so.
@@ -162,10 +189,11 @@ impl Gateway {
         if approves { Ok(()) } else { Err(RequestRefused::NotApprover) }
     }
 
-    /// Takes a request of the person's own back, or gives back what was granted. Roles that were taken live on in AWS.
+    /// Takes a request of the person's own back, or gives back what was granted: done first, and where the trail cannot be written the log says who
+    /// and what. Roles that were taken live on in AWS.
     ///
     /// # Errors
-    /// [`Trouble::Request`], [`Trouble::Store`], [`Trouble::Audit`]: it may still count.
+    /// [`Trouble::Request`]; [`Trouble::Store`]: it may still count.
     pub async fn withdraw_request(&self, session: &Session, id: &str, caller: &Caller) -> Result<Request, Failure> {
         let event = self.event(Kind::RequestWithdrawn, Outcome::Ok, caller).about(&session.identity);
         let (of, now) = (BookRef::of(&session.identity.person()), self.now());
@@ -176,7 +204,15 @@ impl Gateway {
             let request = if waits { book.decide(id, state.clone(), now) } else { book.end(id, state.clone(), now) }?.clone();
             Ok((book, request))
         };
-        self.change_and_record(&of, event, change).await
+        match self.change(&of, change).await {
+            Ok(request) => {
+                let what = format!("took back the request {} for {}", request.id, request.role);
+                self.record_done(&noted(event, &request).because(what)).await;
+                Ok(request)
+            }
+            Err(Unchanged::Refused(refused)) => Err(self.refuse_request(event, refused).await),
+            Err(Unchanged::Unavailable(failure)) => Err(self.failed(event, failure).await),
+        }
     }
 
     /// All that waits or is granted, the oldest first. Two round trips.
@@ -190,23 +226,27 @@ impl Gateway {
         Ok(all)
     }
 
-    /// Ends what somebody was granted. Roles that were taken live on in AWS.
+    /// Ends what somebody was granted. It is on record before it is done, as all that is done to others. Roles that were taken live on in AWS.
     ///
     /// # Errors
-    /// [`Trouble::Request`], [`Trouble::Store`], [`Trouble::Audit`]: it may still count.
+    /// [`Trouble::Request`]; [`Trouble::Store`]: it may still count; [`Trouble::Unrecorded`]: it does.
     pub async fn revoke_grant(&self, administrator: Administrator<'_>, of: &BookRef, id: &str) -> Result<Request, Failure> {
         let identity = &*administrator.session.identity;
         let now = self.now();
         let event = self.event(Kind::GrantRevoked, Outcome::Ok, administrator.caller).done_by(identity);
-        let owner = self.open_book(of).await?.book.map(|book| person(&book.owner));
-        let event = Event { person: owner, ..event };
+        let found = self.open_book(of).await?.book;
+        let found = found.and_then(|book| Some((person(&book.owner), book.find(id)?.clone())));
+        let Some((owner, request)) = found else {
+            return Err(self.refuse_request(event, Unfit::NoSuch.into()).await);
+        };
+        let event = noted(Event { person: Some(owner), ..event }, &request);
         let state = RequestState::Revoked { by: identity.into(), at: now };
         let change = |book: Option<Book>| {
             let mut book = book.ok_or(Unfit::NoSuch)?;
             let request = book.end(id, state.clone(), now)?.clone();
             Ok((book, request))
         };
-        self.change_and_record(of, event, change).await
+        self.record_and_change(of, (event, Trouble::Unrecorded), change).await
     }
 
     async fn all_asked(&self) -> Result<Vec<Asked>, Failure> {
@@ -243,39 +283,31 @@ impl Gateway {
         Err(Unchanged::Unavailable(Failure::logged(Trouble::Store, &"others changed the same requests again and again")))
     }
 
-    /// For what gives rights: nothing counts that is not on disk. Where it does not come to it, a second event says so.
+    /// For what gives rights, or takes them from others: nothing counts that is not on disk. Where it does not come to it, a second event says so:
+    /// another gateway decided in between, or the store fails.
     async fn record_and_change(
         &self,
         of: &BookRef,
-        event: Event,
+        (event, unrecorded): (Event, Trouble),
         change: impl Fn(Option<Book>) -> Result<(Book, Request), RequestRefused>,
     ) -> Result<Request, Failure> {
+        let _turn = self.changing.0.take(of.as_str()).await;
         // What can be known beforehand is not recorded as done.
         if let Err(refused) = change(self.open_book(of).await?.book) {
             return Err(self.refuse_request(event, refused).await);
         }
-        self.audit.record(&event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))?;
+        if let Err(error) = self.audit.record(&event).await {
+            let failure = Failure::logged_under(event.incident.clone(), unrecorded, &error);
+            let who =
+                |person: &Option<audit::Person>| person.as_ref().map(|it| format!("{}+{}", it.provider, it.subject)).unwrap_or_default();
+            let (person, by, role) = (who(&event.person), who(&event.by), event.role.as_deref().unwrap_or_default());
+            tracing::warn!(incident = %failure.incident, kind = ?event.kind, person, by, role, "not done, because it cannot be recorded");
+            return Err(failure);
+        }
         match self.change(of, change).await {
             Ok(request) => {
                 // Others hear of what came to be alone: nobody would take back what they were told.
                 self.alarms.follow(&event);
-                Ok(request)
-            }
-            Err(Unchanged::Refused(refused)) => Err(self.refuse_request(event, refused).await),
-            Err(Unchanged::Unavailable(failure)) => Err(self.failed(event, failure).await),
-        }
-    }
-
-    /// For what takes rights away: it counts first.
-    async fn change_and_record(
-        &self,
-        of: &BookRef,
-        event: Event,
-        change: impl Fn(Option<Book>) -> Result<(Book, Request), RequestRefused>,
-    ) -> Result<Request, Failure> {
-        match self.change(of, change).await {
-            Ok(request) => {
-                self.record(&noted(event, &request)).await?;
                 Ok(request)
             }
             Err(Unchanged::Refused(refused)) => Err(self.refuse_request(event, refused).await),

@@ -86,14 +86,15 @@ impl Gateway {
         self.begin_for(self.known(provider)?, browser, return_to, hint, None).await
     }
 
-    /// Begins another login of somebody who is signed in, with what a role wants of it and this one lacks; none if it lacks nothing any more.
+    /// Begins another login of somebody who is signed in, with what a role wants of it and this one lacks, as usual or in an emergency;
+    /// none if it lacks nothing any more.
     ///
     /// # Errors
     /// [`Trouble::Denied`] for a role that is not granted or that no sign-in could give, and as [`Gateway::begin`].
     pub async fn step_up(
         &self,
         session: &Session,
-        target: &Target,
+        (target, break_glass): (&Target, bool),
         browser: &BrowserId,
         return_to: &LocalPath,
         caller: &Caller,
@@ -101,7 +102,7 @@ impl Gateway {
         let entitlements = self.entitlements(session, caller);
         let granted = entitlements.roles().iter().find(|entitlement| entitlement.target == *target);
         let denied = |denied: Denied| Failure::logged(Trouble::Denied(denied.clone()), &denied);
-        let granted = granted.ok_or_else(|| denied(Denied::NotGranted))?;
+        let granted = granted.ok_or_else(|| denied(Denied::NotGranted))?.way(break_glass);
         if let Some(obstacle) = &granted.obstacle {
             return Err(denied(obstacle.clone()));
         }
@@ -316,10 +317,10 @@ impl Gateway {
         }
     }
 
-    /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that. Where the trail fails, the
-    /// log has who and what.
+    /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that, or a grant that they gave back.
+    /// Where the trail fails, the log has who and what, and there is no alarm.
     pub(super) async fn record_done(&self, event: &Event) {
-        let Err(error) = self.audit.record(event).await else { return };
+        let Err(error) = self.audit.record(event).await else { return self.alarms.follow(event) };
         let person = |who: &Option<audit::Person>| who.as_ref().map(|who| format!("{}+{}", who.provider, who.subject)).unwrap_or_default();
         tracing::error!(
             incident = %event.incident,

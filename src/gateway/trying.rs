@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::rooms::Administrator;
 use super::turns::aside;
 use super::{Failure, Gateway, Trouble};
-use crate::access::{Context, Entitlement, Explanation, GatewayGrant, Grant, Meter, Person, Policy, Stopped, Target};
+use crate::access::{Context, Entitlement, Explanation, GatewayGrant, Given, Grant, Meter, Person, Policy, Requestable, Stopped, Target};
 use crate::audit::{self, Found, Kind, Looked, Outcome, Place, Query, Reach, SignIn};
 use crate::clock::Moment;
 use crate::identity::Supposed;
@@ -67,6 +67,8 @@ pub struct Tried {
     pub groups: Vec<String>,
     /// What is granted in AWS, the first so many.
     pub granted: Vec<Grant>,
+    /// What is not held and may be asked for, the first so many.
+    pub requestable: Vec<Requestable>,
     /// How many roles there are beyond those.
     pub more: usize,
     /// What is granted of the gateway itself.
@@ -216,7 +218,7 @@ fn tried(policy: &Policy, person: &Supposed, trying: &Trying, now: Moment, goes_
     let (who, context) = (Person::from(person), Context { now, ip: trying.ip });
     let role = trying.role.as_deref().map(str::trim).filter(|role| !role.is_empty());
     let role = role.map(|role| policy.role_named(role).map_err(|message| format!("The role: {message}."))).transpose()?;
-    let (granted, in_gateway) = policy.granted_within(&who, &context, &Meter::new(MOST_ROLES, goes_on)).map_err(|stopped| match stopped {
+    let given = policy.granted_within(&who, &context, &Meter::new(MOST_ROLES, goes_on)).map_err(|stopped| match stopped {
         Stopped::TooMuch => {
             format!("The rules match this person, or give them roles, more than {MOST_ROLES} times: that is not tried here. `rolegate explain` does it.")
         }
@@ -228,9 +230,10 @@ fn tried(policy: &Policy, person: &Supposed, trying: &Trying, now: Moment, goes_
         username: person.username().to_owned(),
         provider: person.provider().to_string(),
         groups: person.groups().to_vec(),
-        granted: granted.iter().take(TOLD).map(|entitlement| policy.grant_of(entitlement)).collect(),
-        more: granted.len().saturating_sub(TOLD),
-        in_gateway,
+        granted: given.roles.iter().take(TOLD).map(|entitlement| policy.grant_of(entitlement)).collect(),
+        more: given.roles.len().saturating_sub(TOLD) + given.requestable.len().saturating_sub(TOLD),
+        requestable: given.requestable.into_iter().take(TOLD).collect(),
+        in_gateway: given.gateway,
         explanation: role.map(|role| policy.explain(&who, &context, &role)),
     })
 }
@@ -256,8 +259,8 @@ impl Changes {
             if self.noted > MOST_CHANGES {
                 return Err(Stopped::Late);
             }
-            let (granted, in_gateway) = policy.granted_within(&who, context, &Meter::new(MOST_ROLES, goes_on))?;
-            let roles = granted.into_iter().map(|granted| (granted.target.clone(), granted)).collect();
+            let Given { roles, gateway: in_gateway, .. } = policy.granted_within(&who, context, &Meter::new(MOST_ROLES, goes_on))?;
+            let roles = roles.into_iter().map(|granted| (granted.target.clone(), granted)).collect();
             Ok((roles, in_gateway.into_iter().map(|grant| grant.role).collect()))
         };
         let ((had, had_here), (has, has_here)) = match of(old).and_then(|before| Ok((before, of(new)?))) {

@@ -4,7 +4,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::step_up::role_link;
+use super::step_up::{Onward, role_link};
 use super::trouble::{PageError, redirect};
 use super::visitor::Visitor;
 use crate::access::Target;
@@ -47,7 +47,7 @@ pub(super) async fn choose(visitor: Visitor, form: web::Form<ChoicesForm>) -> Re
     if let (Some(role), Some(answer)) = (&form.role, form.favourite) {
         let target = role.parse::<Target>().map_err(|_| PageError::Unreadable)?;
         chooser.choices.mark(target.as_str(), answer == Answer::Yes);
-        next = role_link(&target, None);
+        next = role_link(&target, Onward::default());
     }
     if chooser.choices != before {
         chooser.me.visitor.site.gateway.keep_choices(&chooser.me.session.identity, &chooser.choices).await?;

@@ -9,16 +9,20 @@ use serde::Deserialize;
 
 use super::limit;
 use super::listing;
-use super::step_up::{leave_instead, role_link};
+use super::step_up::{Onward, leave_instead, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{ConsolePost as ConsolePostPage, Continue, Credentials, CredentialsGone, Format as FormatView, Value};
 use super::visitor::{Chooser, SignedInVisitor, Visitor};
-use crate::access::{Account, Denied, Purpose, Target, USUAL_SESSION, Wish};
+use crate::access::{Account, Denied, Purpose, Target, Wish};
 use crate::arn::Region;
 use crate::aws::console as palette;
 use crate::aws::formats::{Format, profile_name};
+use crate::clock::Moment;
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
 use crate::store::HandoverId;
+
+/// What lengths are chosen in, in seconds.
+const QUARTER: u64 = 15 * 60;
 
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
 pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, PageError>> + 'static) -> Result<T, PageError> {
@@ -35,6 +39,8 @@ pub(super) struct ConsoleForm {
     at_most: Option<u64>,
     reason: Option<String>,
     destination: Option<String>,
+    /// Set where it is wanted as in an emergency.
+    break_glass: Option<String>,
     /// Where in the console, as chosen from two lists; a destination goes before.
     #[serde(default)]
     service: String,
@@ -52,20 +58,26 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
         let chosen = || palette::chosen(form.role.parse::<Target>().ok()?.partition(), &form.service, form.region.as_deref()?);
         let destination = form.destination.clone().filter(|text| !text.is_empty()).or_else(chosen);
         let destination = destination.as_deref();
-        let (duration, chosen_length) = length(&chooser, &form.role, form.duration, form.at_most);
-        let wish = wish(form.role, duration, form.reason, None, Purpose::Console);
+        let onward = Onward { destination, break_glass: form.break_glass.is_some() };
+        let (duration, chosen_length) = length(&chooser, (&form.role, onward.break_glass), form.duration, form.at_most);
+        let wish = Wish { reason: form.reason, break_glass: onward.break_glass, ..wish(form.role, duration, Purpose::Console) };
         let entrance = Entrance { destination, attempt: form.attempt.unwrap_or_default(), by_program: false };
         let me = &chooser.me;
         let entry = me.visitor.site.gateway.enter_console(&me.session, &wish, entrance, &me.visitor.caller).await;
-        if matches!(entry, Ok(ConsoleEntry::Redirect(_) | ConsoleEntry::Post(_))) {
-            remember(&mut chooser, &wish, chosen_length, form.region).await;
+        let ends = match &entry {
+            Ok(ConsoleEntry::Redirect { ends, .. }) => Some(*ends),
+            Ok(ConsoleEntry::Post(post)) => Some(me.visitor.site.gateway.now() + post.request.duration()),
+            _ => None,
+        };
+        if let Some(ends) = ends {
+            remember(&mut chooser, (&wish.role, ends), chosen_length, form.region).await;
         }
         let me = &chooser.me;
         match entry {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, destination, failure),
-            Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, destination, failure).await,
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, onward, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, onward, failure).await,
             Err(failure) => Err(failure.into()),
-            Ok(ConsoleEntry::Redirect(url)) => {
+            Ok(ConsoleEntry::Redirect { url, .. }) => {
                 let mut response = HttpResponse::Found();
                 Ok(response.insert_header(("Location", url.expose())).insert_header((REFERRER_POLICY, "no-referrer")).finish())
             }
@@ -81,11 +93,11 @@ const fn wants_step_up(failure: &Failure) -> bool {
 }
 
 /// A role that needs a fresh answer of the person's own provider: on to the provider, which often asks nothing, and back to the role.
-fn go_round(me: &SignedInVisitor, role: &str, destination: Option<&str>, failure: Failure) -> Result<HttpResponse, PageError> {
+fn go_round(me: &SignedInVisitor, role: &str, onward: Onward<'_>, failure: Failure) -> Result<HttpResponse, PageError> {
     let Ok(role) = role.parse::<Target>() else { return Err(failure.into()) };
     let provider = me.session.identity.provider();
     let site = &me.visitor.site;
-    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &role_link(&role, destination)).finish();
+    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &role_link(&role, onward)).finish();
     let url = format!("{}/login/{provider}?{next}", site.origin);
     let destination = site.gateway.provider_name(provider);
     Ok(html(&Continue { shell: me.shell(), destination: destination.into(), url: url.into() }))
@@ -105,6 +117,7 @@ fn post_to_aws(me: &SignedInVisitor, entry: &ConsolePost, destination: Option<&s
         role_arn: request.target().as_str().into(),
         duration: request.duration().as_secs(),
         reason: request.reason().map(Into::into),
+        break_glass: request.is_break_glass(),
         destination: destination.map(Into::into),
         endpoint: endpoint.url.as_str().into(),
         region: region.map(Into::into),
@@ -126,20 +139,23 @@ pub(super) struct CredentialsForm {
     at_most: Option<u64>,
     reason: Option<String>,
     mfa_code: Option<String>,
+    /// As in the form for the console.
+    break_glass: Option<String>,
 }
 
 /// How long a session is wanted, in seconds: exactly so long, or at most so long, or as the person chose last. And the choice, if it is a new one:
-/// what the page offers for a role that allows less than what was chosen last is none.
-fn length(chooser: &Chooser, role: &str, exactly: Option<u64>, at_most: Option<u64>) -> (Option<Duration>, Option<u64>) {
+/// what the page offers for a role that allows less than what was chosen last is none, and neither is what a grant leaves to the second.
+fn length(chooser: &Chooser, role: (&str, bool), exactly: Option<u64>, at_most: Option<u64>) -> (Option<Duration>, Option<u64>) {
     let (me, choices) = (&chooser.me, &chooser.choices);
     let entitlements = me.visitor.site.gateway.entitlements(&me.session, &me.visitor.caller);
     let offered = listing::length(entitlements.roles(), role, None, choices);
     let wanted = exactly.map(Duration::from_secs).or_else(|| listing::length(entitlements.roles(), role, at_most, choices));
-    (wanted, exactly.or(at_most).filter(|seconds| Some(Duration::from_secs(*seconds)) != offered))
+    let is_choice = |seconds: &u64| seconds.is_multiple_of(QUARTER) && Some(Duration::from_secs(*seconds)) != offered;
+    (wanted, exactly.or(at_most).filter(is_choice))
 }
 
-/// Remembers what was taken, and how. That it could not be is in the log, and keeps nobody from what was issued.
-async fn remember(chooser: &mut Chooser, wish: &Wish, length: Option<u64>, region: Option<String>) {
+/// Remembers what was taken, until when it is good, and how. That it could not be is in the log, and keeps nobody from what was issued.
+async fn remember(chooser: &mut Chooser, (role, ends): (&str, Moment), length: Option<u64>, region: Option<String>) {
     let gateway = &chooser.me.visitor.site.gateway;
     let choices = &mut chooser.choices;
     if let Some(seconds) = length {
@@ -148,14 +164,13 @@ async fn remember(chooser: &mut Chooser, wish: &Wish, length: Option<u64>, regio
     if let Some(region) = region {
         choices.region = region.parse::<Region>().ok().map(|region| region.as_str().to_owned());
     }
-    let life = wish.duration.unwrap_or(USUAL_SESSION);
-    choices.took(&wish.role, Some(gateway.now() + life));
+    choices.took(role, Some(ends));
     let _ = gateway.keep_choices(&chooser.me.session.identity, choices).await;
 }
 
 /// What the forms ask for.
-fn wish(role: String, duration: Option<Duration>, reason: Option<String>, mfa_code: Option<String>, purpose: Purpose) -> Wish {
-    Wish { role, duration, purpose, reason, mfa_code: mfa_code.map(SecretString::from) }
+const fn wish(role: String, duration: Option<Duration>, purpose: Purpose) -> Wish {
+    Wish { role, duration, purpose, reason: None, mfa_code: None, break_glass: false }
 }
 
 /// `POST /credentials`: issues them and goes to the page that shows them once. A reload or the back button finds nothing there.
@@ -165,15 +180,18 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
         chooser.me.check(&form.csrf)?;
         limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1)?;
         let form = form.into_inner();
-        let (duration, chosen_length) = length(&chooser, &form.role, form.duration, form.at_most);
-        let wish = wish(form.role, duration, form.reason, form.mfa_code, Purpose::Credentials);
+        let onward = Onward { destination: None, break_glass: form.break_glass.is_some() };
+        let (duration, chosen_length) = length(&chooser, (&form.role, onward.break_glass), form.duration, form.at_most);
+        let mfa_code = form.mfa_code.map(SecretString::from);
+        let wish =
+            Wish { reason: form.reason, mfa_code, break_glass: onward.break_glass, ..wish(form.role, duration, Purpose::Credentials) };
         let me = &chooser.me;
         match me.visitor.site.gateway.lay_down(&me.id, &me.session, &wish, &me.visitor.caller).await {
-            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, None, failure),
-            Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, None, failure).await,
+            Err(failure) if matches!(failure.trouble, Trouble::SignInAgain) => go_round(me, &wish.role, onward, failure),
+            Err(failure) if wants_step_up(&failure) => leave_instead(me, &wish.role, onward, failure).await,
             Err(failure) => Err(failure.into()),
-            Ok(handover) => {
-                remember(&mut chooser, &wish, chosen_length, None).await;
+            Ok((handover, ends)) => {
+                remember(&mut chooser, (&wish.role, ends), chosen_length, None).await;
                 Ok(redirect(&format!("/credentials/{}", handover.expose())).finish())
             }
         }
@@ -216,6 +234,7 @@ pub(super) async fn show(visitor: Visitor, handover: web::Path<String>) -> Resul
         expires: expires.into(),
         duration: laid_down.duration,
         reason: laid_down.reason.as_deref().map(Into::into),
+        break_glass: laid_down.break_glass,
         formats: rendered.formats.iter().map(|(format, text)| view(*format, text)).collect(),
         values: values.into_iter().map(|(label, text)| Value { label: label.into(), text: text.into() }).collect(),
     };
@@ -290,6 +309,7 @@ pub(super) struct DownloadForm {
     duration: Option<u64>,
     reason: Option<String>,
     mfa_code: Option<String>,
+    break_glass: Option<String>,
     format: String,
 }
 
@@ -302,7 +322,8 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         limit::of_person(&me.visitor.site, &me.session.identity, 1)?;
         let form = form.into_inner();
         let duration = form.duration.map(Duration::from_secs);
-        let wish = wish(form.role, duration, form.reason, form.mfa_code, Purpose::Credentials);
+        let (mfa_code, break_glass) = (form.mfa_code.map(SecretString::from), form.break_glass.is_some());
+        let wish = Wish { reason: form.reason, mfa_code, break_glass, ..wish(form.role, duration, Purpose::Credentials) };
         let issued = me.visitor.site.gateway.assume(&me.id, &me.session, &wish, &me.visitor.caller).await?;
         let (_, profile, region) = naming(&me, &issued.credentials.target)?;
         let text = format.render(issued.credentials.keys(), &profile, Some(&region)).map_err(|error| PageError::broken(&error))?;

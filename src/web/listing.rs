@@ -45,15 +45,26 @@ pub(super) fn ask<'a>(requestable: &'a Requestable, requests: &[Request], now: M
         link: requestable.target.path_and_name().into(),
         arn: role.into(),
         hint: requestable.hint().into(),
+        purpose: only_for(requestable.purposes),
         longest: requestable.max_duration,
         in_place: true,
         waits: requests.iter().any(|request| request.role == role && *request.rule == *requestable.rule && request.is_waiting(now)),
     }
 }
 
-/// The roles for emergencies, which stand apart.
+/// The one thing that a role is for, in words.
+pub(super) fn only_for(purposes: access::Purposes) -> Option<&'static str> {
+    match (purposes.has(Purpose::Console), purposes.has(Purpose::Credentials)) {
+        (true, false) => Some("for the console"),
+        (false, true) => Some("for credentials"),
+        _ => None,
+    }
+}
+
+/// What is for emergencies, which stands apart: roles, and ways to roles that are there as well.
 pub(super) fn emergency<'a>(roles: &[&'a Entitlement]) -> Vec<Row<'a>> {
-    roles.iter().filter(|entitlement| entitlement.break_glass).map(|entitlement| row(entitlement, None)).collect()
+    let ways = roles.iter().map(|entitlement| entitlement.way(true));
+    ways.filter(|way| way.break_glass).map(|way| row(way, None)).collect()
 }
 
 /// The roles under their headings. They arrive ordered by account.
@@ -145,6 +156,7 @@ pub(super) fn role(entitlement: &Entitlement) -> Role<'_> {
         reason: entitlement.wanted_reason().map(Into::into),
         obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),
         break_glass: entitlement.break_glass,
+        emergency: entitlement.emergency.is_some(),
     }
 }
 
@@ -166,9 +178,14 @@ pub(super) fn tools<'a>(roles: &[Entitlement], choices: &'a Choices) -> Tools<'a
 }
 
 /// The session length for a role, where the page says at most how long, or nothing: what the person chose last, as far as the role allows it.
-pub(super) fn length(roles: &[Entitlement], role: &str, at_most: Option<u64>, choices: &Choices) -> Option<Duration> {
+pub(super) fn length(
+    roles: &[Entitlement],
+    (role, break_glass): (&str, bool),
+    at_most: Option<u64>,
+    choices: &Choices,
+) -> Option<Duration> {
     let wanted = Duration::from_secs(at_most.or(choices.length())?);
-    let entitlement = roles.iter().find(|entitlement| entitlement.target.as_str() == role)?;
+    let entitlement = roles.iter().find(|entitlement| entitlement.target.as_str() == role)?.way(break_glass);
     Some(wanted.min(entitlement.longest_offered()))
 }
 

@@ -5,12 +5,10 @@ use serde::Deserialize;
 
 use super::listing;
 use super::trouble::{PageError, html};
-use super::views::{Go, NoRoles, Portal, Room, Target};
+use super::views::{AskRow, Go, Group, Head, NoRoles, Portal, Role, Room, Target};
 use super::visitor::{Chooser, SignedInVisitor, Visitor};
-use crate::access::{self, Entitlement, Entitlements};
+use crate::access::{self, Entitlement};
 use crate::arn::AccountId;
-use crate::clock::Moment;
-use crate::store::Request;
 
 /// How many groups the page for people without roles lists.
 const MOST_GROUPS: usize = 50;
@@ -87,6 +85,8 @@ pub(super) struct Link {
     account: String,
     role: Option<String>,
     destination: Option<String>,
+    /// Set where the role is wanted as in an emergency.
+    break_glass: Option<String>,
     /// Set when the person comes from their provider, which was asked for another sign-in.
     after: Option<String>,
 }
@@ -97,20 +97,16 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     let Chooser { me, choices, .. } = &chooser;
     let site = &me.visitor.site;
     let entitlements = site.gateway.entitlements(&me.session, &me.visitor.caller);
-    let by_id = link.account.parse::<AccountId>().ok();
-    let in_account: Vec<_> = entitlements
-        .roles()
-        .iter()
-        .filter(|entitlement| by_id.map_or_else(|| entitlement.account.name == link.account, |id| entitlement.account.id == id))
-        .cloned()
-        .collect();
+    let in_account: Vec<_> = entitlements.roles().iter().filter(|entitlement| link.is_in(&entitlement.account)).cloned().collect();
     let partition = in_account.first().map(|entitlement| entitlement.target.partition()).unwrap_or_default();
     // A bad destination is told at once, before anybody clicks.
     me.destination(partition, link.destination.as_deref())?;
+    let (requests, now) = (me.session.requests.as_slice(), site.gateway.now());
+    let asks = entitlements.requestable().iter().filter(|it| link.is_in(&it.account) && link.names(&it.target));
+    let asks = asks.map(|it| listing::ask(it, requests, now)).collect();
     let page = Go {
         shell: me.shell_by(&entitlements),
-        target: on_request(&link, &entitlements, chooser.me.session.requests.as_slice(), site.gateway.now())
-            .unwrap_or_else(|| target(&link, &in_account, |role| choices.is_favourite(role))),
+        target: target(&link, &in_account, asks, |role| choices.is_favourite(role)),
         destination: link.destination.as_deref().map(Into::into),
         tools: listing::tools(&in_account, choices),
         tried: link.after.is_some(),
@@ -118,33 +114,41 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
     Ok(chooser.remembered(site.leading_to_console(html(&page))))
 }
 
-/// A role that the link names, that is not held, and that may be asked for.
-fn on_request<'a>(link: &Link, entitlements: &'a Entitlements, requests: &[Request], now: Moment) -> Option<Target<'a>> {
-    let name = link.role.as_deref()?;
-    let is_it = |account: &access::Account, target: &access::Target| {
-        let in_account = link.account.parse::<AccountId>().map_or_else(|_| account.name == link.account, |id| account.id == id);
-        in_account && (target.path_and_name() == name || target.name() == name)
-    };
-    if entitlements.roles().iter().any(|held| is_it(&held.account, &held.target)) {
-        return None;
+impl Link {
+    fn is_in(&self, account: &access::Account) -> bool {
+        self.account.parse::<AccountId>().map_or_else(|_| account.name == self.account, |id| account.id == id)
     }
-    let found = entitlements.requestable().iter().find(|requestable| is_it(&requestable.account, &requestable.target))?;
-    Some(Target::OnRequest(listing::ask(found, requests, now)))
+
+    /// Whether it is about a role; without one it is about all of the account's.
+    fn names(&self, target: &access::Target) -> bool {
+        self.role.as_deref().is_none_or(|name| target.path_and_name() == name || target.name() == name)
+    }
 }
 
-fn target<'a>(link: &'a Link, in_account: &'a [Entitlement], is_favourite: impl Fn(&str) -> bool) -> Target<'a> {
+/// What a link leads to: what the person has, and what they may ask for.
+fn target<'a>(link: &'a Link, in_account: &'a [Entitlement], mut asks: Vec<AskRow<'a>>, is_favourite: impl Fn(&str) -> bool) -> Target<'a> {
     let missing = || Target::Missing { account: link.account.as_str().into(), role: link.role.as_deref().map(Into::into) };
-    let Some(first) = in_account.first() else { return missing() };
-    match &link.role {
-        None => Target::Account { group: listing::in_account(&first.account, None, &in_account.iter().collect::<Vec<_>>()) },
-        Some(name) => {
-            let named = |entitlement: &&Entitlement| entitlement.target.path_and_name() == name || entitlement.target.name() == name;
-            in_account.iter().find(named).map_or_else(missing, |entitlement| Target::Role {
-                account: listing::account(&entitlement.account),
-                role: listing::role(entitlement),
-                favourite: is_favourite(entitlement.target.as_str()),
-            })
+    if link.role.is_some() {
+        let Some(entitlement) = in_account.iter().find(|entitlement| link.names(&entitlement.target)) else {
+            return if asks.is_empty() { missing() } else { Target::OnRequest(asks.swap_remove(0)) };
+        };
+        let way = entitlement.way(link.break_glass.is_some());
+        return Target::Role {
+            account: listing::account(&entitlement.account),
+            role: Role { emergency: entitlement.emergency.is_some(), ..listing::role(way) },
+            favourite: is_favourite(entitlement.target.as_str()),
+            ask: asks.into_iter().find(|ask| ask.arn == entitlement.target.as_str()).map(Box::new),
+        };
+    }
+    match (in_account.first(), asks.first()) {
+        (Some(first), _) => {
+            Target::Account { group: listing::in_account(&first.account, None, &in_account.iter().collect::<Vec<_>>()), asks }
         }
+        (None, Some(first)) => {
+            let head = Head::Account { account: first.account.clone(), unit: None };
+            Target::Account { group: Group { head, rows: Vec::new() }, asks }
+        }
+        (None, None) => missing(),
     }
 }
 

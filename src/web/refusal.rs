@@ -21,6 +21,10 @@ pub(super) fn denied(why: &Denied) -> Words {
             "This role is had on request",
             "Open the role\u{2019}s page and ask for it there: somebody else must grant it before you can take it.",
         ),
+        Denied::BreakGlass => (
+            "This role is for emergencies",
+            "If this is one, open the role\u{2019}s page under Break-glass: to take it is an alarm, and you say why.",
+        ),
         Denied::RequestLength(_) => {
             ("It cannot be granted for so long", "Open the role\u{2019}s page and ask for one of the times that are offered there.")
         }
@@ -46,11 +50,13 @@ pub(super) fn denied(why: &Denied) -> Words {
 /// An administrator's act that leaves no trace is none.
 pub(super) fn unrecorded() -> Words {
     Words {
-        title: "No session was ended",
-        happened: "The audit trail cannot be written, and no session of another person is ended without a record. They live on.".into(),
+        title: "Nothing was ended",
+        happened:
+            "The audit trail cannot be written, and neither sessions nor grants of another person are ended without a record. They live on."
+                .into(),
         mender: Mender::Administrator,
-        next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end the sessions again.",
-        action: ("Back to the sessions", "/admin/sessions"),
+        next: "Mend the audit trail: the log says, with the incident id, what is wrong with it. Then end them again.",
+        action: ("To the gateway\u{2019}s rooms", "/admin"),
     }
 }
 
@@ -222,6 +228,7 @@ pub(super) fn denial(denied: &Denied) -> String {
         Denied::Duration(longest) => format!("A session for this role may last from 15 minutes to {}.", spoken(*longest)),
         Denied::StepUp(step_up) => format!("The role wants {}. Yours is {}.", step_up.wanted, step_up.came()),
         Denied::OnRequest => "You do not hold this role: you may ask for it, and none of your requests for it is granted now.".into(),
+        Denied::BreakGlass => "You may take this role in an emergency: that is an alarm, and it was not said that this is one.".into(),
         Denied::RequestLength(longest) => format!("This role may be asked for from 15 minutes to {}.", spoken(*longest)),
         Denied::Reason(hint) => format!("Before this role is handed out you must say: {hint}."),
         Denied::MfaCode => "AWS wants the code of the MFA device, and no six digits came.".into(),

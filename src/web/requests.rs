@@ -6,14 +6,15 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::issue::to_the_end;
+use super::listing::only_for;
 use super::site::Site;
-use super::step_up::role_link;
+use super::step_up::{Onward, leave_to_decide, role_link};
 use super::trouble::{PageError, html, redirect};
 use super::views::{Offer, RequestRow, Requests, Room, Text};
 use super::visitor::{Chooser, Visitor};
-use crate::access::{Asking, Target};
+use crate::access::{Asking, Denied, Target};
 use crate::clock::Moment;
-use crate::gateway::{Asked, Verdict};
+use crate::gateway::{Asked, Failure, Trouble, Verdict};
 use crate::store::{BookRef, Request, RequestState};
 
 #[derive(Deserialize)]
@@ -32,11 +33,15 @@ pub(super) async fn list(visitor: Visitor, done: web::Query<Done>) -> Result<Htt
     let waiting = gateway.to_decide(&me.session).await?;
     let now = gateway.now();
     let decides = gateway.decides(&me.session);
+    let mut to_decide: Vec<_> = waiting.iter().map(|asked| row(&me.visitor.site, asked, now)).collect();
+    for (row, asked) in to_decide.iter_mut().zip(&waiting) {
+        row.lacks = gateway.lacks_to_grant(&me.session, &asked.request).map(|step_up| step_up.wanted.to_string().into());
+    }
     let own = me.session.requests.iter().rev().map(|request| row_of(&me.visitor.site, request, now));
     let page = Requests {
         shell: me.shell().of(Room::Requests),
         done: done.done.as_deref().and_then(in_words).map(Text::from),
-        waiting: decides.then(|| waiting.iter().map(|asked| row(&me.visitor.site, asked, now)).collect()),
+        waiting: decides.then_some(to_decide),
         own: own.collect(),
     };
     Ok(chooser.remembered(html(&page)))
@@ -49,6 +54,7 @@ fn in_words(done: &str) -> Option<&'static str> {
         "granted" => "It is granted.",
         "refused" => "It is refused.",
         "withdrawn" => "It was taken back.",
+        "signed-in" => "You come from your identity provider. Where it did not bring what a rule wants, that stands below.",
         _ => return None,
     })
 }
@@ -77,6 +83,7 @@ fn row_of<'a>(site: &'a Site, request: &'a Request, now: Moment) -> RequestRow<'
         RequestState::Revoked { by, .. } => ("revoked", "refused", Some(by)),
     };
     let until = request.granted_until(now);
+    let gives = site.gateway.gives(request);
     let verb = if request.is_waiting(now) { Some("Take back") } else { until.map(|_| "Give back") };
     RequestRow {
         of: Text::default(),
@@ -86,6 +93,9 @@ fn row_of<'a>(site: &'a Site, request: &'a Request, now: Moment) -> RequestRow<'
         role: target.as_ref().map_or_else(|| request.role.clone(), |target| target.title().to_owned()).into(),
         account: known.or_else(|| account.map(|account| account.to_string())).unwrap_or_default().into(),
         rule: request.rule.as_str().into(),
+        purpose: gives.and_then(only_for),
+        idle: gives.is_none() && (until.is_some() || request.is_waiting(now)),
+        lacks: None,
         reason: request.reason.as_str().into(),
         length: Offer { seconds: request.seconds, usual: false }.label(),
         at: request.asked.into(),
@@ -93,7 +103,7 @@ fn row_of<'a>(site: &'a Site, request: &'a Request, now: Moment) -> RequestRow<'
         tone,
         by: by.map(|by| by.username.as_str().into()),
         until: until.map(Into::into),
-        link: until.and(target.as_ref()).map(|target| role_link(target, None).into()),
+        link: until.and(gives).and(target.as_ref()).map(|target| role_link(target, Onward::default()).into()),
         verb,
     }
 }
@@ -145,8 +155,12 @@ pub(super) async fn decide(visitor: Visitor, form: web::Form<DecideForm>) -> Res
             VerdictWord::Grant => (Verdict::Grant, "granted"),
             VerdictWord::Refuse => (Verdict::Refuse, "refused"),
         };
-        me.visitor.site.gateway.decide_request(&me.session, (&of, &form.id), verdict, &me.visitor.caller).await?;
-        Ok(redirect(&format!("/requests?done={done}")).finish())
+        let decided = me.visitor.site.gateway.decide_request(&me.session, (&of, &form.id), verdict, &me.visitor.caller).await;
+        match decided {
+            Ok(_) => Ok(redirect(&format!("/requests?done={done}")).finish()),
+            Err(Failure { trouble: Trouble::Denied(Denied::StepUp(step_up)), .. }) => leave_to_decide(&me, &step_up.wanted).await,
+            Err(failure) => Err(failure.into()),
+        }
     })
     .await
 }

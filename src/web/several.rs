@@ -116,10 +116,11 @@ impl Ticked {
         let entitlements = me.visitor.site.gateway.entitlements(&me.session, &me.visitor.caller);
         let wish = |role: &String| Wish {
             role: role.clone(),
-            duration: listing::length(entitlements.roles(), role, self.at_most, &chooser.choices),
+            duration: listing::length(entitlements.roles(), (role, false), self.at_most, &chooser.choices),
             purpose: Purpose::Credentials,
             reason: self.reason.clone(),
             mfa_code: None,
+            break_glass: false,
         };
         self.roles.iter().map(wish).collect()
     }

@@ -23,7 +23,17 @@ async fn somebody_learns_who_they_are() {
 #[actix_web::test]
 async fn the_roles_are_those_of_the_portal_and_what_each_needs() {
     let demands = "reason = { pattern = 'OPS-[0-9]+', hint = \"the ticket\" }\nmax_auth_age = \"5m\"";
-    let world = World::with(|config| config.replace("id = \"admins\"\n", &format!("id = \"admins\"\n{demands}\n"))).await;
+    let emergency = |role: &str| {
+        format!(
+            "[[rule]]\nid = \"in-emergency-{role}\"\ngroups = [\"aws-platform-admins\"]\naccounts = [\"*\"]\nroles = [\"{role}\"]\n\
+             break_glass = true\nmax_session = \"15m\"\n"
+        )
+    };
+    let world = World::with(|config| {
+        let ticketed = config.replace("id = \"admins\"\n", &format!("id = \"admins\"\n{demands}\n"));
+        [ticketed, emergency("PlatformAdmin"), emergency("Root")].concat()
+    })
+    .await;
     let mut ana = Program::of(&world, "ana").await;
     let roles = good(&ana.get("/api/v1/roles").await);
     let named = |roles: &serde_json::Value, arn: &str| roles["roles"].as_array().unwrap().iter().find(|role| role["arn"] == arn).cloned();
@@ -39,8 +49,16 @@ async fn the_roles_are_those_of_the_portal_and_what_each_needs() {
             "operation": "web_identity",
             "max_session_seconds": 7200,
             "needs": { "reason": { "kind": "text", "pattern": "OPS-[0-9]+", "hint": "the ticket" }, "fresh_sign_in": false, "mfa_code": false },
+            "break_glass": false,
+            "emergency": {
+                "purposes": ["console", "credentials"],
+                "max_session_seconds": 900,
+                "needs": { "reason": { "kind": "text", "hint": "what you need it for" }, "fresh_sign_in": false, "mfa_code": false },
+            },
         })
     );
+    let alarm = named(&roles, "arn:aws:iam::111122223333:role/Root").unwrap();
+    assert_eq!((&alarm["break_glass"], alarm.get("emergency")), (&json!(true), None));
     assert_eq!(named(&roles, FORWARDED).unwrap()["operation"], "forwarded_web_identity");
     world.advance(600);
     assert_eq!(named(&good(&ana.get("/api/v1/roles").await), ADMIN).unwrap()["needs"]["fresh_sign_in"], true);

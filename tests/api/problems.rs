@@ -139,6 +139,7 @@ async fn a05_what_the_rules_refuse_is_refused_by_its_reason_and_recorded() {
             .replace("id = \"admins\"\n", &rule("admins", reason))
             .replace("id = \"readers\"\n", &rule("readers", "max_auth_age = \"5m\"\npurposes = [\"credentials\"]"))
             + "[[rule]]\nid = \"on-request\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"Deployer\"]\nrequestable = { approvers = [\"leads\"] }\n"
+            + "[[rule]]\nid = \"emergency\"\ngroups = [\"developers\"]\naccounts = [\"*\"]\nroles = [\"Rescuer\"]\nbreak_glass = true\n"
     })
     .await;
     let mut ana = Program::of(&world, "ana").await;
@@ -175,6 +176,20 @@ async fn a05_what_the_rules_refuse_is_refused_by_its_reason_and_recorded() {
     // A role that is had on request: where one asks for it.
     let needed = problem(&ana.post("/api/v1/credentials", &ask(ON_REQUEST)).await, 403, "request_needed");
     assert_eq!(needed["request_url"], format!("{}/go?account=111122223333&role=Deployer", world.base));
+    // What is for emergencies: who does not say that this is one gets nothing, whatever else is said.
+    let rescuer = "arn:aws:iam::111122223333:role/Rescuer";
+    for path in ["credentials", "console"] {
+        let body = json!({ "role": rescuer, "reason": "the site is down" });
+        let needed = problem(&ana.post(&format!("/api/v1/{path}"), &body).await, 403, "break_glass_needed");
+        assert!(needed["detail"].as_str().unwrap().contains("in an emergency"), "{needed}");
+    }
+    let silent = json!({ "role": rescuer, "break_glass": true });
+    problem(&ana.post("/api/v1/credentials", &silent).await, 422, "reason_needed");
+    assert_eq!(world.issued(), 1);
+    let said = json!({ "role": rescuer, "break_glass": true, "reason": "the site is down" });
+    // The rules let it pass, and the sandbox has no such role.
+    problem(&ana.post("/api/v1/credentials", &said).await, 502, "aws_refused");
+    assert_eq!(world.audit().last().unwrap()["break_glass"], true);
     world.advance(600);
     let stale = problem(&ana.post("/api/v1/credentials", &ask(READER)).await, 403, "fresh_sign_in_needed");
     assert_eq!(stale["sign_in_url"], format!("{}/go?account=111122223333&role=ReadOnly", world.base));

@@ -3,7 +3,7 @@
 // usage: flow.mjs GATEWAY_URL IDP_URL AWS_URL
 // env:   EXPECT       JSON: { account, accountName, role, alsoShown: [...], neverShown: [...] } for the person `ana`
 //        PART         `way`: sign-in, console, credentials, sign-out; or `roles`: how roles are found, and why one is missing
-//        SCREENSHOTS  a folder for pictures of every page (optional)
+//        SCREENSHOTS  a folder for pictures: of the page that failed, or with PICTURES=every of every page (optional)
 //        DOWNLOADS    a folder for the downloaded credential files
 //
 // Prints `ok STEP` lines and at last one line of JSON: the secrets that the browser saw, for a search of what must not hold them.

@@ -64,6 +64,20 @@ async fn what_a_role_wants_is_said_and_once_given_serves_programs_that_cannot_gi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_is_said_to_be_one_and_is_told_before() {
+    let (gateway, ana) = signed_in();
+    let place = "POST /api/v1/credentials".to_owned();
+    gateway.with(|state| state.instead.insert(place.clone(), DoubleGateway::problem(403, "break_glass_needed", "It is for emergencies.")));
+    let (code, told) = ana.ended(&["credentials", READ_ONLY, "--reason", "it burns"]).await;
+    assert!(code == 5 && told.stderr.contains("It is for emergencies.") && told.stderr.contains("--break-glass"), "{told:?}");
+    assert_eq!(gateway.body(&place).get("break_glass"), None);
+    gateway.with(|state| state.instead.remove(&place));
+    let told = ana.run(&["credentials", READ_ONLY, "--break-glass", "--reason", "it burns"]).await;
+    assert!(told.success && told.stderr.contains("it is an alarm"), "{told:?}");
+    assert_eq!(gateway.body(&place)["break_glass"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_has_its_exit_code_its_mender_and_its_incident() {
     let (gateway, ana) = signed_in();
     for (status, word, code, mender) in [

@@ -44,6 +44,7 @@ fn decision(entitlement: &Entitlement) -> (String, Decision) {
         offered: entitlement.longest_offered(),
         grants: entitlement.elevations().map(|grant| grant.id.clone()).collect(),
         break_glass: entitlement.break_glass,
+        emergency: entitlement.emergency.as_deref().map(|way| Box::new(decision(way).1)),
         evidence: entitlement.evidence.iter().map(|evidence| (evidence.rule.to_string(), evidence.group.clone())).collect(),
         session: entitlement.obstacle.is_none().then_some(session),
     };
@@ -133,13 +134,13 @@ impl Subject {
             let denies = Naive { case: &self.case, who }.denies(&arn);
             let takes = |purpose: &Purpose| denies.iter().any(|(_, taken)| taken.contains(purpose));
             let decision = decided.get(role);
-            must(!decision.is_some_and(|decision| decision.purposes.iter().any(takes)), || format!("{role} in spite of a deny"))?;
+            must(!decision.is_some_and(|decision| decision.all_purposes().any(takes)), || format!("{role} in spite of a deny"))?;
             let told = self.policy.explain(&who.with_grants(&who.identity()), &who.context(), &arn.clone().into());
             let about = || format!("{role}: {decision:?}, denied by {denies:?}, explained as {told:#?}");
             must(told.granted.is_some() == decision.is_some(), about)?;
             let by: BTreeSet<&str> = told.denied_by.iter().map(String::as_str).collect();
             must(by == denies.iter().map(|(rule, _)| rule.as_str()).collect() && by.len() == told.denied_by.len(), about)?;
-            let gives = |rule: &str| decision.is_some_and(|decision| decision.evidence.iter().any(|(id, _)| id == rule));
+            let gives = |rule: &str| decision.is_some_and(|decision| decision.all_evidence().any(|id| id == rule));
             must(!told.missed.iter().any(|miss| gives(&miss.rule) || miss.missing.is_empty()), about)?;
             let nearest = told.missed.is_sorted_by_key(|miss| miss.missing.len());
             must(nearest && told.missed.iter().all(|miss| self.rule(&miss.rule).effect == Effect::Allow), about)?;
@@ -175,8 +176,8 @@ impl Subject {
         for (role, before) in decided {
             let denies = Naive { case: &self.case, who: &more }.denies(&role.parse().unwrap());
             let taken = |purpose: &Purpose| denies.iter().any(|(_, taken)| taken.contains(purpose));
-            let has = |purpose: &Purpose| kept.get(role).is_some_and(|decision| decision.purposes.contains(purpose));
-            must(before.purposes.iter().all(|purpose| has(purpose) || taken(purpose)), || format!("{:?} lost {role}", more.groups))?;
+            let has = |purpose: &Purpose| kept.get(role).is_some_and(|decision| decision.all_purposes().any(|own| own == purpose));
+            must(before.all_purposes().all(|purpose| has(purpose) || taken(purpose)), || format!("{:?} lost {role}", more.groups))?;
         }
         Ok(())
     }

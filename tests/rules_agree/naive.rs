@@ -24,8 +24,22 @@ pub(crate) struct Decision {
     pub(crate) offered: Duration,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) break_glass: bool,
+    pub(crate) emergency: Option<Box<Decision>>,
     pub(crate) evidence: BTreeSet<(String, Option<String>)>,
     pub(crate) session: Option<Session>,
+}
+
+impl Decision {
+    /// For what it is had, in an emergency or not.
+    pub(crate) fn all_purposes(&self) -> impl Iterator<Item = &Purpose> {
+        self.purposes.iter().chain(self.emergency.iter().flat_map(|way| &way.purposes))
+    }
+
+    /// The rules that give it, in an emergency or not.
+    pub(crate) fn all_evidence(&self) -> impl Iterator<Item = &str> {
+        let all = self.evidence.iter().chain(self.emergency.iter().flat_map(|way| &way.evidence));
+        all.map(|(rule, _)| rule.as_str())
+    }
 }
 
 /// How a role is taken.
@@ -67,9 +81,20 @@ impl Naive<'_> {
     /// What is granted, by ARN.
     pub(crate) fn decide(&self) -> BTreeMap<String, Decision> {
         let decided = self.gifts().into_iter().filter_map(|(role, gifts)| {
-            let gifts = self.held(&role, gifts);
-            let purposes = self.left(&role, &gifts);
-            (!purposes.is_empty()).then(|| (role.clone(), self.decision(&role, purposes, &gifts)))
+            let held = gifts.into_iter().filter(|gift| !self.is_open(gift, &role));
+            let (emergency, usual): (Vec<_>, Vec<_>) = held.partition(|gift| gift.rule.break_glass);
+            let of = |gifts: &[Gift<'_>], purposes: Vec<Purpose>| {
+                (!purposes.is_empty() && !gifts.is_empty()).then(|| self.decision(&role, purposes, gifts))
+            };
+            let in_emergency = self.left(&role, &emergency);
+            let Some(mut decision) = of(&usual, self.left(&role, &usual)) else {
+                return of(&emergency, in_emergency).map(|decision| (role.clone(), decision));
+            };
+            // What can be taken without an emergency is taken so.
+            let at_once = |purpose: &Purpose| decision.session.is_some() && decision.purposes.contains(purpose);
+            let left = in_emergency.into_iter().filter(|purpose| !at_once(purpose)).collect();
+            decision.emergency = of(&emergency, left).map(Box::new);
+            Some((role.clone(), decision))
         });
         decided.collect()
     }
@@ -98,15 +123,6 @@ impl Naive<'_> {
         let of_it =
             self.who.elevations.iter().filter(|grant| grant.rule == gift.rule.id && grant.role == role && grant.until > self.who.now);
         of_it.filter(|_| gift.rule.requestable.is_some()).max_by_key(|grant| grant.until)
-    }
-
-    /// Without what waits for a grant, and without emergencies that give nothing more.
-    fn held<'g>(&self, role: &str, gifts: Vec<Gift<'g>>) -> Vec<Gift<'g>> {
-        let held = gifts.into_iter().filter(|gift| !self.is_open(gift, role)).collect::<Vec<_>>();
-        let usual: Vec<_> = held.iter().filter(|gift| !gift.rule.break_glass).flat_map(|gift| gift.purposes.clone()).collect();
-        let mut emergency = held.iter().filter(|gift| gift.rule.break_glass).flat_map(|gift| gift.purposes.clone());
-        let is_needed = emergency.any(|purpose| !usual.contains(&purpose));
-        held.into_iter().filter(|gift| is_needed || !gift.rule.break_glass).collect()
     }
 
     /// For what gifts give a role, after denies.
@@ -282,6 +298,7 @@ impl Naive<'_> {
             offered: left.map_or(max_session, |left| left.min(max_session)),
             grants: ends.into_iter().flatten().map(|grant| grant.id.clone()).collect(),
             break_glass: gifts.iter().any(|gift| gift.rule.break_glass),
+            emergency: None,
             evidence: gifts.iter().map(|gift| (gift.rule.id.clone(), gift.way.group.clone())).collect(),
         }
     }

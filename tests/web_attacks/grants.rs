@@ -65,6 +65,11 @@ async fn take(browser: &mut Browser, role: &str, reason: &str) -> Answer {
     browser.post("/credentials", &[("csrf", &csrf), ("role", role), ("reason", reason)]).await
 }
 
+async fn break_glass(browser: &mut Browser, role: &str, reason: &str) -> Answer {
+    let csrf = browser.csrf().await;
+    browser.post("/credentials", &[("csrf", &csrf), ("role", role), ("reason", reason), ("break_glass", "1")]).await
+}
+
 fn of_kind(world: &World, kind: &str) -> Vec<Value> {
     world.audit().into_iter().filter(|event| event["kind"] == kind).collect()
 }
@@ -105,7 +110,8 @@ async fn a19_a_role_is_asked_for_granted_taken_and_over() {
     dev.get("/").await.assert_page(200, "Waits for a decision");
     take(&mut dev, ADMIN, "OPS-7").await.assert_page(403, "This role is had on request");
     let waiting = odile.get("/requests").await;
-    for words in ["Waiting for your decision", "dev@example.com", "PlatformAdmin", "OPS-7", "1 h"] {
+    let details = ["by the rule <code>admin-on-request</code>", "for the console and credentials"];
+    for words in ["Waiting for your decision", "dev@example.com", "PlatformAdmin", "OPS-7", "1 h"].into_iter().chain(details) {
         waiting.assert_page(200, words);
     }
     let id = own_id(&mut dev).await;
@@ -130,6 +136,9 @@ async fn a19_a_role_is_asked_for_granted_taken_and_over() {
     odile.get(&format!("/audit?id={id}")).await.assert_page(200, "3 events");
     world.advance(3599);
     assert_eq!(take(&mut dev, ADMIN, "").await.status, 303);
+    // What is shown as recent ends when it does, and not an hour after.
+    let ends = of_kind(&world, "issue").pop().unwrap()["expires"].as_str().unwrap().to_owned();
+    dev.get("/").await.assert_page(200, &format!("<time datetime=\"{ends}\" data-until>"));
     world.advance(1);
     take(&mut dev, ADMIN, "OPS-7").await.assert_page(403, "This role is had on request");
     assert_eq!(world.issued(), 2);
@@ -213,6 +222,80 @@ async fn a20_a_decision_is_made_once_and_is_not_replayed() {
     assert_eq!(done, 1, "{} {}\n{}\n{}", one.status, other.status, one.body, other.body);
     let may = take(&mut dev, ADMIN, "OPS-7").await.status == 303;
     assert_eq!(may, one.status == 303);
+    // Six at once: one grants, and the trail has one who did.
+    let csrf = dev.get("/requests").await.csrf();
+    dev.post("/requests/withdraw", &[("csrf", &csrf), ("id", &id)]).await;
+    ask(&mut dev, "900").await;
+    let id = own_id(&mut dev).await;
+    let before = of_kind(&world, "request.approved").len();
+    let (mut b, mut c, mut d, mut e) = (odile.clone(), odile.clone(), ana.clone(), ana.clone());
+    let all = tokio::join!(
+        decide(&mut odile, &his, &id, "grant"),
+        decide(&mut ana, &his, &id, "grant"),
+        decide(&mut b, &his, &id, "grant"),
+        decide(&mut c, &his, &id, "grant"),
+        decide(&mut d, &his, &id, "grant"),
+        decide(&mut e, &his, &id, "grant"),
+    );
+    let all = <[Answer; 6]>::from(all);
+    assert_eq!(all.iter().filter(|answer| answer.status == 303).count(), 1);
+    let recorded = outcomes(&world, "request.approved").split_off(before);
+    assert_eq!((recorded.len(), recorded.iter().filter(|outcome| *outcome == "ok").count()), (6, 1), "{recorded:?}");
+}
+
+#[actix_web::test]
+async fn a21_who_grants_signs_in_as_who_holds_must() {
+    let rules = RULES.replace("reason = { pattern", "max_auth_age = \"10m\"\nreason = { pattern");
+    let world = World::with(|config| format!("{config}\n{rules}")).await;
+    let (mut dev, mut odile) = (Browser::signed_in(&world, "dev").await, Browser::signed_in(&world, "odile").await);
+    ask(&mut dev, "3600").await;
+    let id = own_id(&mut dev).await;
+    assert!(!odile.get("/requests").await.body.contains("To grant it you need"));
+    world.advance(601);
+    odile.get("/requests").await.assert_page(200, "To grant it you need a sign-in at most 10m old");
+    decide(&mut odile, &of("dev"), &id, "grant").await.assert_page(200, "Continu");
+    assert_eq!(outcomes(&world, "request.approved"), ["refused"]);
+    let mut fresh = Browser::signed_in(&world, "odile").await;
+    assert_eq!(decide(&mut fresh, &of("dev"), &id, "grant").await.location(), "/requests?done=granted");
+    // To say no, any sign-in does.
+    let csrf = dev.get("/requests").await.csrf();
+    dev.post("/requests/withdraw", &[("csrf", &csrf), ("id", &id)]).await;
+    ask(&mut dev, "900").await;
+    let id = own_id(&mut dev).await;
+    assert_eq!(decide(&mut odile, &of("dev"), &id, "refuse").await.location(), "/requests?done=refused");
+}
+
+#[actix_web::test]
+async fn a22_without_a_trail_nothing_of_others_is_revoked_and_ones_own_is_given_back() {
+    crate::log::listen();
+    let world = world().await;
+    let (mut dev, _, id) = granted(&world).await;
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    let (csrf, own) = (ana.csrf().await, dev.get("/requests").await.csrf());
+    // Administrators try who may ask for what, too.
+    let claims = r#"{ "sub": "x", "groups": ["developers"] }"#;
+    let tried = ana.post("/admin/playground", &[("csrf", csrf.as_str()), ("provider", "sandbox"), ("claims", claims)]).await;
+    tried.assert_page(200, "What may be asked for");
+    tried.assert_page(200, "by the rule admin-on-request, for up to 2h");
+    world.break_trail();
+    let his = of("dev");
+    let revoking = [("csrf", csrf.as_str()), ("of", his.as_str()), ("id", id.as_str())];
+    ana.post("/admin/requests/revoke", &revoking).await.assert_page(503, "Nothing was ended");
+    dev.get("/requests").await.assert_page(200, "Give back");
+    let back = dev.post("/requests/withdraw", &[("csrf", &own), ("id", &id)]).await;
+    assert_eq!(back.location(), "/requests?done=withdrawn", "{}", back.body);
+    dev.get("/requests").await.assert_page(200, "taken back");
+    let log = crate::log::heard();
+    for (words, names) in [
+        ("not done, because it cannot be recorded", &["sandbox+dev", "sandbox+ana", "GrantRevoked", "PlatformAdmin"][..]),
+        ("done, and not in the audit trail", &["sandbox+dev", "RequestWithdrawn", id.as_str()]),
+    ] {
+        let is_told = |line: &str| line.contains(words) && names.iter().all(|name| line.contains(name));
+        assert!(log.lines().any(is_told), "{words}");
+    }
+    world.mend_trail();
+    ana.post("/admin/requests/revoke", &revoking).await.assert_page(404, "not there any more");
+    take(&mut dev, ADMIN, "OPS-7").await.assert_page(403, "This role is had on request");
 }
 
 #[actix_web::test]
@@ -242,13 +325,19 @@ async fn a22_a_grant_is_nothing_once_its_rule_is_gone_or_it_is_revoked() {
         world.site.gateway.policy.store(Arc::clone(&before));
         assert_eq!(take(&mut dev, ADMIN, "").await.status, 303, "the rules are back, and the grant lives");
     }
+    // Where the rule is gone, the list of administrators says that the grant gives nothing.
+    let mut ana = Browser::signed_in(&world, "ana").await;
+    assert!(!ana.get("/admin/requests").await.body.contains("gives nothing"));
+    world.site.gateway.policy.store(policy(&text.replace("id = \"admin-on-request\"", "id = \"another\"")));
+    ana.get("/admin/requests").await.assert_page(200, "gives nothing");
+    dev.get("/requests").await.assert_page(200, "and gives nothing");
+    world.site.gateway.policy.store(Arc::clone(&before));
     // Revoked: at once, and by administrators alone.
     let revoke = async |browser: &mut Browser| {
         let csrf = browser.csrf().await;
         browser.post("/admin/requests/revoke", &[("csrf", &csrf), ("of", &of("dev")), ("id", &id)]).await
     };
     revoke(&mut dev).await.assert_page(403, "administrators of the gateway");
-    let mut ana = Browser::signed_in(&world, "ana").await;
     ana.get("/admin/requests").await.assert_page(200, "granted by <bdi>odile@example.com");
     assert_eq!(revoke(&mut ana).await.location(), "/admin/requests?done=revoked");
     let issued = world.issued();
@@ -307,10 +396,11 @@ async fn a23_breaking_glass_needs_a_reason_and_stands_out() {
     odile.get("/go?account=111122223333&role=ReadOnly").await.assert_page(200, "to take it is an alarm");
     assert!(!odile.get("/several").await.body.contains("ReadOnly"));
     for nothing in ["", "  ", "--"] {
-        take(&mut odile, READER, nothing).await.assert_page(400, "wants a reason");
+        break_glass(&mut odile, READER, nothing).await.assert_page(400, "wants a reason");
     }
+    take(&mut odile, READER, "the site is down").await.assert_page(403, "This role is for emergencies");
     assert_eq!(world.issued(), 0);
-    assert_eq!(take(&mut odile, READER, "the site is down").await.status, 303);
+    assert_eq!(break_glass(&mut odile, READER, "the site is down").await.status, 303);
     let issue = of_kind(&world, "issue").pop().unwrap();
     assert_eq!((issue["break_glass"].as_bool(), issue["stated_reason"].as_str()), (Some(true), Some("the site is down")));
     odile.get("/audit?kind=issue").await.assert_page(200, "break-glass</span>");
@@ -318,6 +408,69 @@ async fn a23_breaking_glass_needs_a_reason_and_stands_out() {
     let mut dev = Browser::signed_in(&world, "dev").await;
     assert_eq!(take(&mut dev, READER, "").await.status, 303);
     assert!(of_kind(&world, "issue").pop().unwrap()["break_glass"].is_null());
+}
+
+#[actix_web::test]
+async fn a23_an_emergency_stands_beside_a_way_that_wants_what_is_not_at_hand() {
+    const MORE: &str = r#"
+[[account]]
+id = "777788889999"
+name = "Sandbox"
+[[rule]]
+id = "ticketed"
+groups = ["auditors"]
+accounts = ["Production"]
+roles = ["ReadOnly"]
+reason = { pattern = 'OPS-[0-9]+', hint = "the ticket" }
+[[rule]]
+id = "asked"
+groups = ["auditors"]
+accounts = ["Production"]
+roles = ["Operator"]
+purposes = ["console"]
+[[rule]]
+id = "asked-for-credentials"
+groups = ["auditors"]
+accounts = ["Production"]
+roles = ["Operator"]
+requestable = { approvers = ["aws-platform-admins"] }
+[[rule]]
+id = "dispatchers"
+groups = ["auditors", "book-club"]
+accounts = ["Sandbox"]
+roles = ["Dispatcher"]
+requestable = { approvers = ["aws-platform-admins"] }
+"#;
+    let world = World::with(|config| format!("{config}\n{RULES}\n{MORE}")).await;
+    let mut odile = Browser::signed_in(&world, "odile").await;
+    odile.get("/").await.assert_page(200, "&amp;break_glass=1\">");
+    let usual = odile.get("/go?account=111122223333&role=ReadOnly").await;
+    usual.assert_page(200, "In an emergency there is another way");
+    assert!(!usual.body.contains("name=\"break_glass\""));
+    let page = odile.get("/go?account=111122223333&role=ReadOnly&break_glass=1").await;
+    page.assert_page(200, "to take it is an alarm");
+    page.assert_page(200, "The usual way</a> is no alarm");
+    page.assert_page(200, "name=\"break_glass\" value=\"1\"");
+    take(&mut odile, READER, "the site is down").await.assert_page(400, "the ticket");
+    assert_eq!(take(&mut odile, READER, "OPS-7").await.status, 303);
+    assert!(of_kind(&world, "issue").pop().unwrap()["break_glass"].is_null());
+    assert_eq!(break_glass(&mut odile, READER, "the site is down").await.status, 303);
+    assert_eq!(of_kind(&world, "issue").pop().unwrap()["break_glass"], true);
+    // A role that is held for one thing may be asked for another, on its own page; and an account's page has what may be asked for.
+    let page = odile.get("/go?account=111122223333&role=Operator").await;
+    page.assert_page(200, "You do not hold it for credentials");
+    page.assert_page(200, "action=\"/requests\"");
+    let mut nora = Browser::signed_in(&world, "nora").await;
+    for (browser, words) in [(&mut odile, "Pick the role to enter with"), (&mut nora, "You hold no role here, and may ask for some")] {
+        let sandbox = browser.get("/go?account=777788889999").await;
+        sandbox.assert_page(200, "· Dispatcher</a>");
+        sandbox.assert_page(200, words);
+    }
+    // What is found among what may be asked for is something.
+    let found = odile.get("/?q=dispatcher").await;
+    found.assert_page(200, "· Dispatcher</a>");
+    assert!(found.body.contains("id=\"nothing\" class=\"empty\" hidden"), "{}", found.body);
+    assert!(!odile.get("/?q=nowhere").await.body.contains("class=\"empty\" hidden"));
 }
 
 /// The receiver in Python, which ends with this.
@@ -368,13 +521,15 @@ async fn a23_a_foreign_receiver_verifies_the_alarms_and_hears_them_again_until_i
     let world = World::with(|config| format!("{config}\n{RULES}\n{webhook}")).await;
     let mut odile = Browser::signed_in(&world, "odile").await;
     // Who is in an emergency waits for no webhook: this one refuses the first time.
-    assert_eq!(take(&mut odile, READER, "the site is down <b>now</b>").await.status, 303);
+    assert_eq!(break_glass(&mut odile, READER, "the site is down <b>now</b>").await.status, 303);
     let issue = of_kind(&world, "issue").pop().unwrap();
     let (refused, alarm) = (receiver.next().await, receiver.next().await);
     assert_eq!((refused["status"].as_u64(), alarm["status"].as_u64()), (Some(503), Some(204)));
     assert_eq!(refused["body"], alarm["body"]);
     assert_eq!((alarm["event"].as_str(), alarm["type"].as_str()), (Some("break_glass"), Some("application/json")));
-    assert_eq!((&alarm["delivery"], alarm["timestamp"].as_i64()), (&issue["incident"], Some(1_800_000_000)));
+    let (delivery, incident) = (alarm["delivery"].as_str().unwrap(), issue["incident"].as_str().unwrap());
+    assert!(delivery.starts_with(incident) && delivery.len() > incident.len() && refused["delivery"] == delivery, "{delivery}");
+    assert_eq!(alarm["timestamp"].as_i64(), Some(1_800_000_000));
     let body = &alarm["body"];
     assert_eq!((body["reason"].as_str(), body["role"].as_str()), (Some("the site is down <b>now</b>"), Some(READER)));
     assert_eq!((body["person"]["username"].as_str(), &body["incident"]), (Some("odile@example.com"), &issue["incident"]));

@@ -290,7 +290,7 @@ async fn w20_nobodys_session_is_ended_by_another_without_a_record_and_everybody_
         let fields: Vec<_> = ending.iter().copied().chain([("csrf", csrf.as_str())]).collect();
         let answer = ana.post("/admin/sessions/end", &fields).await;
         if ending.len() == 2 {
-            answer.assert_page(503, "No session was ended");
+            answer.assert_page(503, "Nothing was ended");
         } else {
             assert_eq!(answer.location(), "/admin/sessions?who=dev&ended=0", "there is none of that name");
         }

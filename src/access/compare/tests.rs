@@ -70,6 +70,56 @@ fn each_limit_that_is_lifted_is_seen_and_none_that_is_tightened() {
 }
 
 #[test]
+fn a_role_that_was_an_alarm_and_is_none_is_wider() {
+    let rule =
+        |id: &str, keys: &str| format!("[[rule]]\nid = '{id}'\ngroups = ['g']\naccounts = ['Production']\nroles = ['Admin']\n{keys}\n");
+    let wider = |old: &str, new: &str| admin(new).wider_than(&admin(old)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (usual, emergency) = (rule("r", "max_session = '1h'"), rule("r", "max_session = '1h'\nbreak_glass = true"));
+    // Of an emergency a reason is wanted in any case.
+    assert_eq!(wider(&emergency, &usual), ["without an alarm, which it was to take it", "without a reason"]);
+    assert_eq!(wider(&usual, &emergency), [""; 0]);
+    let longer = emergency.replace("1h", "2h");
+    assert_eq!(wider(&emergency, &longer), ["in an emergency: sessions of 2h instead of 1h"]);
+    let strict = rule("s", "require_mfa = true");
+    assert_eq!(wider(&strict, &[strict.as_str(), &emergency].concat()), ["in an emergency too, without what the usual way wants"]);
+    assert_eq!(wider(&[strict.as_str(), &emergency].concat(), &strict), [""; 0]);
+    assert_eq!(wider(&strict, &emergency), ["in an emergency: without a second factor"], "which is an alarm now, and wants less");
+}
+
+#[test]
+fn what_may_be_asked_for_besides_is_told() {
+    const ASKED: &str = "[[rule]]\nid = 'r'\ngroups = ['g']\naccounts = ['Production']\nroles = ['Admin']\npurposes = ['console']\n\
+        reason = { pattern = 'OPS-[0-9]+' }\nproviders = ['okta']\nrequestable = { approvers = ['leads'], max_duration = '2h' }\n";
+    let told = |old: &str, new: &str| {
+        let (old, new) = (policy(old), policy(new));
+        let by_hand = new.difference_from(&old).to_judge_by_hand();
+        assert!(by_hand.iter().all(|rule| rule.on_request && rule.may_touch(|role| role.ends_with("/Admin"))));
+        by_hand.into_iter().flat_map(|rule| rule.asked).map(|asked| asked.to_string()).collect::<Vec<_>>()
+    };
+    for (from, to, words) in [
+        ("groups = ['g']", "groups = ['g', 'h']", "other people may ask"),
+        ("groups = ['g']", "everyone = true", "other people may ask"),
+        ("['Production']", "['Production', 'Staging']", "other roles may be asked for"),
+        ("purposes = ['console']\n", "", "they may be asked for another purpose"),
+        ("'2h'", "'4h'", "they may be asked for 4h instead of 2h"),
+        ("reason = { pattern = 'OPS-[0-9]+' }\n", "", "a request need not say what it had to"),
+        ("['leads']", "['leads', 'g']", "the group g decides too"),
+        ("['leads']", "['others']", "the group others decides too"),
+        ("providers = ['okta']\n", "", "approvers of other providers decide too"),
+    ] {
+        let changed = ASKED.replace(from, to);
+        assert_eq!(told(ASKED, &changed), [words], "{from} to {to}");
+    }
+    assert_eq!(told("", ASKED), ["its roles may be asked for, and could not be"]);
+    for (from, to) in [("'2h'", "'1h'"), ("['leads']", "['leads']\n, max_duration = '2h'")] {
+        let narrower = ASKED.replace(from, to);
+        if narrower.matches("max_duration").count() == 1 {
+            assert_eq!(told(ASKED, &narrower), [""; 0], "{from} to {to}");
+        }
+    }
+}
+
+#[test]
 fn the_end_of_a_role_is_the_last_one_of_the_rules_that_give_it() {
     let second =
         |until: &str| format!("{LIMITED}\n[[rule]]\nid = 's'\ngroups = ['g']\naccounts = ['Production']\nroles = ['Admin']\n{until}\n");

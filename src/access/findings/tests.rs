@@ -167,6 +167,42 @@ fn a_role_of_the_gateway_for_everybody_is_found() {
 }
 
 #[test]
+fn an_emergency_that_can_never_be_is_found() {
+    let usual = |keys: &str| format!("[[rule]]\nid = 'u'\naccounts = ['Production']\nroles = ['Developer']\n{keys}\n");
+    let emergency = |keys: &str| usual(&format!("break_glass = true\n{keys}")).replace("'u'", "'e'");
+    let both = |one: &str, other: &str| [emergency(one), usual(other)].concat();
+    let dev = "groups = ['dev']";
+    for (one, other) in [
+        (dev, dev),
+        (dev, "groups = ['ops', 'dev']"),
+        (dev, "everyone = true"),
+        ("groups = ['dev']\nwhen = 'auth.mfa'", dev),
+        ("groups = ['dev']\npurposes = ['console']", dev),
+        ("groups = ['dev']\nrequire_mfa = true", "groups = ['dev']\nrequire_mfa = true"),
+        ("groups = ['dev']\ngroups_none = ['guests']", dev),
+        (dev, "groups = ['dev']\nreason = {}"),
+    ] {
+        is_found(&both(one, other), "rule[0].break_glass", "the rule u gives the same people");
+    }
+    for (one, other) in [
+        (dev, "groups = ['dev']\nrequire_mfa = true"),
+        (dev, "groups = ['dev']\nmax_auth_age = '1h'"),
+        (dev, "groups = ['dev']\nreason = { pattern = 'OPS-[0-9]+' }"),
+        (dev, "groups = ['dev']\nwhen = 'auth.mfa'"),
+        (dev, "groups = ['dev']\npurposes = ['console']"),
+        (dev, "groups = ['dev']\ngroups_none = ['guests']"),
+        (dev, "groups = ['dev']\nproviders = ['okta']"),
+        (dev, "groups = ['dev']\nuntil = '2027-06-02T00:00:00Z'"),
+        (dev, "groups = ['dev']\nrequestable = { approvers = ['leads'] }"),
+        ("groups = ['dev', 'ops']", dev),
+        ("everyone = true", dev),
+    ] {
+        is_quiet(&both(one, other));
+    }
+    is_quiet(&both(dev, dev).replace("['Developer']\nbreak", "['Developer', 'Admin']\nbreak"));
+}
+
+#[test]
 fn approvers_who_ask_themselves_are_found() {
     let asks = |approvers: &str| allow(&format!("requestable = {{ approvers = {approvers} }}"));
     is_found(&asks("['dev']"), "rule[0].requestable.approvers", "grant each other");

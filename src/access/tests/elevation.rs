@@ -137,11 +137,54 @@ fn a19_a_grant_for_one_purpose_ends_though_another_rule_gives_the_role_for_anoth
 fn a23_only_what_is_not_held_anyway_is_an_emergency() {
     let rules = [rule("c", "devs", "purposes = [\"console\"]"), rule("e", "devs", "break_glass = true")].concat();
     let entitled = entitled_with(&rules, &["devs"], &[]);
-    let is_alarm = |purpose| {
-        let wish = Wish { purpose, reason: Some("it burns".into()), ..wish(DEV) };
-        entitled.choose(&wish).unwrap().is_break_glass()
+    let take = |purpose, break_glass| {
+        let wish = Wish { purpose, reason: Some("it burns".into()), break_glass, ..wish(DEV) };
+        entitled.choose(&wish).map(|request| (request.is_break_glass(), request.reason().map(str::to_owned)))
     };
-    assert!(is_alarm(Purpose::Credentials) && !is_alarm(Purpose::Console));
+    assert_eq!(take(Purpose::Credentials, true), Ok((true, Some("it burns".into()))));
+    assert_eq!(take(Purpose::Credentials, false), Err(Denied::BreakGlass), "nobody breaks glass who does not say so");
+    assert_eq!(take(Purpose::Console, true), Ok((false, None)), "nor for what is held: its terms are not those of the emergency");
+    assert_eq!((entitled.roles()[0].purposes.list(), entitled.roles()[0].break_glass), (vec![Purpose::Console], false));
+}
+
+#[test]
+fn a23_an_emergency_is_not_hidden_behind_a_way_that_cannot_be_used_at_once() {
+    let take = |usual: &str, break_glass| {
+        let rules = [rule("s", "devs", usual), rule("e", "devs", "break_glass = true")].concat();
+        let wish = Wish { reason: Some("it burns".into()), break_glass, ..wish(DEV) };
+        entitled_with(&rules, &["devs"], &[]).choose(&wish).map(|request| request.is_break_glass())
+    };
+    for (usual, why) in [
+        ("max_auth_age = '1m'\nrequire_mfa = true", "step-up"),
+        ("reason = { pattern = 'OPS-[0-9]+' }", "no ticket at hand"),
+        ("tags = { Team = '${claims.team}' }\ncarry_tags = 'required'", "a claim that is missing"),
+    ] {
+        let refused = take(usual, false).unwrap_err();
+        assert_ne!(refused, Denied::BreakGlass, "{why}: the usual way says what it lacks");
+        assert_eq!(take(usual, true), Ok(true), "{why}");
+    }
+    for usual in ["", "reason = {}", "max_session = '15m'"] {
+        assert_eq!(take(usual, true), Ok(false), "`{usual}`: what can be had at once is no emergency");
+    }
+    // What an emergency asks for as well is no reason for one.
+    let both = "reason = { pattern = 'OPS-[0-9]+' }\nrequire_mfa = true";
+    let rules = [rule("s", "devs", both), rule("e", "devs", &format!("break_glass = true\n{both}"))].concat();
+    assert!(entitled_with(&rules, &["devs"], &[]).roles()[0].emergency.is_none());
+    // What was said in a request need not be said again.
+    let ticket = "reason = { pattern = 'OPS-[0-9]+' }";
+    let rules = [on_request("r", "devs", ticket), rule("e", "devs", "break_glass = true")].concat();
+    let entitled = entitled_with(&rules, &["devs"], &[granted("r", 30)]);
+    assert!(entitled.roles()[0].emergency.is_none() && entitled.roles()[0].granted_until().is_some());
+}
+
+#[test]
+fn a23_what_a_deny_takes_makes_no_alarm_of_the_rest() {
+    let deny = "[[rule]]\nid = \"d\"\neffect = \"deny\"\ngroups = [\"devs\"]\nroles = [\"Dev\"]\npurposes = [\"credentials\"]\n";
+    let rules =
+        [&rule("c", "devs", "purposes = [\"console\"]"), &rule("e", "devs", "break_glass = true"), deny].map(str::to_owned).concat();
+    let entitled = entitled_with(&rules, &["devs"], &[]);
+    let role = &entitled.roles()[0];
+    assert!(!role.break_glass && role.emergency.is_none() && role.wanted_reason().is_none(), "{role:?}");
 }
 
 #[test]
@@ -212,8 +255,10 @@ fn breaking_glass_always_says_why_and_only_where_nothing_else_gives_the_role() {
     let rules = [rule("e", "oncall", "break_glass = true"), rule("s", "devs", ""), on_request("r", "askers", "")].concat();
     let entitled = entitled_with(&rules, &["oncall"], &[]);
     assert!(entitled.roles()[0].break_glass && entitled.roles()[0].wanted_reason().is_some());
-    assert!(matches!(entitled.choose(&wish(DEV)), Err(Denied::Reason(_))));
-    let why = Wish { reason: Some("the site is down".into()), ..wish(DEV) };
+    let silent = Wish { break_glass: true, ..wish(DEV) };
+    assert!(matches!(entitled.choose(&silent), Err(Denied::Reason(_))));
+    let why = Wish { reason: Some("the site is down".into()), ..silent };
+    assert_eq!(entitled.choose(&Wish { break_glass: false, ..why.clone() }).unwrap_err(), Denied::BreakGlass);
     assert!(entitled.choose(&why).unwrap().is_break_glass());
     let held = entitled_with(&rules, &["oncall", "devs"], &[]);
     assert!(!held.roles()[0].break_glass && held.choose(&wish(DEV)).is_ok(), "nobody breaks glass for what they hold");

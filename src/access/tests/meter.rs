@@ -16,7 +16,7 @@ fn w20_a_decision_that_is_metered_stops_at_so_many_roles_and_when_its_time_is_ov
     let (who, context) = (Identity::for_tests("u1", &groups), Context { now: DateTime::default(), ip: None });
     let who = Person::from(&who);
     let within = |most: usize, goes_on: &dyn Fn() -> bool| {
-        policy.granted_within(&who, &context, &Meter::new(most, goes_on)).map(|(roles, _)| roles.len())
+        policy.granted_within(&who, &context, &Meter::new(most, goes_on)).map(|given| given.roles.len())
     };
     // Each role takes a match and a grant.
     assert_eq!((within(4000, &|| true), policy.granted(&who, &context).len()), (Ok(2000), 2000));

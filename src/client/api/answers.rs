@@ -87,6 +87,25 @@ pub(in crate::client) struct Role {
     /// Why it cannot be taken although it is granted; an administrator must mend that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::client) obstacle: Option<String>,
+    /// Whether it is for emergencies.
+    #[serde(default)]
+    pub(in crate::client) break_glass: bool,
+    /// How it can be had in an emergency, beside the usual way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::client) emergency: Option<EmergencyWay>,
+}
+
+/// How a role can be had in an emergency.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::client) struct EmergencyWay {
+    #[serde(default)]
+    pub(in crate::client) purposes: Vec<String>,
+    #[serde(default)]
+    pub(in crate::client) max_session_seconds: Option<u64>,
+    #[serde(default)]
+    pub(in crate::client) needs: Needs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::client) obstacle: Option<String>,
 }
 
 /// The account of a role.
@@ -114,7 +133,8 @@ pub(in crate::client) struct Needs {
 impl Role {
     /// Whether the role may be had for a purpose.
     pub(in crate::client) fn is_for(&self, purpose: &str) -> bool {
-        self.purposes.is_empty() || self.purposes.iter().any(|known| known == purpose)
+        let in_emergency = self.emergency.iter().flat_map(|way| &way.purposes);
+        self.purposes.is_empty() || self.purposes.iter().chain(in_emergency).any(|known| known == purpose)
     }
 }
 

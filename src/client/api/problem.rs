@@ -62,6 +62,11 @@ pub(super) fn refusal(gateway: &GatewayUrl, answer: &Answer) -> Refusal {
         ),
         "fresh_sign_in_needed" => (Kind::MoreNeeded, Mender::Person, fresh(gateway, problem.sign_in_url.as_deref(), &sign_in)),
         "request_needed" => (Kind::MoreNeeded, Mender::Person, request(gateway, problem.request_url.as_deref())),
+        "break_glass_needed" => (
+            Kind::MoreNeeded,
+            Mender::Person,
+            "if this is an emergency, say so with --break-glass and --reason TEXT: it is an alarm".to_owned(),
+        ),
         "reason_needed" => (
             Kind::MoreNeeded,
             Mender::Person,
@@ -138,6 +143,7 @@ mod tests {
             ("not_granted", Kind::Refused, "rolegate roles"),
             ("fresh_sign_in_needed", Kind::MoreNeeded, "sign in anew"),
             ("request_needed", Kind::MoreNeeded, "ask for it at https://roles.example.org"),
+            ("break_glass_needed", Kind::MoreNeeded, "--break-glass"),
             ("reason_needed", Kind::MoreNeeded, "--reason"),
             ("mfa_code_needed", Kind::MoreNeeded, "--mfa-code"),
             ("invalid_request", Kind::Usage, "change"),

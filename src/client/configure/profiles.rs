@@ -54,7 +54,11 @@ pub(super) fn write(profiles: &BTreeMap<String, &Role>, program: &str, gateway: 
                 text,
                 "# first: rolegate credentials {} --{}",
                 role.arn,
-                if role.needs.mfa_code { "mfa-code CODE" } else { "reason TEXT" }
+                match (role.needs.mfa_code, role.break_glass) {
+                    (_, true) => "break-glass --reason TEXT",
+                    (true, _) => "mfa-code CODE",
+                    _ => "reason TEXT",
+                }
             );
         }
         let _ = writeln!(text, "credential_process = {program} credentials {} --gateway {gateway}", role.arn);

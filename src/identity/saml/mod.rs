@@ -202,8 +202,8 @@ impl Provider {
     /// Why they are not to be had, or are of no use.
     pub async fn look(&self, now: Moment) -> Result<String, String> {
         let loaded = self.loaded(now).await.map_err(|rejected| rejected.to_string())?;
-        let warnings: String = loaded.warnings(now).iter().map(|warning| format!("; {warning}")).collect();
-        Ok(format!("its metadata is in order, of {}{warnings}", loaded.description.entity_id))
+        let warnings: Vec<_> = loaded.warnings(now).iter().map(|warning| format!("; {warning}")).collect();
+        Ok(format!("its metadata is in order, of {}{}", loaded.description.entity_id, warnings.concat()))
     }
 
     /// Looks for newer metadata for as long as it is polled, and warns ahead of what will end. `now` tells the time.

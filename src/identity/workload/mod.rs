@@ -261,7 +261,7 @@ impl Provider {
             let keys = KeySet::read(&set).map_err(|error| format!("{url}: {error}"))?;
             if keys.is_empty() { Err(format!("{url} has no usable key")) } else { Ok(keys) }
         };
-        inner.health.noting(fetched.await, now)
+        inner.health.noting(Box::pin(fetched).await, now)
     }
 
     /// Where the key set stands (OpenID Connect Discovery 1.0). Platforms of workloads announce little else.

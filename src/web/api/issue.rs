@@ -15,7 +15,7 @@ use crate::clock::Moment;
 use crate::gateway::{ConsoleEntry, Entrance, Failure, Issued, Trouble};
 use crate::web::issue::to_the_end;
 use crate::web::limit;
-use crate::web::step_up::role_link;
+use crate::web::step_up::{Onward, role_link};
 use crate::web::trouble::PageError;
 use crate::web::workload;
 
@@ -32,6 +32,9 @@ pub(in crate::web) struct CredentialsWish {
     reason: Option<String>,
     /// The six digits that an MFA device shows, where AWS wants them.
     mfa_code: Option<String>,
+    /// Whether this is an emergency: without it, what is for emergencies is not handed out. To take it is an alarm.
+    #[serde(default)]
+    break_glass: bool,
 }
 
 /// Temporary AWS credentials. All but the first three members are secrets or belong to them.
@@ -68,9 +71,9 @@ impl From<&Issued> for Credentials {
 /// `POST /api/v1/credentials`: for a person's session, or for a workload's token.
 pub(super) async fn credentials(client: Client, wish: web::Json<CredentialsWish>) -> Result<Answer<Credentials>, PageError> {
     to_the_end(async move {
-        let CredentialsWish { role, duration_seconds, reason, mfa_code } = wish.into_inner();
+        let CredentialsWish { role, duration_seconds, reason, mfa_code, break_glass } = wish.into_inner();
         let (duration, mfa_code) = (duration_seconds.map(Duration::from_secs), mfa_code.map(SecretString::from));
-        let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Credentials, reason, mfa_code };
+        let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Credentials, reason, mfa_code, break_glass };
         if let Some(token) = client.foreign_token() {
             limit::check(&client.site, client.caller.ip, token.expose_secret().len())?;
             let issued = workload::issue(&client.site, &client.caller, token, &wish).await?;
@@ -79,7 +82,7 @@ pub(super) async fn credentials(client: Client, wish: web::Json<CredentialsWish>
         let me = client.signed_in().await?;
         limit::of_person(&me.client.site, &me.session.identity, 1)?;
         let issued = me.client.site.gateway.assume(&me.id, &me.session, &wish, &me.client.caller).await;
-        let issued = issued.map_err(|failure| me.refused(&role, None, failure))?;
+        let issued = issued.map_err(|failure| me.refused(&role, Onward { destination: None, break_glass }, failure))?;
         Ok(Answer(Credentials::from(&issued)))
     })
     .await
@@ -98,6 +101,9 @@ pub(in crate::web) struct ConsoleWish {
     duration_seconds: Option<u64>,
     /// What the role is needed for, where the rules want to be told.
     reason: Option<String>,
+    /// Whether this is an emergency: without it, what is for emergencies is not handed out. To take it is an alarm.
+    #[serde(default)]
+    break_glass: bool,
 }
 
 /// A way into the console.
@@ -115,17 +121,20 @@ pub(super) async fn console(client: Client, wish: web::Json<ConsoleWish>) -> Res
     to_the_end(async move {
         let me = client.signed_in().await?;
         limit::of_person(&me.client.site, &me.session.identity, 1)?;
-        let ConsoleWish { role, destination, duration_seconds, reason } = wish.into_inner();
+        let ConsoleWish { role, destination, duration_seconds, reason, break_glass } = wish.into_inner();
         let duration = duration_seconds.map(Duration::from_secs);
-        let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Console, reason, mfa_code: None };
+        let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Console, reason, mfa_code: None, break_glass };
         let destination = destination.as_deref();
+        let onward = Onward { destination, break_glass };
         let entrance = Entrance { destination, by_program: true, ..Entrance::default() };
         let (gateway, caller) = (&me.client.site.gateway, &me.client.caller);
         let entry = gateway.enter_console(&me.session, &wish, entrance, caller).await;
-        Ok(Answer(match entry.map_err(|failure| me.refused(&role, destination, failure))? {
-            ConsoleEntry::Redirect(url) => ConsoleAddress { url: url.expose().to_owned(), expires: gateway.now() + ConsoleUrl::LIFE },
+        Ok(Answer(match entry.map_err(|failure| me.refused(&role, onward, failure))? {
+            ConsoleEntry::Redirect { url, .. } => {
+                ConsoleAddress { url: url.expose().to_owned(), expires: gateway.now() + ConsoleUrl::LIFE }
+            }
             ConsoleEntry::ByBrowser | ConsoleEntry::Post(_) => {
-                ConsoleAddress { url: me.page(&role_link(&role, destination)), expires: me.session.expires }
+                ConsoleAddress { url: me.page(&role_link(&role, onward)), expires: me.session.expires }
             }
         }))
     })
@@ -139,12 +148,12 @@ impl Me {
     }
 
     /// A refusal; one that another sign-in can cure says where that begins: at the page that waits for a click on the role.
-    fn refused(&self, role: &Target, destination: Option<&str>, failure: Failure) -> PageError {
+    fn refused(&self, role: &Target, onward: Onward<'_>, failure: Failure) -> PageError {
         match &failure.trouble {
-            Trouble::Denied(Denied::StepUp(_)) => PageError::SignInElsewhere { failure, url: self.page(&role_link(role, destination)) },
-            Trouble::Denied(Denied::OnRequest) => PageError::AskElsewhere { failure, url: self.page(&role_link(role, None)) },
+            Trouble::Denied(Denied::StepUp(_)) => PageError::SignInElsewhere { failure, url: self.page(&role_link(role, onward)) },
+            Trouble::Denied(Denied::OnRequest) => PageError::AskElsewhere { failure, url: self.page(&role_link(role, Onward::default())) },
             Trouble::SignInAgain => {
-                let next = url::form_urlencoded::byte_serialize(role_link(role, destination).as_bytes()).collect::<String>();
+                let next = url::form_urlencoded::byte_serialize(role_link(role, onward).as_bytes()).collect::<String>();
                 let url = self.page(&format!("/login/{}?next={next}", self.session.identity.provider()));
                 PageError::SignInElsewhere { failure, url }
             }

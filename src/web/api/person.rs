@@ -114,6 +114,36 @@ struct OwnRole {
     /// Why it cannot be taken although it is granted; an administrator must mend that.
     #[serde(skip_serializing_if = "Option::is_none")]
     obstacle: Option<String>,
+    /// Whether it is for emergencies: who asks for it says so with `break_glass`, and it is an alarm.
+    break_glass: bool,
+    /// How it can be had in an emergency, with `break_glass` and as an alarm, where it cannot be had otherwise for that purpose, or not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emergency: Option<EmergencyWay>,
+}
+
+/// How a role can be had in an emergency.
+#[derive(Serialize, JsonSchema)]
+struct EmergencyWay {
+    /// What it may be taken for.
+    purposes: Vec<Purpose>,
+    /// As for the role.
+    max_session_seconds: u64,
+    /// As for the role.
+    needs: Needs,
+    /// As for the role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<String>,
+}
+
+impl From<&Entitlement> for EmergencyWay {
+    fn from(way: &Entitlement) -> Self {
+        Self {
+            purposes: way.purposes.list(),
+            max_session_seconds: way.longest_offered().as_secs(),
+            needs: way.into(),
+            obstacle: way.obstacle.as_ref().map(crate::web::trouble::denial),
+        }
+    }
 }
 
 /// What a session acts as.
@@ -206,15 +236,23 @@ impl From<&Entitlement> for OwnRole {
             purposes: entitlement.purposes.list(),
             operation: entitlement.operation,
             max_session_seconds: entitlement.longest_offered().as_secs(),
-            needs: Needs {
-                reason: entitlement.wanted_reason().map(|hint| {
-                    let pattern = entitlement.reason_pattern().map(str::to_owned);
-                    Reason { kind: ReasonKind::Text, pattern, hint }
-                }),
-                fresh_sign_in: entitlement.step_up.is_some(),
-                mfa_code: entitlement.needs_mfa_code(),
-            },
+            needs: entitlement.into(),
             obstacle: entitlement.obstacle.as_ref().map(crate::web::trouble::denial),
+            break_glass: entitlement.break_glass,
+            emergency: entitlement.emergency.as_deref().map(EmergencyWay::from),
+        }
+    }
+}
+
+impl From<&Entitlement> for Needs {
+    fn from(entitlement: &Entitlement) -> Self {
+        Self {
+            reason: entitlement.wanted_reason().map(|hint| {
+                let pattern = entitlement.reason_pattern().map(str::to_owned);
+                Reason { kind: ReasonKind::Text, pattern, hint }
+            }),
+            fresh_sign_in: entitlement.step_up.is_some(),
+            mfa_code: entitlement.needs_mfa_code(),
         }
     }
 }

@@ -33,6 +33,8 @@ pub(in crate::web) enum Code {
     NotGranted,
     /// The role is had on request, and none is granted; `request_url` is where one asks for it.
     RequestNeeded,
+    /// The role, or what it is wanted for, is for emergencies, and `break_glass` did not say that this is one.
+    BreakGlassNeeded,
     /// The role wants another sign-in than this session's; `sign_in_url` is where it begins.
     FreshSignInNeeded,
     /// A request with a cookie does not come from a page of the gateway's own.
@@ -77,6 +79,7 @@ impl Code {
             Self::TokenRefused => "token_refused",
             Self::NotGranted => "not_granted",
             Self::RequestNeeded => "request_needed",
+            Self::BreakGlassNeeded => "break_glass_needed",
             Self::FreshSignInNeeded => "fresh_sign_in_needed",
             Self::CrossSiteRequest => "cross_site_request",
             Self::NotFound => "not_found",
@@ -101,7 +104,9 @@ impl Code {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::NotSignedIn | Self::SessionEnded | Self::TokenRefused => StatusCode::UNAUTHORIZED,
-            Self::NotGranted | Self::RequestNeeded | Self::FreshSignInNeeded | Self::CrossSiteRequest => StatusCode::FORBIDDEN,
+            Self::NotGranted | Self::RequestNeeded | Self::BreakGlassNeeded | Self::FreshSignInNeeded | Self::CrossSiteRequest => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -126,6 +131,7 @@ impl Code {
             Self::TokenRefused => "The workload's token is refused",
             Self::NotGranted => "The role is not granted",
             Self::RequestNeeded => "The role is had on request",
+            Self::BreakGlassNeeded => "The role is for emergencies",
             Self::FreshSignInNeeded => "The role wants another sign-in",
             Self::CrossSiteRequest => "The request comes from another site",
             Self::NotFound => "There is no such thing",
@@ -222,6 +228,7 @@ fn failed(failure: &Failure) -> Code {
         Trouble::Denied(Denied::Reason(_)) => Code::ReasonNeeded,
         Trouble::Denied(Denied::MfaCode) => Code::MfaCodeNeeded,
         Trouble::Denied(Denied::OnRequest) => Code::RequestNeeded,
+        Trouble::Denied(Denied::BreakGlass) => Code::BreakGlassNeeded,
         // Requests are made and decided about on pages alone.
         Trouble::Denied(_) | Trouble::NotForYou(_) | Trouble::Request(_) => Code::NotGranted,
         Trouble::SignInAgain => Code::FreshSignInNeeded,

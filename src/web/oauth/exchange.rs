@@ -49,6 +49,7 @@ pub(super) async fn exchange(visitor: &Visitor, parameters: &Parameters) -> Resu
         purpose: Purpose::Workload,
         reason: parameters.optional("reason").map(str::to_owned),
         mfa_code: None,
+        break_glass: false,
     };
     let (site, caller): (_, Caller) = (visitor.site.clone(), visitor.caller.clone());
     let issued = to_the_end(async move { workload::issue(&site, &caller, &token, &wish).await }).await;

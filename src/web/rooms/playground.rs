@@ -5,9 +5,10 @@ use serde::Deserialize;
 
 use super::audit::extent;
 use super::is_too_large;
-use crate::access::{Grant, Miss, Purpose};
+use crate::access::{Grant, Miss, Purpose, Requestable};
 use crate::audit::Found;
 use crate::gateway::{Changes, MOST_CHANGES, MOST_ROLES, TIME_TO_TRY, Tried, Trying, Wanted};
+use crate::web::listing::only_for;
 use crate::web::trouble::{PageError, html};
 use crate::web::views::{Playground, Room, RuleChanges, Text, TriedRules};
 use crate::web::visitor::{SignedInVisitor, Visitor};
@@ -142,7 +143,14 @@ fn told(tried: Tried, me: &SignedInVisitor) -> TriedRules<'static> {
     let missed = missed
         .take(LISTED)
         .map(|Miss { rule, missing }| (rule.clone().into(), missing.iter().map(|missing| Text::from(missing.to_string())).collect()));
+    let asked_for = |it: &Requestable| {
+        let only = only_for(it.purposes).map(Text::from);
+        let by = format!("by the rule {}, for up to {}", it.rule, humantime::format_duration(it.max_duration));
+        let says = format!("wants to be told: {}", it.hint());
+        (it.target.to_string().into(), it.account.name.clone().into(), [by.into(), says.into()].into_iter().chain(only).collect())
+    };
     TriedRules {
+        requestable: tried.requestable.iter().map(asked_for).collect(),
         granted: in_aws.chain(in_gateway).collect(),
         asked: tried.explanation.as_ref().map(|asked| (asked.role.to_string().into(), asked.granted.is_some())),
         denied_by: tried.explanation.iter().flat_map(|asked| &asked.denied_by).map(|rule| rule.clone().into()).collect(),
@@ -181,6 +189,9 @@ fn why(grant: &Grant) -> Vec<Text<'static>> {
         sentences.push("for emergencies: to take it is an alarm".into());
     }
     sentences.extend(grant.obstacle.as_ref().map(|why| format!("cannot be taken: {why}")));
+    if let Some(way) = &grant.emergency {
+        sentences.extend(why(way).iter().map(|sentence| format!("in an emergency: {sentence}")));
+    }
     sentences.into_iter().map(Text::from).collect()
 }
 

@@ -39,17 +39,27 @@ pub struct Account<'a> {
 impl Account<'_> {
     /// The deep link to a role of this account.
     fn link<'s>(&'s self, role: &'s Role<'_>) -> DeepLink<'s> {
+        DeepLink { break_glass: role.break_glass, ..self.link_to(&role.link) }
+    }
+
+    /// The deep link to a role of this account as it is taken usually.
+    fn usual_link<'s>(&'s self, role: &'s Role<'_>) -> DeepLink<'s> {
         self.link_to(&role.link)
+    }
+
+    /// The deep link to a role of this account as it is taken in an emergency.
+    fn emergency_link<'s>(&'s self, role: &'s Role<'_>) -> DeepLink<'s> {
+        DeepLink { break_glass: true, ..self.link_to(&role.link) }
     }
 
     /// The deep link to a role by its name in links.
     fn link_to<'s>(&'s self, role: &'s str) -> DeepLink<'s> {
-        DeepLink { account: &self.id, role: Some(role) }
+        DeepLink { account: &self.id, role: Some(role), break_glass: false }
     }
 
     /// The deep link to this account, whatever role it is entered with.
     fn own_link(&self) -> DeepLink<'_> {
-        DeepLink { account: &self.id, role: None }
+        DeepLink { account: &self.id, role: None, break_glass: false }
     }
 }
 
@@ -57,6 +67,7 @@ impl Account<'_> {
 struct DeepLink<'a> {
     account: &'a str,
     role: Option<&'a str>,
+    break_glass: bool,
 }
 
 impl DeepLink<'_> {
@@ -65,7 +76,8 @@ impl DeepLink<'_> {
         Query(self.account).write(to)?;
         let Some(role) = self.role else { return Ok(()) };
         to.write_str("&amp;role=")?;
-        Query(role).write(to)
+        Query(role).write(to)?;
+        if self.break_glass { to.write_str("&amp;break_glass=1") } else { Ok(()) }
     }
 }
 
@@ -183,6 +195,8 @@ pub struct Role<'a> {
     pub obstacle: Option<Text<'a>>,
     /// Whether it is for emergencies.
     pub break_glass: bool,
+    /// Whether there are two ways to it, of which one is for emergencies.
+    pub emergency: bool,
 }
 
 /// Another sign-in that a role wants.
@@ -347,13 +361,17 @@ pub enum Target<'a> {
         role: Role<'a>,
         /// Whether the person marked it.
         favourite: bool,
+        /// For what else it may be asked for.
+        ask: Option<Box<AskRow<'a>>>,
     },
     /// The link names a role that the person may ask for.
     OnRequest(AskRow<'a>),
     /// The link names an account only: its roles to pick from.
     Account {
-        /// The account with the person's roles.
+        /// The account with the person's roles, which may be none.
         group: Group<'a>,
+        /// What may be asked for in it.
+        asks: Vec<AskRow<'a>>,
     },
     /// The person has no such role. The page does not say whether it exists.
     Missing {

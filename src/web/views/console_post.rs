@@ -21,6 +21,8 @@ pub struct ConsolePost<'a> {
     pub duration: u64,
     /// What the person said that they need the role for, for the next try.
     pub reason: Option<Text<'a>>,
+    /// Whether it is an emergency, for the next try.
+    pub break_glass: bool,
     /// The page of the console that was asked for, for the next try.
     pub destination: Option<Text<'a>>,
     /// AWS's sign-in page.

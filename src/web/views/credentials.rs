@@ -32,6 +32,8 @@ pub struct Credentials<'a> {
     pub duration: u64,
     /// What the person said that they need the role for, for the download form.
     pub reason: Option<Text<'a>>,
+    /// Whether it was an emergency, for the download form.
+    pub break_glass: bool,
     /// The credentials in every format, in the order to show them.
     pub formats: Vec<Format<'a>>,
     /// The credentials one by one.

@@ -20,8 +20,14 @@ pub struct RequestRow<'a> {
     pub role: Text<'a>,
     /// The account's name, or its digits where it is not known any more.
     pub account: Text<'a>,
-    /// The rule. Shown to administrators alone.
+    /// The rule. Shown to administrators and to those who decide.
     pub rule: Text<'a>,
+    /// For what it is wanted, where that is not both the console and credentials.
+    pub purpose: Option<&'static str>,
+    /// Whether it gives nothing, granted or not, by the rules in force.
+    pub idle: bool,
+    /// What is wanted of the sign-in of who grants it, and is lacking.
+    pub lacks: Option<Text<'a>>,
     /// What it is wanted for.
     pub reason: Text<'a>,
     /// How long it is wanted.
@@ -83,6 +89,8 @@ pub struct AskRow<'a> {
     pub arn: Text<'a>,
     /// What must be said, as people are told it.
     pub hint: Text<'a>,
+    /// For what it could be taken, where that is not both the console and credentials.
+    pub purpose: Option<&'static str>,
     /// The longest time that may be asked for.
     pub longest: std::time::Duration,
     /// Whether the row has the form in place; without it, it leads to the role's page, which has it.

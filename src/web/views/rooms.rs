@@ -377,6 +377,8 @@ pub struct TriedRules<'a> {
     pub groups: Vec<Text<'a>>,
     /// Roles: what, where, why, and what limits them, a sentence each.
     pub granted: Vec<(Text<'a>, Text<'a>, Vec<Text<'a>>)>,
+    /// Roles that may be asked for, in the same way.
+    pub requestable: Vec<(Text<'a>, Text<'a>, Vec<Text<'a>>)>,
     /// How many there are beyond those.
     pub more: usize,
     /// The role that was asked about, and whether it is granted.

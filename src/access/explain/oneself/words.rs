@@ -113,6 +113,14 @@ fn limits(entitlement: &Entitlement) -> Vec<String> {
     if entitlement.break_glass {
         limits.push("It is for emergencies: to take it is an alarm.".into());
     }
+    if let Some(way) = &entitlement.emergency {
+        let purpose = match way.purposes.list().as_slice() {
+            [Purpose::Console] => "for the console",
+            [Purpose::Credentials] => "for credentials",
+            _ => "without what is said here",
+        };
+        limits.push(format!("In an emergency it can be had {purpose}: to take it so is an alarm."));
+    }
     if entitlement.session_policy.is_some() {
         limits.push("A session may do less than the role itself: a session policy limits it.".into());
     }

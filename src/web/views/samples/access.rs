@@ -18,6 +18,7 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
         reason: None,
         obstacle: None,
         break_glass: false,
+        emergency: false,
     }
 }
 
@@ -65,7 +66,7 @@ fn few() -> Vec<Group<'static>> {
 fn ask(account: Account<'static>, name: &'static str, waits: bool, in_place: bool) -> AskRow<'static> {
     let hint = if name == HOSTILE { HOSTILE } else { "the ticket, such as OPS-123" };
     let (name, arn, link) = (name.into(), format!("arn:aws:iam::111122223333:role/{name}").into(), name.into());
-    AskRow { account, name, link, arn, hint: hint.into(), longest: HOUR * 4, in_place, waits }
+    AskRow { account, name, link, arn, hint: hint.into(), purpose: None, longest: HOUR * 4, in_place, waits }
 }
 
 fn asks() -> Vec<AskRow<'static>> {
@@ -311,19 +312,29 @@ impl Go<'static> {
             role: group.rows[row].role.clone(),
             account: account_of(group),
             favourite,
+            ask: None,
         };
         let (long, hostile) = (long(), hostile_account());
+        let hostile_asks = vec![ask(account_of(&hostile), HOSTILE, false, true)];
         let missing = Target::Missing { account: "999988887777".into(), role: Some("PlatformAdmin".into()) };
         let place = account_of(&few()[0]);
-        let alarming = Target::Role { role: emergency(&place).role, account: place, favourite: false };
+        let alarming = Target::Role { role: emergency(&place).role, account: place, favourite: false, ask: None };
+        let mut two_ways = role(&long, 4, false);
+        let mut partly = role(&production, 0, false);
+        if let (Target::Role { role, .. }, Target::Role { role: console_alone, ask: other, .. }) = (&mut two_ways, &mut partly) {
+            role.emergency = true;
+            console_alone.credentials = false;
+            *other = Some(Box::new(AskRow { purpose: Some("for credentials"), ..asks().remove(0) }));
+        }
+        let nothing_held = Group { rows: Vec::new(), ..production.clone() };
         let hostile_missing = Target::Missing { account: HOSTILE.into(), role: Some(HOSTILE.into()) };
         let page = |target, destination| Self { shell: shell(true), target, destination, tools: tools(8), tried: true };
         let attack = |target| Self { shell: hostile_shell(), target, destination: Some(HOSTILE.into()), tools: tools(1), tried: true };
         vec![
             ("go", page(role(&production, 0, false), destination.clone())),
             ("go-favourite", page(role(&production, 1, true), None)),
-            ("go-account", page(Target::Account { group: staging.clone() }, destination)),
-            ("go-account-bare", page(Target::Account { group: staging }, None)),
+            ("go-account", page(Target::Account { group: staging.clone(), asks: asks() }, destination)),
+            ("go-account-bare", page(Target::Account { group: staging, asks: Vec::new() }, None)),
             ("go-blocked", page(role(&long, 2, false), None)),
             ("go-step-up", page(role(&long, 4, false), None)),
             ("go-step-up-hostile", attack(role(&hostile, 2, false))),
@@ -331,9 +342,12 @@ impl Go<'static> {
             ("go-on-request", page(Target::OnRequest(ask(account_of(&few()[0]), "DatabaseAdmin", false, true)), None)),
             ("go-on-request-waits", page(Target::OnRequest(ask(account_of(&few()[0]), "DatabaseAdmin", true, true)), None)),
             ("go-break-glass", page(alarming, None)),
+            ("go-step-up-or-break-glass", page(two_ways, None)),
+            ("go-for-one-purpose", page(partly, None)),
+            ("go-account-on-request-alone", page(Target::Account { group: nothing_held, asks: asks() }, None)),
             ("go-on-request-hostile", attack(Target::OnRequest(ask(account_of(&hostile), HOSTILE, false, true)))),
             ("go-hostile", attack(role(&hostile, 0, true))),
-            ("go-account-hostile", attack(Target::Account { group: hostile })),
+            ("go-account-hostile", attack(Target::Account { group: hostile, asks: hostile_asks })),
             ("go-missing-hostile", attack(hostile_missing)),
         ]
     }

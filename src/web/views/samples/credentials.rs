@@ -51,6 +51,7 @@ impl Credentials<'static> {
             expires: at(3600),
             duration: 3600,
             reason: Some("OPS-4711".into()),
+            break_glass: false,
             formats: sample_formats(),
             values,
         };
@@ -70,6 +71,7 @@ impl Credentials<'static> {
             expires: at(3600),
             duration: 3600,
             reason: Some(HOSTILE.into()),
+            break_glass: false,
             formats: vec![Format { key: "bash", label: HOSTILE.into(), hint: HOSTILE.into(), file: HOSTILE.into(), text: HOSTILE.into() }],
             values: vec![Value { label: HOSTILE.into(), text: HOSTILE.into() }],
         }
@@ -85,6 +87,7 @@ impl ConsolePost<'static> {
             role_arn: "arn:aws:iam::111122223333:role/PlatformAdmin".into(),
             duration: 3600,
             reason: None,
+            break_glass: false,
             destination: Some("https://console.aws.amazon.com/s3".into()),
             endpoint: "https://eu-central-1.signin.aws.amazon.com/saml".into(),
             region: region.map(Into::into),
@@ -99,6 +102,7 @@ impl ConsolePost<'static> {
             role: HOSTILE.into(),
             role_arn: HOSTILE.into(),
             reason: Some(HOSTILE.into()),
+            break_glass: false,
             destination: Some(HOSTILE.into()),
             endpoint: HOSTILE.into(),
             region: Some(HOSTILE.into()),

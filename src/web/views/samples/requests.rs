@@ -11,6 +11,9 @@ fn row(state: &'static str, tone: &'static str, verb: Option<&'static str>) -> R
         role: "DatabaseAdmin".into(),
         account: "Production".into(),
         rule: "database-on-request".into(),
+        purpose: None,
+        idle: false,
+        lacks: None,
         reason: "OPS-4711: rebuild the index that the nightly job waits for".into(),
         length: "4 h".into(),
         at: at(-600),
@@ -33,6 +36,7 @@ fn hostile_row() -> RequestRow<'static> {
         role: text(),
         account: text(),
         rule: text(),
+        lacks: Some(text()),
         reason: text(),
         length: text(),
         by: Some(text()),
@@ -44,6 +48,8 @@ fn hostile_row() -> RequestRow<'static> {
 impl Requests<'static> {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
         let page = |waiting, own| Self { shell: shell(true).of(Room::Requests), done: None, waiting, own };
+        let lacks = Some("a sign-in with a second factor, at most 15m old".into());
+        let demanding = RequestRow { lacks, purpose: Some("for the console"), ..row("waits", "", None) };
         let own = vec![
             row("waits", "", Some("Take back")),
             row("granted", "ok", Some("Give back")),
@@ -53,7 +59,7 @@ impl Requests<'static> {
         vec![
             ("requests", Self { done: Some("Your request was made. It waits for somebody to decide.".into()), ..page(None, own.clone()) }),
             ("requests-none", page(None, Vec::new())),
-            ("requests-approver", page(Some(vec![row("waits", "", None), row("waits", "", None)]), own)),
+            ("requests-approver", page(Some(vec![row("waits", "", None), demanding]), own)),
             ("requests-approver-none", page(Some(Vec::new()), Vec::new())),
             (
                 "requests-hostile",
@@ -69,7 +75,7 @@ impl AllRequests<'static> {
         let page = |granted, waiting| Self { shell: Shell { offices, ..shell(true) }.of(Room::Gateway), done: None, granted, waiting };
         let granted = || row("granted", "ok", None);
         vec![
-            ("all-requests", page(vec![granted(), granted()], vec![row("waits", "", None)])),
+            ("all-requests", page(vec![granted(), RequestRow { idle: true, link: None, ..granted() }], vec![row("waits", "", None)])),
             ("all-requests-none", Self { done: Some("The grant was revoked.".into()), ..page(Vec::new(), Vec::new()) }),
             (
                 "all-requests-hostile",

@@ -352,6 +352,7 @@ impl Playground<'static> {
             who: (text("ana@example.org"), text("Okta")),
             groups: vec![text("developers")],
             granted: vec![(text(ROLE), text("Production"), vec![text("the rule platform-admins, by aws-platform-admins")])],
+            requestable: vec![(text(ROLE), text("Staging"), vec![text("by the rule admin-on-request, for up to 4h")])],
             more: 3,
             asked: Some((text("arn:aws:iam::111122223333:role/ReadOnly"), false)),
             denied_by: vec![text("contractors-never")],

@@ -1,0 +1,95 @@
+//! In what more may be asked for by a rule than before.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Difference;
+use crate::access::Policy;
+use crate::access::elevation::{OnRequest, on_request};
+use crate::access::rule::Rule;
+
+/// In what more may be asked for by a rule than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Asking {
+    /// It makes roles requestable, and did not before.
+    Requestable,
+    /// Other people may ask.
+    People,
+    /// Other roles may be asked for.
+    Roles,
+    /// They may be asked for a purpose more.
+    Purposes,
+    /// They may be asked for a longer time. In seconds.
+    Length {
+        /// The longest before.
+        from: u64,
+        /// The longest now.
+        to: u64,
+    },
+    /// A request need not say what it had to.
+    Reason,
+    /// Others decide. A group that decides no more takes nothing from anybody who does.
+    Approvers {
+        /// The groups that did not.
+        added: Vec<String>,
+    },
+    /// Approvers of other providers decide too.
+    Providers,
+}
+
+impl fmt::Display for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let span = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds));
+        match self {
+            Self::Requestable => f.write_str("its roles may be asked for, and could not be"),
+            Self::People => f.write_str("other people may ask"),
+            Self::Roles => f.write_str("other roles may be asked for"),
+            Self::Purposes => f.write_str("they may be asked for another purpose"),
+            Self::Length { from, to } => write!(f, "they may be asked for {} instead of {}", span(*to), span(*from)),
+            Self::Reason => f.write_str("a request need not say what it had to"),
+            Self::Approvers { added } => write!(f, "the group {} decides too", added.join(" and ")),
+            Self::Providers => f.write_str("approvers of other providers decide too"),
+        }
+    }
+}
+
+impl Difference<'_> {
+    /// In what more may be asked for by a rule than by what it was.
+    pub(super) fn asked(&self, was: Option<&Rule>, is: &Rule) -> Vec<Asking> {
+        let Some(now) = on_request(is) else { return Vec::new() };
+        let Some((was, before)) = was.and_then(|was| Some((was, on_request(was)?))) else { return vec![Asking::Requestable] };
+        let text = |rule: &Rule| rule.condition.as_ref().map(|condition| Arc::clone(condition.text()));
+        let of_groups = |rule: &Rule| (rule.pattern.clone(), rule.everyone, text(rule));
+        let gives = |policy: &Policy, rule: &Rule, other| policy.roles_spoken_of(rule, other).map(BTreeSet::from_iter);
+        let (roles, old_roles) = (gives(self.new, is, self.old), gives(self.old, was, self.new));
+        let has_more_roles = roles.zip(old_roles).is_none_or(|(new, old)| !new.is_subset(&old));
+        let is_everywhere = is.providers.is_empty() && !was.providers.is_empty();
+        let is_elsewhere = !was.providers.is_empty() && is.providers.iter().any(|provider| !was.providers.contains(provider));
+        let found = [
+            (!is.wanted.is_like(&was.wanted) || of_groups(is) != of_groups(was)).then_some(Asking::People),
+            has_more_roles.then_some(Asking::Roles),
+            (!is.purposes.without(was.purposes).is_empty()).then_some(Asking::Purposes),
+            (is_everywhere || is_elsewhere).then_some(Asking::Providers),
+        ];
+        found.into_iter().flatten().chain(now.more_than(before)).collect()
+    }
+}
+
+impl OnRequest {
+    /// In what it lets more be asked for than another one.
+    fn more_than(&self, before: &Self) -> Vec<Asking> {
+        let (from, to) = (before.max_duration.as_secs(), self.max_duration.as_secs());
+        let added: Vec<_> = self.approvers.iter().filter(|group| !before.approvers.contains(group)).map(ToString::to_string).collect();
+        let found = [
+            (to > from).then_some(Asking::Length { from, to }),
+            (!self.reason.asks_for_all_of(&before.reason)).then_some(Asking::Reason),
+            (!added.is_empty()).then_some(Asking::Approvers { added }),
+        ];
+        found.into_iter().flatten().collect()
+    }
+}
