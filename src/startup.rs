@@ -383,6 +383,7 @@ pub async fn run(
         tokio::spawn(async move { look_for_own_identity(&site.gateway.sts).await });
     }
     tokio::spawn(Reloader::new(Arc::clone(&site), config, news).run());
+    tokio::spawn(tidy(Arc::clone(&site)));
     tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
     if asked().await == Stopping::Announced {
         let delay = config.file.server.shutdown_delay;
@@ -395,6 +396,14 @@ pub async fn run(
     running.stop().await?;
     site.gateway.alarms.drain(ALARMS_GRACE).await;
     Ok(())
+}
+
+/// Keeps nothing of people longer than is said, also where nobody comes any more.
+async fn tidy(site: Arc<Site>) {
+    loop {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        site.gateway.vault.tidy();
+    }
 }
 
 /// Looks for the gateway's own AWS identity before anybody waits for it: pages offer no longer sessions than it can get. Without one only the

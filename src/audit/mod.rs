@@ -11,6 +11,7 @@ mod issued;
 mod lines;
 mod log;
 mod look;
+mod missed;
 mod past;
 mod resume;
 mod settings;

@@ -9,16 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::chain::{Head, Link, Running};
-use super::files::{Packed, files};
-use super::lines::{Line, Lines};
+use super::chain::Head;
+use super::missed::{fill, one_chain};
 use super::settings::Require;
 use super::sink::FileSink;
 
 /// How long the others are waited for when one file has the lines and one is enough.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many bytes are caught up with at a time.
-const PIECE: usize = 1 << 20;
 
 /// Lines that are to be written everywhere, and the chain's head before and after them.
 struct Batch {
@@ -28,8 +25,12 @@ struct Batch {
 }
 
 enum Task {
-    /// What is missing before it is read from the other file.
-    Write(Arc<Batch>, Option<PathBuf>),
+    /// What is missing before it is read from the other file. The file is opened anew before, if that is due.
+    Write {
+        batch: Arc<Batch>,
+        source: Option<PathBuf>,
+        reopen: bool,
+    },
     Reopen,
 }
 
@@ -50,6 +51,8 @@ struct Hand {
     at: At,
     is_torn: bool,
     head: Head,
+    /// Whether it is to be opened anew, and was at something when that was asked for.
+    reopen_due: bool,
     /// Whether it took the last lines that it was given, in time.
     is_well: bool,
     /// Why not.
@@ -75,12 +78,14 @@ pub(super) struct Several {
     head: Head,
     /// Lines of which it is not known whether a file has them: they come first, as they are.
     undecided: Option<Arc<Batch>>,
+    /// When files that are behind were last given time to catch up, without a new line.
+    caught_up: Option<Instant>,
 }
 
 impl Several {
-    /// Starts a thread for each file. The chain goes on behind the longest one.
+    /// Starts a thread for each file. The chain goes on behind the longest one, on which all the others must lie.
     pub(super) fn start(mut sinks: Vec<FileSink>, require: Require, patience: Duration) -> io::Result<Self> {
-        let head = sinks.iter().map(FileSink::head).max_by_key(|head| head.seq).unwrap_or_default();
+        let head = one_chain(&sinks)?;
         let mut hands = Vec::new();
         for mut sink in sinks.drain(..) {
             if sink.head().seq == 0 {
@@ -96,6 +101,7 @@ impl Several {
                 at: At::Rest,
                 is_torn: false,
                 head: sink.head(),
+                reopen_due: false,
                 is_well: true,
                 trouble: None,
             };
@@ -108,7 +114,7 @@ impl Several {
                 }
             })?;
         }
-        Ok(Self { hands, require, patience, head, undecided: None })
+        Ok(Self { hands, require, patience, head, undecided: None, caught_up: None })
     }
 
     /// The end of the chain.
@@ -145,10 +151,15 @@ impl Several {
         if had >= enough { Ok(()) } else { Err(self.why()) }
     }
 
-    /// Lets files that are behind catch up, without a new line.
+    /// Lets files that are behind catch up, without a new line; not all the time, because anybody can ask how the gateway does, and events wait
+    /// meanwhile.
     pub(super) fn catch_up(&mut self) {
+        if self.caught_up.is_some_and(|at| at.elapsed() < GRACE) {
+            return;
+        }
         // What comes of it is seen in how far they are.
         drop(self.write(&[]));
+        self.caught_up = Some(Instant::now());
     }
 
     /// Opens each file anew by its name.
@@ -156,11 +167,14 @@ impl Several {
         let mut failed = None;
         self.collect();
         for hand in &mut self.hands {
-            // A file that hangs is looked at again when it does not any more.
+            // A file that hangs is opened anew when it does not any more, before it is given anything else.
+            hand.reopen_due = hand.at != At::Rest;
             hand.take_on(|| Task::Reopen);
         }
         self.wait(|_| false, &mut |error| failed = Some(error));
-        failed.map_or(Ok(()), Err)
+        let hangs = self.hands.iter().find(|hand| hand.at != At::Rest);
+        let late = hangs.map(|hand| io::Error::new(io::ErrorKind::TimedOut, format!("{} hangs", hand.path.display())));
+        failed.or(late).map_or(Ok(()), Err)
     }
 
     /// The files that do not have all lines.
@@ -190,7 +204,8 @@ impl Several {
         for hand in &mut self.hands {
             let has_it = |(path, seq): &&(PathBuf, u64)| *path != hand.path && *seq >= batch.before.seq;
             let source = sources.iter().find(has_it).map(|(path, _)| path.clone());
-            hand.take_on(|| Task::Write(Arc::clone(batch), source));
+            let reopen = hand.at == At::Rest && std::mem::take(&mut hand.reopen_due);
+            hand.take_on(|| Task::Write { batch: Arc::clone(batch), source, reopen });
         }
         let (any, after) = (self.require == Require::Any, batch.after);
         self.wait(|hand| any && hand.head == after, &mut |_| ());
@@ -221,7 +236,7 @@ impl Several {
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => {
                         hand.trouble = Some(Arc::new(io::Error::other("its thread has ended")));
-                        return;
+                        hand.at = At::LateWork;
                     }
                 }
             }
@@ -275,7 +290,10 @@ impl Hand {
 fn done_by(sink: &mut FileSink, task: Task) -> Done {
     let outcome = match task {
         Task::Reopen => sink.reopen(),
-        Task::Write(batch, source) => take(sink, &batch, source.as_deref()),
+        Task::Write { batch, source, reopen } => {
+            let reopened = if reopen { sink.reopen() } else { Ok(()) };
+            reopened.and_then(|()| take(sink, &batch, source.as_deref()))
+        }
     };
     Done { head: sink.head(), is_torn: sink.is_torn(), failed: outcome.err() }
 }
@@ -294,48 +312,4 @@ fn take(sink: &mut FileSink, batch: &Batch, source: Option<&Path>) -> io::Result
     }
     let rest = batch.lines.get(batch.lines.len() - rest..).unwrap_or_default();
     sink.append(rest, batch.after)
-}
-
-/// Copies the lines that are missing up to a head from another file of the same trail, and from what rotations left of it.
-fn fill(sink: &mut FileSink, source: &Path, upto: Head) -> io::Result<()> {
-    let wanted = sink.head().seq + 1;
-    let (mut piece, mut head) = (Vec::new(), sink.head());
-    for path in holding(source, wanted)? {
-        let mut lines = Lines::open(&path)?;
-        while let Some(line) = lines.next_line()? {
-            let Line::Text(line) = line else { continue };
-            let text = line.strip_suffix(b"\n").unwrap_or(line);
-            let Some(link) = Link::of(text).filter(|link| link.seq > head.seq && link.seq <= upto.seq) else { continue };
-            if link.seq > head.seq + 1 {
-                tracing::error!(from = head.seq + 1, to = link.seq - 1, file = %sink.path().display(), "events are missing where they are copied from");
-            }
-            piece.extend_from_slice(text);
-            piece.push(b'\n');
-            head = Head { seq: link.seq, digest: Running::of(text).digest() };
-            if piece.len() >= PIECE {
-                sink.append(&std::mem::take(&mut piece), head)?;
-            }
-        }
-    }
-    if !piece.is_empty() {
-        sink.append(&piece, head)?;
-    }
-    if sink.head().seq != upto.seq {
-        tracing::error!(file = %sink.path().display(), wanted = %upto, had = %sink.head(), "not all that the file missed could be copied: it has a gap");
-    }
-    sink.begin_behind(upto);
-    Ok(())
-}
-
-/// The files of a trail that may have a line or one behind it, the oldest first.
-fn holding(path: &Path, seq: u64) -> io::Result<Vec<PathBuf>> {
-    let mut holding = Vec::new();
-    for listed in files(path)?.into_iter().filter(|listed| listed.packed != Packed::Other) {
-        let first = super::verify::first_number(&listed.path)?;
-        holding.insert(0, listed.path);
-        if first.is_some_and(|first| first <= seq) {
-            break;
-        }
-    }
-    Ok(holding)
 }

@@ -110,6 +110,10 @@ impl FileSink {
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
             return Ok(());
         }
+        if held.nlink() > 0 {
+            // What a failed write left in the old file counts or does not, before the chain goes on in the new one.
+            self.mend()?;
+        }
         self.file = open(&self.path, self.half)?;
         self.torn = false;
         tracing::info!(file = %self.path.display(), head = %self.head, "the audit trail goes on in a new file, behind this head");

@@ -191,7 +191,7 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
     without_core_dumps();
     let filter = EnvFilter::try_from_env("ROLEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime.map_err(RunError::from).and_then(|runtime| runtime.block_on(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(RunError::Findings(findings)) => fail(&findings.to_string(), FINDINGS),
@@ -212,6 +212,9 @@ fn without_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     // To lower a limit is allowed to everybody.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // A system that hands dumps to a program does not ask for the limit. And nobody of the same user looks into the memory.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// Only Linux has transparent huge pages.

@@ -211,9 +211,9 @@ impl Gateway {
         let recovery = || self.event(Kind::Recovery, Outcome::Ok, &Caller::default());
         if self.audit.behind() > 0 {
             self.audit.catch_up().await;
-            self.tell_of_trail().await;
         }
         let audit = self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok();
+        self.tell_of_trail(audit).await;
         Readiness { store: self.vault.ping().await.is_ok(), audit, audit_behind: self.audit.behind() }
     }
 

@@ -301,20 +301,24 @@ impl Gateway {
 
     /// Records an event; what alarm it is follows once it is on disk.
     pub(super) async fn record(&self, event: &Event) -> Result<(), Failure> {
-        self.audit.record(event).await.map_err(|error| Failure::logged(Trouble::Audit, &error))?;
-        self.alarms.follow(event);
-        self.tell_of_trail().await;
-        Ok(())
+        let recorded = self.audit.record(event).await;
+        if recorded.is_ok() {
+            self.alarms.follow(event);
+        }
+        self.tell_of_trail(recorded.is_ok()).await;
+        recorded.map_err(|error| Failure::logged(Trouble::Audit, &error))
     }
 
-    /// Records, and raises as an alarm, that one of several files of the trail does not take events, once.
-    pub(super) async fn tell_of_trail(&self) {
+    /// Records, and raises as an alarm, that one of several files of the trail does not take events, once. Where nothing can be recorded it is an
+    /// alarm all the same: somebody must come.
+    pub(super) async fn tell_of_trail(&self, can_record: bool) {
         let Some(why) = self.audit.take_news() else { return };
         let event = self.event(Kind::AuditDegraded, Outcome::Failed, &Caller::default()).because(why);
         // The log has it already.
-        if self.audit.record(&event).await.is_ok() {
-            self.alarms.follow(&event);
+        if can_record {
+            let _ = self.audit.record(&event).await;
         }
+        self.alarms.follow(&event);
     }
 
     /// Records what is done already and must not wait for the trail: that somebody's session ended who wanted that, or a grant that they gave back.

@@ -17,6 +17,8 @@ use crate::settings::Problem;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest answer that is read, in bytes: a set of keys has some thousand.
+const LONGEST: usize = 64 * 1024;
 /// Clocks that differ by more than this fail sign-ins: what verifies tokens allows a minute.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 /// By more than this a clock deserves a look. Dates on the wire have whole seconds.
@@ -239,7 +241,7 @@ impl Surroundings {
                 self.ahead = Some((host.to_owned(), ahead));
             }
         }
-        let body = answer.text().await.unwrap_or_default();
+        let body = beginning(answer).await;
         Ok(Knocked { status, seen: format!("status {status} in {} ms", took.as_millis()), body })
     }
 
@@ -256,6 +258,18 @@ impl Surroundings {
         };
         Examined::other(verdict, "clock", seen, "let NTP set the machine's clock: tokens are good within a minute of their time")
     }
+}
+
+/// The answer's text, as far as anything that is looked for here is long.
+async fn beginning(mut answer: reqwest::Response) -> String {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST {
+            return String::new();
+        }
+    }
+    String::from_utf8(body).unwrap_or_default()
 }
 
 /// How far a clock is ahead that shows `now` when an answer of `date` has come, which was under way for a part of `took`. A date says which second

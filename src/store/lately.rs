@@ -40,6 +40,11 @@ impl<T: Clone + Send + Sync + 'static> Lately<T> {
         Some(value)
     }
 
+    /// Lets go of what was not used for long: the cache does nothing by itself.
+    pub(super) fn tidy(&self) {
+        self.0.run_pending_tasks();
+    }
+
     /// Forgets what ended here.
     pub(super) fn forget(&self, key: &Key) {
         self.0.invalidate(key);

@@ -3,7 +3,8 @@
 //! AES-256-GCM under a key derived for each record (HMAC-SHA-256 of the store key under the master key), so that random nonces
 //! never come near their limit. The format's version and the store key, purpose included, are bound in: a value opens under the key
 //! it was sealed for and nowhere else. What this cannot see is an *older* value of the same key put back by somebody who can write
-//! to the store; records that change nothing but their presence (sessions) have no older value, and single-use ones live minutes.
+//! to the store; a session never changes, but one that ended can come back until its own end, to whom has its id too, and a single-use one
+//! within minutes.
 
 use std::fmt;
 

@@ -135,11 +135,18 @@ impl Vault {
         };
         let Some(session) = self.sessions.open(&key, sealed, |sealed| self.reveal(&key, sealed)) else { return Ok(None) };
         if session.expires <= now {
+            self.forget(&key);
             // The touch prolonged what is over. (What does not open stays: another instance may have a newer key.)
             self.store.delete(&[key]).await?;
             return Ok(None);
         }
         Ok(Some(session))
+    }
+
+    /// Lets go of what was opened and not used for long. To be called now and then.
+    pub fn tidy(&self) {
+        self.sessions.tidy();
+        self.choices.tidy();
     }
 
     /// Keeps nothing of a session that ended.

@@ -1,0 +1,125 @@
+//! What one file of the trail missed and another one has.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::chain::{Digest, Head, Link, Running};
+use super::files::{Packed, files};
+use super::lines::{Line, Lines};
+use super::sink::FileSink;
+
+/// How many bytes are caught up with at a time.
+const PIECE: usize = 1 << 20;
+
+/// Copies the lines that are missing up to a head from another file of the same trail, and from what rotations left of it.
+pub(super) fn fill(sink: &mut FileSink, source: &Path, upto: Head) -> io::Result<()> {
+    let mut gap = None;
+    // A rotation while the files are looked for looks like a gap: it is one if it is there the second time too.
+    while let Some(behind) = copy(sink, source, upto, gap)? {
+        gap = Some(behind);
+    }
+    if sink.head().seq != upto.seq {
+        tracing::error!(file = %sink.path().display(), wanted = %upto, had = %sink.head(), "not all that the file missed could be copied: it has a gap");
+    }
+    sink.begin_behind(upto);
+    Ok(())
+}
+
+/// Copies as far as there is no gap but the one behind `accepted`; tells behind which line there is another.
+fn copy(sink: &mut FileSink, source: &Path, upto: Head, accepted: Option<u64>) -> io::Result<Option<u64>> {
+    let opened: Vec<_> = holding(source, sink.head().seq + 1)?.iter().map(|path| Lines::open(path)).collect::<io::Result<_>>()?;
+    let (mut piece, mut head) = (Vec::new(), sink.head());
+    for mut lines in opened {
+        while let Some(line) = lines.next_line()? {
+            let Line::Text(line) = line else { continue };
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let Some(link) = Link::of(text).filter(|link| link.seq > head.seq && link.seq <= upto.seq) else { continue };
+            if link.seq == head.seq + 1 {
+                if link.prev != head.digest && accepted != Some(head.seq) {
+                    return Err(parted(sink.path(), source, head.seq));
+                }
+            } else if accepted == Some(head.seq) {
+                tracing::error!(from = head.seq + 1, to = link.seq - 1, file = %sink.path().display(), "events are missing where they are copied from");
+            } else {
+                if !piece.is_empty() {
+                    sink.append(&piece, head)?;
+                }
+                return Ok(Some(head.seq));
+            }
+            piece.extend_from_slice(text);
+            piece.push(b'\n');
+            head = Head { seq: link.seq, digest: Running::of(text).digest() };
+            if piece.len() >= PIECE {
+                sink.append(&std::mem::take(&mut piece), head)?;
+            }
+        }
+    }
+    if !piece.is_empty() {
+        sink.append(&piece, head)?;
+    }
+    Ok(None)
+}
+
+/// The end of the one chain on which all files lie, the longest of them to its end.
+///
+/// Files that each went on alone, as when one was left out of the configuration for a while and the other afterwards, are not joined: events would be
+/// missing in either, and nobody could tell.
+pub(super) fn one_chain(sinks: &[FileSink]) -> io::Result<Head> {
+    // Of files without a line of the chain one may have lines of an earlier version, for which the first line vouches.
+    let rank = |head: &Head| (head.seq, head.digest != Head::default().digest);
+    let Some(longest) = sinks.iter().rev().max_by_key(|sink| rank(&sink.head())) else { return Ok(Head::default()) };
+    let head = longest.head();
+    for sink in sinks.iter().filter(|sink| sink.head().seq > 0) {
+        let own = sink.head();
+        let follows = if own.seq == head.seq { Some(head.digest) } else { following(longest.path(), own.seq)? };
+        match follows {
+            Some(digest) if digest != own.digest => return Err(parted(sink.path(), longest.path(), own.seq)),
+            Some(_) => {}
+            None => {
+                tracing::error!(file = %sink.path().display(), behind = %own, "what the file missed is not to be had any more: it will have a gap")
+            }
+        }
+    }
+    Ok(head)
+}
+
+/// What the line behind a number says of the one before it, if the trail has it still.
+fn following(path: &Path, seq: u64) -> io::Result<Option<Digest>> {
+    for path in holding(path, seq + 1)? {
+        let mut lines = Lines::open(&path)?;
+        while let Some(line) = lines.next_line()? {
+            let Line::Text(line) = line else { continue };
+            match Link::of(line.strip_suffix(b"\n").unwrap_or(line)) {
+                Some(link) if link.seq == seq + 1 => return Ok(Some(link.prev)),
+                _ => {}
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn parted(one: &Path, other: &Path, seq: u64) -> io::Error {
+    let message = format!(
+        "{} and {} are not one trail: behind event {seq} each went on alone. Keep both for the record, move the one with fewer events away, and it \
+         begins anew",
+        one.display(),
+        other.display()
+    );
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+/// The files of a trail that may have a line or one behind it, the oldest first.
+fn holding(path: &Path, seq: u64) -> io::Result<Vec<PathBuf>> {
+    let mut holding = Vec::new();
+    for listed in files(path)?.into_iter().filter(|listed| listed.packed != Packed::Other) {
+        let first = super::verify::first_number(&listed.path)?;
+        holding.insert(0, listed.path);
+        if first.is_some_and(|first| first <= seq) {
+            break;
+        }
+    }
+    Ok(holding)
+}
+
+#[cfg(test)]
+mod tests;
