@@ -76,7 +76,7 @@ pub(super) fn one_chain(sinks: &[FileSink]) -> io::Result<Head> {
             Some(digest) if digest != own.digest => return Err(parted(sink.path(), longest.path(), own.seq)),
             Some(_) => {}
             None => {
-                tracing::error!(file = %sink.path().display(), behind = %own, "what the file missed is not to be had any more: it will have a gap")
+                tracing::error!(file = %sink.path().display(), behind = %own, "what the file missed is not to be had any more: it will have a gap");
             }
         }
     }
