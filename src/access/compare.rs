@@ -20,6 +20,7 @@ use super::template::Template;
 use super::{Effect, Entitlement, Person, Policy, Purpose, SessionPolicy, Target, elevation};
 use crate::clock::Moment;
 use crate::cores;
+use crate::identity::Demand;
 
 /// Something that a role's holder may do after a change and might not before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -138,23 +139,12 @@ impl Entitlement {
         let mut wider = Vec::new();
         let purposes = self.purposes.without(before.purposes).list();
         wider.extend(purposes.into_iter().map(|purpose| Widening::Purpose { purpose }));
-        if let Some(from) = before.until.filter(|from| self.until.is_none_or(|to| to > *from)) {
-            wider.push(Widening::Until { from, to: self.until });
-        }
+        wider.extend(wider_until(before.until, self.until));
         if self.max_session > before.max_session {
             wider.push(Widening::MaxSession { from: before.max_session.as_secs(), to: self.max_session.as_secs() });
         }
         let (old, new) = (&before.demand, &self.demand);
-        if old.mfa && !new.mfa {
-            wider.push(Widening::RequireMfa);
-        }
-        if let Some(from) = old.max_age.filter(|from| new.max_age.is_none_or(|to| to > *from)) {
-            wider.push(Widening::MaxAuthAge { from: from.as_secs(), to: new.max_age.map(|to| to.as_secs()) });
-        }
-        let is_more = new.classes.is_empty() || new.classes.iter().any(|class| !old.classes.contains(class));
-        if !old.classes.is_empty() && is_more {
-            wider.push(Widening::RequireAcr { from: old.classes.clone(), to: new.classes.clone() });
-        }
+        wider.extend(wider_demand(old, new));
         if old == new && before.step_up.is_some() && self.step_up.is_none() {
             wider.push(Widening::SignIn);
         }
@@ -168,6 +158,21 @@ impl Entitlement {
         }
         wider
     }
+}
+
+fn wider_until(before: Option<Moment>, after: Option<Moment>) -> Option<Widening> {
+    let from = before.filter(|from| after.is_none_or(|to| to > *from))?;
+    Some(Widening::Until { from, to: after })
+}
+
+fn wider_demand(old: &Demand, new: &Demand) -> Vec<Widening> {
+    let mfa = (old.mfa && !new.mfa).then_some(Widening::RequireMfa);
+    let older = old.max_age.filter(|from| new.max_age.is_none_or(|to| to > *from));
+    let age = older.map(|from| Widening::MaxAuthAge { from: from.as_secs(), to: new.max_age.map(|to| to.as_secs()) });
+    let is_more = new.classes.is_empty() || new.classes.iter().any(|class| !old.classes.contains(class));
+    let class = !old.classes.is_empty() && is_more;
+    let class = class.then(|| Widening::RequireAcr { from: old.classes.clone(), to: new.classes.clone() });
+    mfa.into_iter().chain(age).chain(class).collect()
 }
 
 /// Which of two session policies lets more be done is not decided here: another one counts as wider.
@@ -438,15 +443,16 @@ impl Difference<'_> {
         // What becomes of a role that was had on request and is held now is seen in those who gain it.
         let on_request = is.is_some_and(|is| elevation::on_request(is).is_some());
         let break_glass = is.is_some_and(Rule::is_for_emergencies);
-        let is_one = workloads || on_request || break_glass || !looks_at.is_empty();
+        let of_request = on_request || self.may_be_asked_for_without(was);
+        let is_one = workloads || of_request || break_glass || !looks_at.is_empty();
         let by_hand = || ByHand {
             rule: rule.id.to_string(),
             effect: rule.effect(),
             became,
             looks_at,
             workloads,
-            on_request,
-            asked: is.map(|is| self.asked(was, is)).unwrap_or_default(),
+            on_request: of_request,
+            asked: if of_request && !on_request { vec![Asking::Undenied] } else { is.map(|is| self.asked(was, is)).unwrap_or_default() },
             break_glass,
             roles: roles(),
         };

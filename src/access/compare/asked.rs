@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Difference;
-use crate::access::Policy;
+use super::{Difference, Widening, wider_demand, wider_policy, wider_until};
 use crate::access::elevation::{OnRequest, on_request};
-use crate::access::rule::Rule;
+use crate::access::rule::{Body, Rule, Terms};
+use crate::access::{Effect, Policy, USUAL_SESSION};
 
 /// In what more may be asked for by a rule than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +40,13 @@ pub enum Asking {
     },
     /// Approvers of other providers decide too.
     Providers,
+    /// What is granted has a limit less, which is also what is wanted of whoever grants it.
+    Limit {
+        /// In what it is wider.
+        limit: Widening,
+    },
+    /// A deny that kept roles from being asked for is gone, or says something else.
+    Undenied,
 }
 
 impl fmt::Display for Asking {
@@ -54,6 +61,8 @@ impl fmt::Display for Asking {
             Self::Reason => f.write_str("a request need not say what it had to"),
             Self::Approvers { added } => write!(f, "the group {} decides too", added.join(" and ")),
             Self::Providers => f.write_str("approvers of other providers decide too"),
+            Self::Limit { limit } => write!(f, "what is granted is wider: {limit}"),
+            Self::Undenied => f.write_str("it kept some of them from being asked for"),
         }
     }
 }
@@ -76,8 +85,32 @@ impl Difference<'_> {
             (!is.purposes.without(was.purposes).is_empty()).then_some(Asking::Purposes),
             (is_everywhere || is_elsewhere).then_some(Asking::Providers),
         ];
-        found.into_iter().flatten().chain(now.more_than(before)).collect()
+        let limits = wider_limits(was, is).into_iter().map(|limit| Asking::Limit { limit });
+        found.into_iter().flatten().chain(now.more_than(before)).chain(limits).collect()
     }
+
+    /// Whether a deny that is not as it was took roles that may be asked for: nobody holds those, so that nobody is seen to gain them.
+    pub(super) fn may_be_asked_for_without(&self, was: Option<&Rule>) -> bool {
+        let Some(was) = was.filter(|was| was.effect() == Effect::Deny) else { return false };
+        let taken = self.old.roles_spoken_of(was, self.new);
+        let may_be_taken = |rule: &Rule| match (&taken, self.new.roles_spoken_of(rule, self.old)) {
+            (Some(taken), Some(given)) => given.iter().any(|role| taken.contains(role)),
+            // What cannot be listed may be any.
+            _ => true,
+        };
+        self.new.rules.iter().any(|rule| on_request(rule).is_some() && may_be_taken(rule))
+    }
+}
+
+/// The limits of a rule's roles that are wider than they were.
+fn wider_limits(was: &Rule, is: &Rule) -> Vec<Widening> {
+    let until = wider_until(was.until, is.until);
+    let (Body::Allow { terms: before, .. }, Body::Allow { terms: after, .. }) = (&was.body, &is.body) else { return Vec::new() };
+    let longest = |terms: &Terms| terms.max_session.unwrap_or(USUAL_SESSION).as_secs();
+    let (from, to) = (longest(before), longest(after));
+    let length = (to > from).then_some(Widening::MaxSession { from, to });
+    let policy = wider_policy(before.session_policy.as_deref(), after.session_policy.as_deref());
+    until.into_iter().chain(length).chain(wider_demand(&before.demand, &after.demand)).chain(policy).collect()
 }
 
 impl OnRequest {

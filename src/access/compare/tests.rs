@@ -89,7 +89,7 @@ fn a_role_that_was_an_alarm_and_is_none_is_wider() {
 #[test]
 fn what_may_be_asked_for_besides_is_told() {
     const ASKED: &str = "[[rule]]\nid = 'r'\ngroups = ['g']\naccounts = ['Production']\nroles = ['Admin']\npurposes = ['console']\n\
-        reason = { pattern = 'OPS-[0-9]+' }\nproviders = ['okta']\nrequestable = { approvers = ['leads'], max_duration = '2h' }\n";
+        reason = { pattern = 'OPS-[0-9]+' }\nproviders = ['okta']\nrequire_mfa = true\nmax_auth_age = '1h'\nuntil = '2030-01-01T00:00:00Z'\nmax_session = '1h'\nrequestable = { approvers = ['leads'], max_duration = '2h' }\n";
     let told = |old: &str, new: &str| {
         let (old, new) = (policy(old), policy(new));
         let by_hand = new.difference_from(&old).to_judge_by_hand();
@@ -106,11 +106,19 @@ fn what_may_be_asked_for_besides_is_told() {
         ("['leads']", "['leads', 'g']", "the group g decides too"),
         ("['leads']", "['others']", "the group others decides too"),
         ("providers = ['okta']\n", "", "approvers of other providers decide too"),
+        ("require_mfa = true\n", "", "what is granted is wider: without a second factor"),
+        ("max_auth_age = '1h'\n", "max_auth_age = '2h'\n", "what is granted is wider: with a sign-in up to 2h old instead of 1h"),
+        ("until = '2030-01-01T00:00:00Z'\n", "", "what is granted is wider: without an end, which was 2030-01-01 00:00 UTC"),
+        ("max_session = '1h'\n", "max_session = '2h'\n", "what is granted is wider: sessions of 2h instead of 1h"),
     ] {
         let changed = ASKED.replace(from, to);
         assert_eq!(told(ASKED, &changed), [words], "{from} to {to}");
     }
     assert_eq!(told("", ASKED), ["its roles may be asked for, and could not be"]);
+    let deny = |roles: &str| format!("{ASKED}[[rule]]\nid = 'no'\neffect = 'deny'\ngroups = ['x']\nroles = {roles}\n");
+    assert_eq!(told(&deny("['Admin']"), ASKED), ["it kept some of them from being asked for"]);
+    assert_eq!(told(&deny("['Admin']"), &deny("['Nobody']")), ["it kept some of them from being asked for"]);
+    assert_eq!(told(&deny("['Nobody']"), ASKED), [""; 0], "a deny of other roles");
     let two_decide = ASKED.replace("['leads']", "['leads', 'g']");
     for (from, to) in [(ASKED, ASKED.replace("'2h'", "'1h'")), (&two_decide, ASKED.to_owned())] {
         assert_eq!(told(from, &to), [""; 0], "{from} to {to}");
