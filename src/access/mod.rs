@@ -51,7 +51,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ExternalId, Hub};
-pub use compare::{Asking as MoreAsked, Became, ByHand, Difference, Widening};
+pub use compare::{Became, ByHand, Difference, MoreAsked, Widening};
 pub use compile::{Policy, Sources};
 pub use condition::{Concern, Failed as ConditionFailed};
 pub use decide::{Given, SessionNames};

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Difference, Widening, wider_demand, wider_policy, wider_until};
+use super::Difference;
+use super::widening::{Widening, wider_demand, wider_policy, wider_until};
 use crate::access::elevation::{OnRequest, on_request};
 use crate::access::rule::{Body, Rule, Terms};
 use crate::access::{Effect, Policy, USUAL_SESSION};
@@ -15,7 +16,7 @@ use crate::access::{Effect, Policy, USUAL_SESSION};
 /// In what more may be asked for by a rule than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Asking {
+pub enum MoreAsked {
     /// It makes roles requestable, and did not before.
     Requestable,
     /// Other people may ask.
@@ -49,7 +50,7 @@ pub enum Asking {
     Undenied,
 }
 
-impl fmt::Display for Asking {
+impl fmt::Display for MoreAsked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let span = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds));
         match self {
@@ -68,10 +69,19 @@ impl fmt::Display for Asking {
 }
 
 impl Difference<'_> {
+    /// In what more may be asked for because of a rule that is not as it was; none where it says nothing of requests. What becomes of a role that was
+    /// had on request and is held now is seen in those who gain it.
+    pub(super) fn about_requests(&self, was: Option<&Rule>, is: Option<&Rule>) -> Option<Vec<MoreAsked>> {
+        match is.filter(|is| on_request(is).is_some()) {
+            Some(is) => Some(self.asked(was, is)),
+            None => self.took_what_may_be_asked_for(was).then(|| vec![MoreAsked::Undenied]),
+        }
+    }
+
     /// In what more may be asked for by a rule than by what it was.
-    pub(super) fn asked(&self, was: Option<&Rule>, is: &Rule) -> Vec<Asking> {
+    fn asked(&self, was: Option<&Rule>, is: &Rule) -> Vec<MoreAsked> {
         let Some(now) = on_request(is) else { return Vec::new() };
-        let Some((was, before)) = was.and_then(|was| Some((was, on_request(was)?))) else { return vec![Asking::Requestable] };
+        let Some((was, before)) = was.and_then(|was| Some((was, on_request(was)?))) else { return vec![MoreAsked::Requestable] };
         let text = |rule: &Rule| rule.condition.as_ref().map(|condition| Arc::clone(condition.text()));
         let of_groups = |rule: &Rule| (rule.pattern.clone(), rule.everyone, text(rule));
         let gives = |policy: &Policy, rule: &Rule, other| policy.roles_spoken_of(rule, other).map(BTreeSet::from_iter);
@@ -80,17 +90,17 @@ impl Difference<'_> {
         let is_everywhere = is.providers.is_empty() && !was.providers.is_empty();
         let is_elsewhere = !was.providers.is_empty() && is.providers.iter().any(|provider| !was.providers.contains(provider));
         let found = [
-            (!is.wanted.is_like(&was.wanted) || of_groups(is) != of_groups(was)).then_some(Asking::People),
-            has_more_roles.then_some(Asking::Roles),
-            (!is.purposes.without(was.purposes).is_empty()).then_some(Asking::Purposes),
-            (is_everywhere || is_elsewhere).then_some(Asking::Providers),
+            (!is.wanted.is_like(&was.wanted) || of_groups(is) != of_groups(was)).then_some(MoreAsked::People),
+            has_more_roles.then_some(MoreAsked::Roles),
+            (!is.purposes.without(was.purposes).is_empty()).then_some(MoreAsked::Purposes),
+            (is_everywhere || is_elsewhere).then_some(MoreAsked::Providers),
         ];
-        let limits = wider_limits(was, is).into_iter().map(|limit| Asking::Limit { limit });
+        let limits = wider_limits(was, is).into_iter().map(|limit| MoreAsked::Limit { limit });
         found.into_iter().flatten().chain(now.more_than(before)).chain(limits).collect()
     }
 
-    /// Whether a deny that is not as it was took roles that may be asked for: nobody holds those, so that nobody is seen to gain them.
-    pub(super) fn may_be_asked_for_without(&self, was: Option<&Rule>) -> bool {
+    /// Whether it is a deny of roles that may be asked for: nobody holds those, so that nobody is seen to gain them.
+    fn took_what_may_be_asked_for(&self, was: Option<&Rule>) -> bool {
         let Some(was) = was.filter(|was| was.effect() == Effect::Deny) else { return false };
         let taken = self.old.roles_spoken_of(was, self.new);
         let may_be_taken = |rule: &Rule| match (&taken, self.new.roles_spoken_of(rule, self.old)) {
@@ -115,13 +125,13 @@ fn wider_limits(was: &Rule, is: &Rule) -> Vec<Widening> {
 
 impl OnRequest {
     /// In what it lets more be asked for than another one.
-    fn more_than(&self, before: &Self) -> Vec<Asking> {
+    fn more_than(&self, before: &Self) -> Vec<MoreAsked> {
         let (from, to) = (before.max_duration.as_secs(), self.max_duration.as_secs());
         let added: Vec<_> = self.approvers.iter().filter(|group| !before.approvers.contains(group)).map(ToString::to_string).collect();
         let found = [
-            (to > from).then_some(Asking::Length { from, to }),
-            (!self.reason.asks_for_all_of(&before.reason)).then_some(Asking::Reason),
-            (!added.is_empty()).then_some(Asking::Approvers { added }),
+            (to > from).then_some(MoreAsked::Length { from, to }),
+            (!self.reason.asks_for_all_of(&before.reason)).then_some(MoreAsked::Reason),
+            (!added.is_empty()).then_some(MoreAsked::Approvers { added }),
         ];
         found.into_iter().flatten().collect()
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::access::{AccountSettings, Context, NamingSettings, Person, RuleSettings};
+use crate::access::{AccountSettings, Context, Entitlement, NamingSettings, RuleSettings};
 use crate::identity::Identity;
 
 const LIMITED: &str = r#"
