@@ -1,6 +1,7 @@
 //! How often one address may begin and finish sign-ins, and one person or workload have credentials: what can be asked for without end must cost
 //! something.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,48 +30,56 @@ const WORTH_ONE: usize = 16 * 1024;
 /// After so many questions those are forgotten that have their whole allowance back.
 const SWEEP: u32 = 1024;
 
-/// An allowance for each network that people come from, in this process.
-pub(super) struct SignInLimit<C: Clock = DefaultClock> {
-    allowances: RateLimiter<IpNet, HashMapStateStore<IpNet>, C, NoOpMiddleware<C::Instant>>,
+/// An allowance for each of those who are told apart by a key, in this process. Beyond so many of them the newcomers share.
+struct Allowances<K: Clone + Eq + Hash, C: Clock> {
+    each: RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>,
     burst: NonZeroU32,
     asked: AtomicU32,
     most: usize,
 }
 
+impl<K: Clone + Eq + Hash, C: Clock> Allowances<K, C> {
+    fn of(quota: Quota, clock: C, most: usize) -> Self {
+        let each = RateLimiter::new(quota, HashMapStateStore::default(), clock);
+        Self { each, burst: quota.burst_size(), asked: AtomicU32::new(0), most }
+    }
+
+    /// Counts so many for whoever `key` says, which is told whether there are too many to be remembered one by one; an error says how long they
+    /// should wait. What is worth more than a whole allowance has to wait for a whole one.
+    fn check(&self, key: impl FnOnce(bool) -> K, count: usize) -> Result<(), Duration> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            self.each.retain_recent();
+            self.each.shrink_to_fit();
+        }
+        let count = NonZeroU32::new(u32::try_from(count).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN).min(self.burst);
+        match self.each.check_key_n(&key(self.each.len() >= self.most), count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(too_early)) => Err(too_early.wait_time_from(self.each.clock().now())),
+            Err(_) => Err(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// So many a second, and so many at once after a pause. Zero counts as one.
+fn quota(per_second: u32, burst: u32) -> Quota {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst))
+}
+
+/// An allowance for each network that people come from.
+pub(super) struct SignInLimit<C: Clock = DefaultClock>(Allowances<IpNet, C>);
+
 impl SignInLimit {
     /// So many requests a second, and so many at once after a pause. Zero counts as one.
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
-        Self::with_clock(per_second, burst, DefaultClock::default(), MOST)
+        Self(Allowances::of(quota(per_second, burst), DefaultClock::default(), MOST))
     }
 }
 
 impl<C: Clock> SignInLimit<C> {
-    fn with_clock(per_second: u32, burst: u32, clock: C, most: usize) -> Self {
-        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let burst = at_least_one(burst);
-        Self::of(Quota::per_second(at_least_one(per_second)).allow_burst(burst), burst, clock, most)
-    }
-
-    fn of(quota: Quota, burst: NonZeroU32, clock: C, most: usize) -> Self {
-        let allowances = RateLimiter::new(quota, HashMapStateStore::default(), clock);
-        Self { allowances, burst, asked: AtomicU32::new(0), most }
-    }
-
     /// Counts a request of that address with a message of so many bytes; an error says how long it should wait.
     fn check(&self, ip: Option<IpAddr>, bytes: usize) -> Result<(), Duration> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.allowances.retain_recent();
-            self.allowances.shrink_to_fit();
-        }
-        let network = network(ip, self.allowances.len() >= self.most);
-        let counts = u32::try_from(bytes / WORTH_ONE).unwrap_or(u32::MAX).saturating_add(1);
-        // What is worth more than a whole allowance has to wait for a whole one.
-        let counts = NonZeroU32::new(counts).unwrap_or(NonZeroU32::MIN).min(self.burst);
-        match self.allowances.check_key_n(&network, counts) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(too_early)) => Err(too_early.wait_time_from(self.allowances.clock().now())),
-            Err(_) => Err(Duration::from_secs(1)),
-        }
+        self.0.check(|crowded| network(ip, crowded), (bytes / WORTH_ONE).saturating_add(1))
     }
 }
 
@@ -114,49 +123,27 @@ pub(super) fn wait(visitor: &Visitor) -> Option<u64> {
     visitor.site.sign_in_limit.check(visitor.caller.ip, 0).err().map(in_seconds)
 }
 
-/// An allowance of credentials for each person, or each workload, in this process: a script or a platform that went wild asks for one of them,
-/// from any number of addresses.
-pub(super) struct IssueLimit<C: Clock = DefaultClock> {
-    allowances: RateLimiter<String, HashMapStateStore<String>, C, NoOpMiddleware<C::Instant>>,
-    burst: NonZeroU32,
-    asked: AtomicU32,
-}
+/// An allowance of credentials for each person, or each workload: a script or a platform that went wild asks for one of them, from any number of
+/// addresses.
+pub(super) struct IssueLimit<C: Clock = DefaultClock>(Allowances<String, C>);
 
 impl IssueLimit {
     /// So many a second, and so many at once after a pause. Zero counts as one.
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
-        Self::with_clock(per_second, burst, DefaultClock::default())
+        Self(Allowances::of(quota(per_second, burst), DefaultClock::default(), MOST))
     }
 }
 
 impl<C: Clock> IssueLimit<C> {
-    fn with_clock(per_second: u32, burst: u32, clock: C) -> Self {
-        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let burst = at_least_one(burst);
-        let quota = Quota::per_second(at_least_one(per_second)).allow_burst(burst);
-        Self { allowances: RateLimiter::new(quota, HashMapStateStore::default(), clock), burst, asked: AtomicU32::new(0) }
-    }
-
     /// Counts so many credentials for somebody; an error says how long they should wait.
-    fn check(&self, who: String, count: usize) -> Result<(), Duration> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.allowances.retain_recent();
-            self.allowances.shrink_to_fit();
-        }
-        // Beyond so many, the newcomers share one allowance.
-        let key = if self.allowances.len() >= MOST { String::new() } else { who };
-        let count = u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN).min(self.burst);
-        match self.allowances.check_key_n(&key, count) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(too_early)) => Err(too_early.wait_time_from(self.allowances.clock().now())),
-            Err(_) => Err(Duration::from_secs(1)),
-        }
+    fn check(&self, who: &Identity, count: usize) -> Result<(), Duration> {
+        self.0.check(|crowded| if crowded { String::new() } else { who.person() }, count)
     }
 }
 
 /// Counts so many credentials that a person asks for.
 pub(super) fn of_person(site: &Site, who: &Identity, count: usize) -> Result<(), PageError> {
-    site.person_limit.check(who.person(), count).map_err(|wait| {
+    site.person_limit.check(who, count).map_err(|wait| {
         tracing::warn!(person = who.username(), "credentials are asked for more often than the configuration allows");
         PageError::TooOften(in_seconds(wait))
     })
@@ -164,7 +151,7 @@ pub(super) fn of_person(site: &Site, who: &Identity, count: usize) -> Result<(),
 
 /// Counts credentials that a workload asks for.
 pub(super) fn of_workload(site: &Site, who: &Identity) -> Result<(), PageError> {
-    site.workload_limit.check(who.person(), 1).map_err(|wait| PageError::TooOften(in_seconds(wait)))
+    site.workload_limit.check(who, 1).map_err(|wait| PageError::TooOften(in_seconds(wait)))
 }
 
 /// How often codes of devices may be tried by people who are signed in (RFC 8628 section 5.1), in this process.
@@ -193,7 +180,7 @@ impl<C: Clock + Clone> CodeLimit<C> {
         let each = Quota::with_period(CODE_EVERY).unwrap_or(Quota::per_minute(CODES_AT_ONCE)).allow_burst(CODES_AT_ONCE);
         let overall = Quota::per_second(CODES_A_SECOND_OVERALL).allow_burst(CODES_AT_ONCE_OVERALL);
         Self {
-            by_network: SignInLimit::of(each, CODES_AT_ONCE, clock.clone(), MOST),
+            by_network: SignInLimit(Allowances::of(each, clock.clone(), MOST)),
             overall: RateLimiter::direct_with_clock(overall, clock.clone()),
         }
     }
@@ -230,7 +217,7 @@ mod tests {
 
     fn limit(most: usize) -> (SignInLimit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (SignInLimit::with_clock(10, 20, clock.clone(), most), clock)
+        (SignInLimit(Allowances::of(quota(10, 20), clock.clone(), most)), clock)
     }
 
     fn allowed(limit: &SignInLimit<FakeRelativeClock>, ip: &str) -> usize {
@@ -262,16 +249,17 @@ mod tests {
     #[test]
     fn w09_each_person_and_each_workload_has_its_own_allowance_and_gets_it_back() {
         let clock = FakeRelativeClock::default();
-        let limit = IssueLimit::with_clock(2, 5, clock.clone());
-        let allowed = |who: &str| (0..100).take_while(|_| limit.check(who.to_owned(), 1).is_ok()).count();
+        let limit = IssueLimit(Allowances::of(quota(2, 5), clock.clone(), MOST));
+        let who = |subject: &str| Identity::for_tests(subject, &[]);
+        let allowed = |subject: &str| (0..100).take_while(|_| limit.check(&who(subject), 1).is_ok()).count();
         assert_eq!(allowed("github+repo:example/web"), 5);
         assert_eq!(allowed("github+repo:example/api"), 5);
-        assert!(limit.check("github+repo:example/web".into(), 1).unwrap_err() <= Duration::from_millis(500));
+        assert!(limit.check(&who("github+repo:example/web"), 1).unwrap_err() <= Duration::from_millis(500));
         clock.advance(Duration::from_secs(1));
         assert_eq!(allowed("github+repo:example/web"), 2);
-        assert!(limit.check("okta+ana".into(), 3).is_ok());
-        assert!(limit.check("okta+ana".into(), 3).is_err(), "several count as what they are");
-        assert!(limit.check("okta+ben".into(), 50).is_ok(), "more than a whole allowance waits for a whole one");
+        assert!(limit.check(&who("okta+ana"), 3).is_ok());
+        assert!(limit.check(&who("okta+ana"), 3).is_err(), "several count as what they are");
+        assert!(limit.check(&who("okta+ben"), 50).is_ok(), "more than a whole allowance waits for a whole one");
         assert_eq!(allowed("okta+ben"), 0);
     }
 
@@ -314,12 +302,12 @@ mod tests {
         let crowd = |n: u32| IpAddr::V6(Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(n) << 64)));
         let passed = (0..10_000).filter(|n| limit.check(Some(crowd(*n)), 0).is_ok()).count();
         assert_eq!(passed, 100 + 20, "beyond the first hundred, all of the /32 have one allowance");
-        assert!(limit.allowances.len() <= 102, "{}", limit.allowances.len());
+        assert!(limit.0.each.len() <= 102, "{}", limit.0.each.len());
         assert!(limit.check(Some("192.0.2.1".parse().unwrap()), 0).is_ok(), "others go on");
         clock.advance(Duration::from_secs(10));
         for _ in 0..SWEEP {
             let _ = limit.check(None, 0);
         }
-        assert!(limit.allowances.len() <= 2, "{}", limit.allowances.len());
+        assert!(limit.0.each.len() <= 2, "{}", limit.0.each.len());
     }
 }
