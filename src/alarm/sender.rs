@@ -1,6 +1,5 @@
 //! Sends alarms to one webhook, one after the other.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::sync::mpsc;
 use super::settings::Checked;
 use super::{Message, State};
 use crate::clock::Clock;
-use crate::settings::is_loopback;
+use crate::settings::{is_loopback, with_causes};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(10);
@@ -85,7 +84,7 @@ impl Sender {
             .header("x-rolegate-signature", self.signature(&timestamp, &message.body))
             .body(message.body.clone());
         // An error's own text may have the address in it, whose path may be a secret.
-        let answer = request.send().await.map_err(|error| chain(&error.without_url()))?;
+        let answer = request.send().await.map_err(|error| with_causes(&error.without_url()))?;
         let status = answer.status();
         if status.is_success() { Ok(()) } else { Err(format!("it answered with status {}", status.as_u16())) }
     }
@@ -98,16 +97,4 @@ impl Sender {
         }
         format!("v1={}", data_encoding::HEXLOWER.encode(context.sign().as_ref()))
     }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {cause}");
-        next = cause.source();
-    }
-    text
 }
