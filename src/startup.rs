@@ -222,15 +222,7 @@ pub fn sp_metadata(config: &Config, provider: &str) -> Result<Option<String>, Fi
 pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, Findings> {
     let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
-    let audit_path = config.base.join(&config.file.audit.file);
-    let audit = config.file.audit.open(&config.base).map_err(|error| {
-        let message = format!("the audit trail {} cannot be opened: {error}", audit_path.display());
-        config.locate(vec![Problem::new(
-            "audit.file",
-            message,
-            "check that the folder is there and may be written to, and that no other process holds the file",
-        )])
-    })?;
+    let audit = config.file.audit.open("audit", &config.base).map_err(|problem| config.locate(vec![problem]))?;
     Ok(Gateway {
         providers: parts.providers,
         workload_providers: parts.workload_providers,

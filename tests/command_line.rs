@@ -1,10 +1,15 @@
 //! The built binary, as an administrator types it: results on stdout, complaints on stderr, and an exit code that means something.
 
-#![expect(clippy::unwrap_used, reason = "the helpers stand outside of test functions")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "the helpers stand outside of test functions")]
 
+mod support;
+
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use support::{Gateway, OidcProvider, Plan, SandboxAws};
 
 fn rolegate(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rolegate")).args(arguments).current_dir(folder).env_remove("ROLEGATE_CONFIG").output().unwrap()
@@ -238,4 +243,81 @@ fn tests_are_run_again_however_an_editor_saves() {
     assert!(until_it_waits(&mut output).contains("passed"));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// How large a core dump of a process may be, by now and by its own will: C3.
+fn core_limit(process: u32) -> Vec<String> {
+    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    line.split_whitespace().take(2).map(str::to_owned).collect()
+}
+
+/// A supervisor's signal closes nothing at once: whoever sends people here must find out first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_told_to_stop_says_so_and_serves_on_until_it_is_told_again() {
+    let plan = Plan::new();
+    let provider = "[[provider]]\nid = 'main'\nname = 'Main'\nissuer = 'http://127.0.0.1:9'\nclient_id = 'x'\nclient_auth = 'none'\n";
+    let config = plan.config_with(provider, "http://127.0.0.1:9").replace("workers = 1", "workers = 1\nshutdown_delay = \"2m\"");
+    let mut gateway = Gateway::start(&config, &Plan::env()).await;
+    let ready = async |url: &str| {
+        let answer = reqwest::get(format!("{url}/readyz")).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let url = gateway.url().to_owned();
+    assert_eq!(core_limit(gateway.process().id()), ["0", "0"], "what crashes writes no secrets down");
+    assert_eq!(ready(&url).await, (200, "store: ok\naudit: ok\n".into()));
+    gateway.process().signal("TERM");
+    let told = async || Some(ready(&url).await).filter(|(status, _)| *status != 200);
+    let (status, text) = gateway.process().until(async |_| told().await).await;
+    assert_eq!((status, text.as_str()), (503, "store: ok\naudit: ok\nthis gateway is stopping\n"));
+    assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), 200);
+    gateway.process().signal("TERM");
+    assert!(gateway.process().finish().await.success());
+}
+
+/// What `rolegate doctor` finds in the folder of a gateway, by part, and its exit code.
+fn examined(gateway: &Gateway) -> (BTreeMap<String, (String, String)>, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolegate"));
+    command.args(["doctor", "--json", "--config", "rolegate.toml"]).current_dir(gateway.folder()).envs(Plan::env());
+    let said = command.output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let parts = report["examined"].as_array().unwrap().iter();
+    let parts = parts.map(|part| (text(&part["part"]), (text(&part["verdict"]), text(&part["seen"])))).collect();
+    assert_eq!(report["good"] == true, said.status.success(), "{report}");
+    (parts, said.status.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_what_is_well_and_what_is_not() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&plan.provider()).await;
+    let aws = SandboxAws::start(&plan.url()).await;
+    let mut gateway = Gateway::start(&plan.config(&provider, aws.url()), &Plan::env()).await;
+    let (found, code) = examined(&gateway);
+    for (part, seen) in [
+        ("provider main", "key(s)"),
+        ("STS in us-east-1", aws.url()),
+        ("console sign-in", "/federation: status"),
+        ("store", "memory takes sessions"),
+        ("audit trail", "audit.jsonl can be opened, and its disk takes more"),
+        ("public URL", "a gateway answers"),
+        ("clock", "right within"),
+    ] {
+        let (verdict, said) = found.get(part).unwrap_or_else(|| panic!("{part}: {found:?}"));
+        assert!(verdict == "good" && said.contains(seen), "{part}: {found:?}");
+    }
+    assert_eq!(code, Some(0), "{found:?}");
+
+    gateway.stop().await;
+    gateway.configure(&plan.config(&provider, "http://127.0.0.1:9"));
+    drop(provider);
+    let (found, code) = examined(&gateway);
+    let verdict = |part: &str| found.get(part).map(|(verdict, _)| verdict.as_str());
+    for (part, expected) in
+        [("provider main", "bad"), ("STS in us-east-1", "bad"), ("public URL", "unsure"), ("clock", "unsure"), ("store", "good")]
+    {
+        assert_eq!(verdict(part), Some(expected), "{part}: {found:?}");
+    }
+    assert_eq!(code, Some(1));
 }

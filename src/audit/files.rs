@@ -50,6 +50,11 @@ pub(super) fn files(path: &Path) -> io::Result<Vec<Listed>> {
     Ok(older)
 }
 
+/// Whether a file of one name is what a rotation leaves of one of the other: it begins with that, and a dot or a hyphen.
+pub(super) fn is_rotation(name: &str, of: &str) -> bool {
+    name.strip_prefix(of).is_some_and(|rest| rest.starts_with(['.', '-']))
+}
+
 /// The files beside the trail that rotations left, the newest first. `own` is the trail's number on the disk.
 pub(super) fn rotated(path: &Path, own: u64) -> io::Result<Vec<Listed>> {
     let mut older = Vec::new();
@@ -59,8 +64,7 @@ pub(super) fn rotated(path: &Path, own: u64) -> io::Result<Vec<Listed>> {
         let entry = entry?;
         let (found, metadata) = (entry.file_name().to_string_lossy().into_owned(), entry.metadata());
         let Ok(metadata) = metadata else { continue };
-        let is_rotated = found.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']));
-        if !is_rotated || !metadata.is_file() || metadata.ino() == own {
+        if !is_rotation(&found, &name) || !metadata.is_file() || metadata.ino() == own {
             continue;
         }
         let packed = Packed::of(Path::new(&found));

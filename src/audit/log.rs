@@ -92,7 +92,7 @@ impl AuditLog {
         };
         let path = files.first().cloned().unwrap_or_default();
         let writer = if files.len() < 2 {
-            Writer::One(FileSink::open(path.clone(), Half::Keep)?)
+            Writer::One(named(path.clone(), Half::Keep)?)
         } else {
             let sinks = files.drain(..).map(|path| named(path, Half::Cut)).collect::<io::Result<_>>()?;
             // Half of the time is for the file, the other one for what waits before it.

@@ -99,12 +99,7 @@ fn following(path: &Path, seq: u64) -> io::Result<Option<Digest>> {
 }
 
 fn parted(one: &Path, other: &Path, seq: u64) -> io::Error {
-    let message = format!(
-        "{} and {} are not one trail: behind event {seq} each went on alone. Keep both for the record, move the one with fewer events away, and it \
-         begins anew",
-        one.display(),
-        other.display()
-    );
+    let message = format!("{} and {} are not one trail: behind event {seq} each went on alone", one.display(), other.display());
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 

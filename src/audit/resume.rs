@@ -10,8 +10,8 @@ use super::chain::{Head, Link, Running};
 use super::files::{Packed, rotated};
 use super::lines::{Line, Lines};
 
-/// The end of the chain that is in a trail's file, or, where there is none in it, in the newest of those that rotations left beside it. None for what cannot be read again, as
-/// a pipe.
+/// The end of the chain that is in a trail's file, or, where there is none in it, in the newest of those that rotations left beside it. None for what
+/// cannot be read again, as a pipe.
 ///
 /// An older file that cannot be read hinders nobody: a new chain is begun, which whoever verifies the trail is told.
 ///
@@ -89,7 +89,11 @@ fn in_older_file(path: &Path, own: u64) -> io::Result<Option<(u64, Running)>> {
         Packed::No => {
             let mut file = File::open(&newest.path)?;
             let length = file.metadata()?.len();
-            let Some((seq, offset)) = last_link(&file, length)? else { return Ok(None) };
+            let Some((seq, offset)) = last_link(&file, length)? else {
+                // One of an earlier version, or something that somebody put there.
+                tracing::warn!(file = %newest.path.display(), "the newest file beside the audit trail has no chain: a new one is begun");
+                return Ok(None);
+            };
             let mut running = Running::new();
             add_from(&mut file, offset, &mut running)?;
             Ok(Some((seq, running)))

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::files::is_rotation;
 use super::log::AuditLog;
 use crate::settings::{Problem, Span};
 
@@ -62,6 +63,13 @@ impl AuditSettings {
             let file = base.join(&sink.file);
             if known.contains(&file) {
                 problems.push(Problem::new(path, format!("{} is named twice", file.display()), "name a file on another disk"));
+            } else if let Some(other) = known.iter().find(|other| passes_for_rotated(&file, other) || passes_for_rotated(other, &file)) {
+                let message = format!("{} and {} look like one trail that was rotated", other.display(), file.display());
+                problems.push(Problem::new(
+                    path,
+                    message,
+                    "name a file in another folder, or one whose name does not begin with the other's",
+                ));
             }
             known.push(file);
         }
@@ -75,14 +83,31 @@ impl AuditSettings {
         }
     }
 
+    /// The files, the one that is looked into first.
+    pub fn files<'a>(&'a self, base: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
+        std::iter::once(&self.file).chain(self.sink.iter().map(|sink| &sink.file)).map(|file| base.join(file))
+    }
+
     /// Opens the trail.
     ///
     /// # Errors
-    /// As [`AuditLog::of_files`].
-    pub fn open(&self, base: &Path) -> io::Result<AuditLog> {
-        let files = std::iter::once(&self.file).chain(self.sink.iter().map(|sink| &sink.file));
-        AuditLog::of_files(files.map(|file| base.join(file)).collect(), self.require, self.deadline.0)
+    /// What [`AuditLog::of_files`] fails with, and what is to be done about it, at `path`.
+    pub fn open(&self, path: &str, base: &Path) -> Result<AuditLog, Problem> {
+        AuditLog::of_files(self.files(base).collect(), self.require, self.deadline.0).map_err(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::InvalidData => "keep both for the record, and move the one with fewer events away: it begins anew",
+                io::ErrorKind::ResourceBusy => "another Rolegate writes to it: every process needs files of its own",
+                _ => "see that its folder is there, and that the gateway's user may write to it",
+            };
+            Problem::new(format!("{path}.file"), format!("the audit trail cannot be opened: {error}"), hint)
+        })
     }
+}
+
+/// Whether a file would be taken for what a rotation left of another one.
+fn passes_for_rotated(file: &Path, other: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    file.parent() == other.parent() && is_rotation(&name(file), &name(other))
 }
 
 /// Finds what would hinder the writing to a file.

@@ -16,6 +16,8 @@ use super::sink::FileSink;
 
 /// How long the others are waited for when one file has the lines and one is enough.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often files that are behind get time to catch up, without a new line, at most.
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Lines that are to be written everywhere, and the chain's head before and after them.
 struct Batch {
@@ -154,7 +156,7 @@ impl Several {
     /// Lets files that are behind catch up, without a new line; not all the time, because anybody can ask how the gateway does, and events wait
     /// meanwhile.
     pub(super) fn catch_up(&mut self) {
-        if self.caught_up.is_some_and(|at| at.elapsed() < GRACE) {
+        if self.caught_up.is_some_and(|at| at.elapsed() < BETWEEN) {
             return;
         }
         // What comes of it is seen in how far they are.

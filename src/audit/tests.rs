@@ -12,8 +12,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use super::making::cut;
 use super::*;
-use crate::access::{AccountSettings, NamingSettings, RuleSettings};
+use crate::access::{AccountSettings, AssumeRequest, NamingSettings, Policy, RuleSettings};
+use crate::aws::Credentials;
+use crate::clock::Moment;
+use crate::identity::Identity;
+use crate::trust::Proof;
 
 fn event(incident: &str) -> Event {
     Event::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), incident, Kind::Issue, Outcome::Ok)
@@ -298,6 +303,9 @@ fn settings_tell_what_hinders_the_writing() {
     };
     assert_eq!(check(json!({ "file": "a.jsonl", "require": "any", "sink": [{ "file": "b.jsonl" }], "deadline": "60s" })), "");
     assert!(check(json!({ "file": "a.jsonl", "sink": [{ "file": "a.jsonl" }] })).starts_with("audit.sink[0].file: "));
+    for (file, sink) in [("a.jsonl", "a.jsonl.second"), ("a.jsonl-2", "a.jsonl")] {
+        assert!(check(json!({ "file": file, "sink": [{ "file": sink }] })).contains("look like one trail that was rotated"), "{sink}");
+    }
     assert!(check(json!({ "sink": [{ "file": "b.jsonl" }, { "file": "none/b.jsonl" }] })).starts_with("audit.sink[1].file: the folder"));
     assert_eq!(check(json!({ "require": "any" })), "audit.require: there is one file alone");
     assert_eq!(check(json!({ "deadline": "61s" })), "audit.deadline: 1m 1s is out of bounds");

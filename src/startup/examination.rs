@@ -1,5 +1,6 @@
 //! What `rolegate doctor` looks at: everything that a gateway depends on, asked for from where it will run, without being one.
 
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,7 +68,7 @@ pub async fn examine(config: &Config, clock: Arc<dyn Clock>, mut tell: impl FnMu
     let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let mut surroundings = Surroundings::new(clock);
     tell(configuration(config));
-    tell(trail(config));
+    config.file.audit.files(&config.base).for_each(|file| tell(trail(&file)));
     tell(store(config).await);
     for provider in &parts.providers {
         tell(answered(format!("provider {}", provider.id()), provider.look(surroundings.clock.now()).await));
@@ -102,17 +103,32 @@ fn configuration(config: &Config) -> Examined {
     }
 }
 
-fn trail(config: &Config) -> Examined {
-    let mut problems = Vec::new();
-    config.file.audit.check("audit", &config.base, &mut problems);
-    match problems.into_iter().next() {
-        Some(Problem { message, hint, .. }) => Examined::other(Verdict::Bad, "audit trail", message, hint),
-        None => Examined::good("audit trail", format!("{} can be written", shown(&config.base, &config.file.audit.file))),
+/// That the file can be opened was checked with the configuration. Whether its disk takes more is tried beside it: it may be in use.
+fn trail(file: &Path) -> Examined {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (part, shown) = ("audit trail", file.display());
+    match takes_more(folder) {
+        Ok(()) => Examined::good(part, format!("{shown} can be opened, and its disk takes more")),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Examined::other(
+            Verdict::Unsure,
+            part,
+            format!("{shown} can be opened; whether its disk takes more could not be tried"),
+            "see that there is room on it: no file may be made in that folder",
+        ),
+        Err(error) => Examined::other(
+            Verdict::Bad,
+            part,
+            format!("the disk of {shown} takes no more: {error}"),
+            "make room: nothing is handed out that cannot be recorded",
+        ),
     }
 }
 
-fn shown(base: &Path, file: &Path) -> String {
-    base.join(file).display().to_string()
+/// Writes some thousand bytes to a file that is gone afterwards, and waits for the disk.
+fn takes_more(folder: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(&[b'\n'; 4096])?;
+    file.sync_all()
 }
 
 async fn store(config: &Config) -> Examined {
