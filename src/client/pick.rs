@@ -134,7 +134,7 @@ mod tests {
         {
             assert_eq!(super::pick(word, &roles, "credentials", Guess::Never).is_ok(), is_named, "{word}");
         }
-        roles[2].purposes = vec!["console".into()];
+        roles[2].way.purposes = vec!["console".into()];
         assert!(pick("Staging", &roles, "credentials").is_err());
         assert!(pick("Staging", &roles, "console").is_ok());
         let twice = vec![role("Production", "111122223333", "ReadOnly"), role("Production", "444455556666", "ReadOnly")];

@@ -121,7 +121,7 @@ fn table(roles: &[Role]) -> String {
             harmless_name(&role.account.name),
             role.account.id.to_string(),
             role.arn.path_and_name().to_owned(),
-            role.purposes.join(", "),
+            role.way.purposes.join(", "),
             wants(role),
         ]
     }));
@@ -134,12 +134,12 @@ fn table(roles: &[Role]) -> String {
 }
 
 fn wants(role: &Role) -> String {
-    let needs = &role.needs;
+    let needs = &role.way.needs;
     let wanted = [
         (needs.reason.is_some(), "reason"),
         (needs.fresh_sign_in, "fresh sign-in"),
         (needs.mfa_code, "code"),
-        (role.obstacle.is_some(), "mending by the administrator"),
+        (role.way.obstacle.is_some(), "mending by the administrator"),
         (role.break_glass, "an emergency"),
     ];
     let usually = wanted.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect::<Vec<_>>().join(", ");

@@ -78,6 +78,19 @@ impl From<Listed> for RoleList {
 pub(in crate::client) struct Role {
     pub(in crate::client) arn: Target,
     pub(in crate::client) account: Account,
+    #[serde(flatten)]
+    pub(in crate::client) way: Way,
+    /// Whether it is for emergencies.
+    #[serde(default)]
+    pub(in crate::client) break_glass: bool,
+    /// How it can be had in an emergency, beside the usual way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::client) emergency: Option<Way>,
+}
+
+/// A way to have a role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::client) struct Way {
     #[serde(default)]
     pub(in crate::client) purposes: Vec<String>,
     #[serde(default)]
@@ -85,25 +98,6 @@ pub(in crate::client) struct Role {
     #[serde(default)]
     pub(in crate::client) needs: Needs,
     /// Why it cannot be taken although it is granted; an administrator must mend that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::client) obstacle: Option<String>,
-    /// Whether it is for emergencies.
-    #[serde(default)]
-    pub(in crate::client) break_glass: bool,
-    /// How it can be had in an emergency, beside the usual way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::client) emergency: Option<EmergencyWay>,
-}
-
-/// How a role can be had in an emergency.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::client) struct EmergencyWay {
-    #[serde(default)]
-    pub(in crate::client) purposes: Vec<String>,
-    #[serde(default)]
-    pub(in crate::client) max_session_seconds: Option<u64>,
-    #[serde(default)]
-    pub(in crate::client) needs: Needs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::client) obstacle: Option<String>,
 }
@@ -134,7 +128,7 @@ impl Role {
     /// Whether the role may be had for a purpose.
     pub(in crate::client) fn is_for(&self, purpose: &str) -> bool {
         let in_emergency = self.emergency.iter().flat_map(|way| &way.purposes);
-        self.purposes.is_empty() || self.purposes.iter().chain(in_emergency).any(|known| known == purpose)
+        self.way.purposes.is_empty() || self.way.purposes.iter().chain(in_emergency).any(|known| known == purpose)
     }
 }
 

@@ -49,12 +49,12 @@ pub(super) fn write(profiles: &BTreeMap<String, &Role>, program: &str, gateway: 
     for (name, role) in profiles {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "[profile {name}]");
-        if role.needs.reason.is_some() || role.needs.mfa_code {
+        if role.way.needs.reason.is_some() || role.way.needs.mfa_code {
             let _ = writeln!(
                 text,
                 "# first: rolegate credentials {} --{}",
                 role.arn,
-                match (role.needs.mfa_code, role.break_glass) {
+                match (role.way.needs.mfa_code, role.break_glass) {
                     (_, true) => "break-glass --reason TEXT",
                     (true, _) => "mfa-code CODE",
                     _ => "reason TEXT",
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_profile_runs_the_command_line_and_says_what_a_role_wants_first() {
         let mut role = role("Production", "111122223333", "ReadOnly");
-        role.needs.reason = Some(serde_json::json!({"kind": "ticket"}));
+        role.way.needs.reason = Some(serde_json::json!({"kind": "ticket"}));
         let text = write(
             &BTreeMap::from([("p".to_owned(), &role)]),
             "/usr/bin/rolegate",

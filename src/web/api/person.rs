@@ -102,10 +102,22 @@ struct OwnRole {
     account: Account,
     /// Its name, with its path if it has one.
     role: String,
-    /// What it may be taken for.
-    purposes: Vec<Purpose>,
     /// How AWS is asked for it.
     operation: Operation,
+    #[serde(flatten)]
+    way: Way,
+    /// Whether it is for emergencies: who asks for it says so with `break_glass`, and it is an alarm.
+    break_glass: bool,
+    /// How it can be had in an emergency, with `break_glass` and as an alarm, where it cannot be had otherwise for that purpose, or not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emergency: Option<Way>,
+}
+
+/// A way to have a role.
+#[derive(Serialize, JsonSchema)]
+struct Way {
+    /// What the role may be taken for.
+    purposes: Vec<Purpose>,
     /// The longest session to ask for, in seconds: what the rules allow, or less, where AWS refused it of late and less is worth a try. It may
     /// still allow less than this.
     max_session_seconds: u64,
@@ -114,28 +126,9 @@ struct OwnRole {
     /// Why it cannot be taken although it is granted; an administrator must mend that.
     #[serde(skip_serializing_if = "Option::is_none")]
     obstacle: Option<String>,
-    /// Whether it is for emergencies: who asks for it says so with `break_glass`, and it is an alarm.
-    break_glass: bool,
-    /// How it can be had in an emergency, with `break_glass` and as an alarm, where it cannot be had otherwise for that purpose, or not at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    emergency: Option<EmergencyWay>,
 }
 
-/// How a role can be had in an emergency.
-#[derive(Serialize, JsonSchema)]
-struct EmergencyWay {
-    /// What it may be taken for.
-    purposes: Vec<Purpose>,
-    /// As for the role.
-    max_session_seconds: u64,
-    /// As for the role.
-    needs: Needs,
-    /// As for the role.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    obstacle: Option<String>,
-}
-
-impl From<&Entitlement> for EmergencyWay {
+impl From<&Entitlement> for Way {
     fn from(way: &Entitlement) -> Self {
         Self {
             purposes: way.purposes.list(),
@@ -233,13 +226,10 @@ impl From<&Entitlement> for OwnRole {
                 ou: account.ou.clone(),
             },
             role: entitlement.target.path_and_name().to_owned(),
-            purposes: entitlement.purposes.list(),
             operation: entitlement.operation,
-            max_session_seconds: entitlement.longest_offered().as_secs(),
-            needs: entitlement.into(),
-            obstacle: entitlement.obstacle.as_ref().map(crate::web::trouble::denial),
+            way: entitlement.into(),
             break_glass: entitlement.break_glass,
-            emergency: entitlement.emergency.as_deref().map(EmergencyWay::from),
+            emergency: entitlement.emergency.as_deref().map(Way::from),
         }
     }
 }
