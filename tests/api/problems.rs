@@ -244,3 +244,23 @@ async fn without_a_store_nobody_is_anybody() {
     assert_eq!(answer.header("retry-after"), "5");
     assert!(problem["incident"].as_str().is_some_and(|incident| incident.len() == 10), "{problem}");
 }
+
+#[actix_web::test]
+async fn w09_a_program_that_takes_too_much_for_its_person_is_told_when_to_come_back() {
+    let limited = |config: String| config.replace("workers = 1", "workers = 1\nperson_rate = 1\nperson_burst = 1");
+    let world = World::with(limited).await;
+    let mut program = Program::of(&world, "ana").await;
+    for path in ["/api/v1/credentials", "/api/v1/console"] {
+        let mut tries = 0;
+        let refused = loop {
+            let answer = program.post(path, &json!({ "role": ADMIN })).await;
+            tries += 1;
+            if answer.status == 429 {
+                break answer;
+            }
+            assert!(answer.status == 200 && tries < 20, "{path}: {} {}", answer.status, answer.body);
+        };
+        assert!(problem(&refused, 429, "too_many_requests")["detail"].as_str().unwrap().starts_with("Wait "));
+        assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    }
+}
