@@ -35,6 +35,21 @@ export class Walk {
     await this.#browser?.close();
   }
 
+  /** All of a walk. Its last line is JSON: how many steps it had, and the secrets that crossed, for a search of what must not hold them. */
+  async go(work) {
+    await this.start();
+    try {
+      await work();
+      assert.deepEqual(this.complaints, [], 'what must not have happened');
+      console.log(JSON.stringify({ steps: this.steps, secrets: [...this.secrets] }));
+    } catch (error) {
+      console.error(error);
+      process.exitCode = 1;
+    } finally {
+      await this.stop();
+    }
+  }
+
   /** A browser as a person opens it anew: no cookies. */
   async newPage(options = {}) {
     const context = await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, acceptDownloads: true, ...options });
