@@ -7,7 +7,11 @@ mod support;
 
 use std::fs;
 
-use support::{Gateway, OidcProvider, PRODUCTION, Plan, Redis, SamlOptions, SandboxAws, Scratch, SimpleSaml, chromium, make_key, node};
+use tokio::sync::Semaphore;
+
+use support::{
+    Finished, Gateway, OidcProvider, PRODUCTION, Plan, Redis, SamlOptions, SandboxAws, Scratch, SimpleSaml, chromium, make_key, node,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_with_sessions_in_memory() {
@@ -62,7 +66,7 @@ async fn requests_and_rooms_with_sessions_in_memory() {
     let chromium = chromium();
     let (pictures, which) = pictures("rooms");
     let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str()), ("PICTURES", which)];
-    let walked = node("tests/browser/rooms.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
+    let walked = browse("rooms.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
     assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
     let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
     assert_eq!(report["steps"], 8, "{}", walked.stdout);
@@ -90,7 +94,7 @@ async fn the_way_in_and_out_by_saml() {
         let chromium = chromium();
         let (pictures, which) = pictures(&format!("saml-{binding}"));
         let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str()), ("PICTURES", which)];
-        let walked = node("tests/browser/saml.mjs", &[gateway.url(), idp.url(), &tile], &env).await;
+        let walked = browse("saml.mjs", &[gateway.url(), idp.url(), &tile], &env).await;
         assert!(walked.success, "{binding}: {}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
         let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
         assert_eq!(report["steps"], 4, "{}", walked.stdout);
@@ -112,7 +116,7 @@ async fn a_command_line_is_let_in() {
         let chromium = chromium();
         let (pictures, which) = pictures(&format!("command-line-{}", if redis.is_some() { "redis" } else { "memory" }));
         let env = [("ROLEGATE_TEST_CHROMIUM", chromium.to_str().unwrap()), ("SCREENSHOTS", pictures.as_str()), ("PICTURES", which)];
-        let walked = node("tests/browser/command_line.mjs", &[gateway.url(), provider.issuer()], &env).await;
+        let walked = browse("command_line.mjs", &[gateway.url(), provider.issuer()], &env).await;
         assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
         let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();
         assert_eq!(report["steps"], 8, "{}", walked.stdout);
@@ -123,6 +127,14 @@ async fn a_command_line_is_let_in() {
         let outcomes: Vec<_> = consents.iter().map(|event| event["outcome"].as_str().unwrap()).collect();
         assert_eq!(outcomes, ["ok", "refused", "ok", "ok", "refused", "ok"]);
     }
+}
+
+/// Walks by a script of `tests/browser`, with a browser of its own. No more than two browsers run at once: a machine with two cores
+/// gives each what a person's browser has, and none waits so long that a page seems not to come.
+async fn browse(script: &str, args: &[&str], env: &[(&str, &str)]) -> Finished {
+    static BROWSERS: Semaphore = Semaphore::const_new(2);
+    let _own = BROWSERS.acquire().await.unwrap();
+    node(&format!("tests/browser/{script}"), args, env).await
 }
 
 /// Where a walk's pictures go, and which it takes: of every page where somebody asks for them, which takes longer than all the rest, or of the page
@@ -158,7 +170,7 @@ async fn walk(plan: Plan, redis: Option<Redis>, (part, steps): (&str, u64)) {
     env.push(("SCREENSHOTS", &pictures));
     // The pages do not differ by the store: in every scheme and width they are looked at once.
     env.push(("LOOKS", if redis.is_some() { "one" } else { "every" }));
-    let walked = node("tests/browser/flow.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
+    let walked = browse("flow.mjs", &[gateway.url(), provider.issuer(), aws.url()], &env).await;
     assert!(walked.success, "{}\n{}\n--- the gateway ---\n{}", walked.stdout, walked.stderr, gateway.output());
 
     let report: serde_json::Value = serde_json::from_str(walked.stdout.lines().last().unwrap()).unwrap();

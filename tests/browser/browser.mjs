@@ -149,7 +149,14 @@ export async function tabTo(page, name, within = 'body') {
   assert.fail(`Tab never reaches "${name}"`);
 }
 
-/** The heading that tells which page this is. */
+/** The heading that tells which page this is, and all of the page: its scripts listen for keys, and its first field has the focus. */
 export async function heading(page, text) {
   await page.getByRole('heading', { level: 1, name: text }).waitFor();
+  await page.waitForLoadState();
+}
+
+/** Waits until the clipboard holds this. That something was copied may still be told of what was copied before. */
+export async function copied(page, text, what) {
+  const holds = async (wanted) => (await navigator.clipboard.readText()).trim() === wanted;
+  await page.waitForFunction(holds, text.trim()).catch(() => assert.fail(`${what}: what is copied is not what is shown`));
 }

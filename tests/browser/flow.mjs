@@ -9,7 +9,7 @@
 // Prints `ok STEP` lines and at last one line of JSON: the secrets that the browser saw, for a search of what must not hold them.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { Walk, heading, tabTo } from './browser.mjs';
+import { Walk, copied, heading, tabTo } from './browser.mjs';
 
 const [gateway, idp, aws] = process.argv.slice(2);
 const expected = JSON.parse(process.env.EXPECT);
@@ -110,7 +110,7 @@ async function eachFormat(page) {
     const shown = await section.locator('pre').innerText();
     await section.getByRole('button', { name: 'Copy' }).click();
     await page.getByRole('status').filter({ hasText: /copied/ }).waitFor();
-    assert.equal((await page.evaluate(() => navigator.clipboard.readText())).trim(), shown.trim(), `${name}: what is copied is what is shown`);
+    await copied(page, shown, name);
     const [download] = await Promise.all([page.waitForEvent('download'), section.getByRole('button', { name: 'Download' }).click()]);
     const file = `${downloads}/${download.suggestedFilename()}`;
     await download.saveAs(file);
