@@ -1,6 +1,5 @@
 //! Roles as the pages list them: grouped, with what the person marked and took last before the rest.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -172,7 +171,7 @@ pub(super) fn tools<'a>(roles: &[Entitlement], choices: &'a Choices) -> Tools<'a
     Tools {
         longest: roles.iter().map(Entitlement::longest_offered).max().unwrap_or(access::USUAL_SESSION),
         length: choices.length(),
-        region: choices.region.as_deref().map(Cow::from),
+        region: choices.region.as_deref().map(Into::into),
         partitions,
     }
 }

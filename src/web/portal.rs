@@ -137,7 +137,7 @@ fn target<'a>(link: &'a Link, in_account: &'a [Entitlement], mut asks: Vec<AskRo
             account: listing::account(&entitlement.account),
             role: Role { emergency: entitlement.emergency.is_some(), ..listing::role(way) },
             favourite: is_favourite(entitlement.target.as_str()),
-            ask: asks.into_iter().find(|ask| ask.arn == entitlement.target.as_str()).map(Box::new),
+            ask: asks.into_iter().find(|ask| *ask.arn == *entitlement.target.as_str()).map(Box::new),
         };
     }
     match (in_account.first(), asks.first()) {

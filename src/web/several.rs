@@ -127,7 +127,7 @@ impl Ticked {
 }
 
 fn say(failure: &Failure) -> String {
-    words(&failure.clone().into()).happened.into_owned()
+    words(&failure.clone().into()).happened.into_plain()
 }
 
 /// `POST /several`: issues them and goes to the page that shows them once.
@@ -233,7 +233,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<Vec<(String, Stri
         for missed in &missed {
             let Missed { role, why, incident } = view(me, missed);
             // Writing to a String cannot fail.
-            let _ = write!(file, "\n# not had: {}: {} (incident {incident})", one_line(&role), one_line(&why));
+            let _ = write!(file, "\n# not had: {}: {} (incident {})", one_line(&role), one_line(&why), &*incident);
         }
         Ok(HttpResponse::Ok()
             .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"credentials\""))

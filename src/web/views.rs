@@ -19,8 +19,8 @@ mod samples;
 mod several;
 #[cfg(test)]
 mod tests;
+mod text;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
@@ -39,9 +39,7 @@ pub use rooms::{
     ProviderRow, RuleChanges, SearchForm, SessionRow, Sessions, SignedInBy, TriedRules, kind_in_words,
 };
 pub use several::{Had, Missed, Several, SeveralTaken};
-
-/// A text of a page: borrowed where it can be, for the portal is rendered often.
-pub type Text<'a> = Cow<'a, str>;
+pub use text::Text;
 
 /// What surrounds every page.
 #[derive(Debug, Clone)]
@@ -213,6 +211,11 @@ pub(crate) struct Query<'a>(pub(crate) &'a str);
 
 impl Query<'_> {
     fn write(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        // Most names need no other spelling, which is seen of many bytes at once.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'*' | b'-' | b'.' | b'_');
+        if self.0.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+            return to.write_str(self.0);
+        }
         url::form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|piece| to.write_str(piece))
     }
 }

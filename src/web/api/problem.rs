@@ -246,7 +246,7 @@ fn failed(failure: &Failure) -> Code {
 
 /// What happened in the pages' words, and what to do about it in words for those who have no page before them.
 pub(in crate::web) fn detail(error: &PageError) -> String {
-    let happened = words(error).happened;
+    let happened = words(error).happened.into_plain();
     match error {
         PageError::UnreadableBody(why) => format!("The body is not what the address reads: {why}."),
         PageError::Unreadable | PageError::Unfit(Unfit::CommandLine) => {
@@ -274,7 +274,7 @@ pub(in crate::web) fn detail(error: &PageError) -> String {
         PageError::Failure(failure) => match &failure.trouble {
             Trouble::Aws(explanation) => explanation.to_string(),
             Trouble::Store | Trouble::Undelivered | Trouble::Audit => format!("{happened} Try again in a few seconds."),
-            _ => happened.into_owned(),
+            _ => happened,
         },
     }
 }

@@ -104,7 +104,7 @@ fn troubles(status: &Status, certificates: &[CertificateRow<'_>]) -> Vec<Text<'s
     }
     for certificate in certificates.iter().filter(|certificate| certificate.days < SOON) {
         let verb = if certificate.days < 0 { "has ended" } else { "ends soon" };
-        troubles.push(format!("The certificate {} towards {} {verb}.", certificate.fingerprint, certificate.towards).into());
+        troubles.push(format!("The certificate {} towards {} {verb}.", &*certificate.fingerprint, &*certificate.towards).into());
     }
     for webhook in status.webhooks.iter().filter(|webhook| webhook.given_up > 0) {
         let (given_up, sent, origin) = (webhook.given_up, webhook.sent, &webhook.origin);

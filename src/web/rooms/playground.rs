@@ -190,7 +190,7 @@ fn why(grant: &Grant) -> Vec<Text<'static>> {
     }
     sentences.extend(grant.obstacle.as_ref().map(|why| format!("cannot be taken: {why}")));
     if let Some(way) = &grant.emergency {
-        sentences.extend(why(way).iter().map(|sentence| format!("in an emergency: {sentence}")));
+        sentences.extend(why(way).iter().map(|sentence| format!("in an emergency: {}", &**sentence)));
     }
     sentences.into_iter().map(Text::from).collect()
 }

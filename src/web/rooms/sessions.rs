@@ -72,7 +72,7 @@ fn people<'a>(site: &'a Site, sessions: &'a [LiveSession]) -> Vec<PersonSessions
             ends: live.session.expires.into(),
         };
         let key = identity.person();
-        match people.iter_mut().find(|known| known.key == key) {
+        match people.iter_mut().find(|known| *known.key == *key) {
             Some(known) => known.sessions.push(row),
             None => people.push(PersonSessions {
                 key: key.into(),

@@ -83,42 +83,44 @@ impl DeepLink<'_> {
 
 written_quickly!(DeepLink<'_>);
 
-/// The id of an element of a list, by which others point to it.
-#[derive(Debug, Clone, Copy)]
-struct Key {
-    list: char,
-    number: usize,
-    /// Of a row under a heading.
-    row: Option<usize>,
-}
+/// The id of an element of a list, by which others point to it: each is written several times.
+#[derive(Debug, Clone)]
+struct Key(String);
 
 impl Key {
-    const fn of_group(number: usize) -> Self {
-        Self { list: 'a', number, row: None }
+    fn of_group(number: usize) -> Self {
+        Self::new('a', number)
     }
 
-    const fn of_row(group: usize, row: usize) -> Self {
-        Self { list: 'r', number: group, row: Some(row) }
+    fn of_row(group: usize, row: usize) -> Self {
+        let Self(mut text) = Self::new('r', group);
+        text.push('-');
+        // Writing to a String cannot fail.
+        let _ = write_number(&mut text, row);
+        Self(text)
     }
 
-    const fn of_favourite(number: usize) -> Self {
-        Self { list: 'f', number, row: None }
+    fn of_favourite(number: usize) -> Self {
+        Self::new('f', number)
     }
 
-    const fn of_emergency(number: usize) -> Self {
-        Self { list: 'e', number, row: None }
+    fn of_emergency(number: usize) -> Self {
+        Self::new('e', number)
     }
 
-    const fn of_recent(number: usize) -> Self {
-        Self { list: 'l', number, row: None }
+    fn of_recent(number: usize) -> Self {
+        Self::new('l', number)
     }
 
-    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
-        to.write_char(self.list)?;
-        write_number(to, self.number)?;
-        let Some(row) = self.row else { return Ok(()) };
-        to.write_char('-')?;
-        write_number(to, row)
+    fn new(list: char, number: usize) -> Self {
+        let mut text = String::with_capacity(16);
+        text.push(list);
+        let _ = write_number(&mut text, number);
+        Self(text)
+    }
+
+    fn write(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_str(&self.0)
     }
 }
 

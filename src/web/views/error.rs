@@ -44,7 +44,7 @@ impl fmt::Display for Mender<'_> {
         match self {
             Self::You => f.write_str("You, right here."),
             Self::Administrator => f.write_str("Your administrator. It is nothing that you did."),
-            Self::Provider(name) => write!(f, "The people who run {name}, the identity provider."),
+            Self::Provider(name) => write!(f, "The people who run {}, the identity provider.", &**name),
             Self::Aws => f.write_str("AWS. It usually passes by itself."),
         }
     }

@@ -52,13 +52,13 @@ impl SearchForm<'_> {
     /// Whether this kind is chosen.
     #[must_use]
     pub fn is_kind(&self, word: &str) -> bool {
-        self.kind == word
+        *self.kind == *word
     }
 
     /// Whether this outcome is chosen.
     #[must_use]
     pub fn is_outcome(&self, word: &str) -> bool {
-        self.outcome == word
+        *self.outcome == *word
     }
 }
 

@@ -113,7 +113,7 @@ fn regrouped(groups: &[Group<'static>], grouping: Grouping) -> Vec<Group<'static
     for group in groups {
         for row in &group.rows {
             let row = Row { account: Some(account_of(group)), ..row.clone() };
-            named.entry(row.role.name.clone().into_owned()).or_default().push(row);
+            named.entry(row.role.name.clone().into_plain()).or_default().push(row);
         }
     }
     if grouping == Grouping::Role {
