@@ -171,6 +171,40 @@ id = "r"
 }
 
 #[test]
+fn an_alias_means_one_account() {
+    let text = LEAST.to_owned()
+        + r#"[[account]]
+id = "111122223333"
+name = "Production"
+alias = "acme-prod"
+[[account]]
+id = "222233334444"
+name = "staging"
+alias = "acme-prod"
+[[account]]
+id = "333344445555"
+name = "Other"
+alias = "staging"
+[[account]]
+id = "444455556666"
+name = "tools"
+alias = "tools"
+[[account]]
+id = "555566667777"
+name = "Odd"
+alias = "-Odd"
+"#;
+    assert_findings(
+        &text,
+        &[
+            (14, "the account alias `acme-prod` is taken by line 10", "its own alias"),
+            (18, "the alias `staging` is the name of another account, in line 13", "leave the alias out"),
+            (26, "`-Odd` is no alias of an account", "signin.aws.amazon.com"),
+        ],
+    );
+}
+
+#[test]
 fn somebody_must_be_able_to_sign_in() {
     assert_findings("public_url = 'https://a.example'\n", &[(1, "there is no identity provider", "[[provider]]")]);
     assert_findings("", &[(1, "`public_url` is missing", "browsers reach Rolegate"), (1, "there is no identity provider", "")]);

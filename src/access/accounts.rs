@@ -67,6 +67,7 @@ impl Accounts {
 
     pub(super) fn compile(settings: &[AccountSettings], may_grow: bool, problems: &mut Vec<Problem>) -> Self {
         let mut accounts = Self { may_grow, ..Self::default() };
+        let names: HashSet<_> = settings.iter().map(|account| account.name.trim()).collect();
         for (index, account) in settings.iter().enumerate() {
             let at = format!("account[{index}]");
             let Ok(id) = account.id.parse::<AccountId>() else {
@@ -101,6 +102,7 @@ impl Accounts {
                     "begin at the root, as /Workloads/Prod; an account in the root itself is in /",
                 ));
             }
+            let alias = own_alias(account, &names, &at, problems);
             let saml_provider = own_saml_provider(account, id, &at, problems);
             accounts.by_id.insert(id, accounts.all.len());
             accounts.by_name.insert(name.to_owned(), accounts.all.len());
@@ -111,6 +113,7 @@ impl Accounts {
             accounts.all.push(Arc::new(Account {
                 id,
                 name: name.to_owned(),
+                alias,
                 partition: account.partition,
                 tags,
                 ou: account.ou.clone(),
@@ -225,6 +228,19 @@ pub(super) fn malformed(selector: &str) -> Result<(), String> {
 }
 
 /// The account's own SAML provider: a role must not be paired with one of another account or partition.
+/// The alias of an account, as IAM allows it (API reference, `CreateAccountAlias`). A name means the account of that name: where the organization
+/// tells of one that is called as another one's alias, the alias is left out.
+fn own_alias(account: &AccountSettings, names: &HashSet<&str>, at: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    let alias = account.alias.as_deref()?;
+    let letters = alias.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let hyphens = !alias.starts_with('-') && !alias.ends_with('-') && !alias.contains("--");
+    if !letters || !hyphens || !(3..=63).contains(&alias.len()) || alias.parse::<AccountId>().is_ok() {
+        let hint = "write what stands before .signin.aws.amazon.com: 3 to 63 lower-case letters, digits and single hyphens";
+        problems.push(Problem::new(format!("{at}.alias"), format!("`{alias}` is no alias of an account"), hint));
+    }
+    (alias == account.name.trim() || !names.contains(alias)).then(|| alias.to_owned())
+}
+
 fn own_saml_provider(account: &AccountSettings, id: AccountId, at: &str, problems: &mut Vec<Problem>) -> Option<SamlProviderArn> {
     let acs_id_fits = |id: &String| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     if account.saml_acs_id.as_ref().is_some_and(|id| !acs_id_fits(id)) {

@@ -99,6 +99,9 @@ pub struct Account {
     pub id: AccountId,
     /// The name that people use.
     pub name: String,
+    /// Its alias in IAM, by which people may name it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// The partition it lives in.
     pub partition: Partition,
     /// Labels for rules and pages, by key.
@@ -112,6 +115,14 @@ pub struct Account {
     /// The id in the SAML provider's own sign-in address.
     #[serde(skip)]
     pub saml_acs_id: Option<String>,
+}
+
+impl Account {
+    /// Whether people mean it by a word: its id, its name or its alias.
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        word.parse::<AccountId>().map_or_else(|_| self.name == word || self.alias.as_deref() == Some(word), |id| self.id == id)
+    }
 }
 
 /// What a role is wanted for.

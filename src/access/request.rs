@@ -223,6 +223,7 @@ impl AssumeRequest {
             name: "Test".into(),
             partition: role.partition(),
             tags: Vec::new(),
+            alias: None,
             ou: None,
             saml_provider: None,
             saml_acs_id: None,

@@ -18,6 +18,9 @@ pub struct AccountSettings {
     pub id: String,
     /// The name that people and rules use.
     pub name: String,
+    /// Its alias in IAM, which people know from the address of its sign-in page: they find and name the account by it. Rules do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// The partition that the account lives in.
     #[serde(default)]
     pub partition: Partition,

@@ -60,7 +60,8 @@ pub(super) fn pick<'a>(word: &str, roles: &'a [Role], purpose: &str, guess: Gues
 /// Whether all words of a filter are found somewhere in what describes a role.
 pub(super) fn matches_all(role: &Role, filter: &str) -> bool {
     let tags = role.account.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ");
-    let described = format!("{} {} {} {tags}", short_name(role), role.arn, role.account.ou.as_deref().unwrap_or_default()).to_lowercase();
+    let account = [role.account.alias.as_deref(), role.account.ou.as_deref()].map(Option::unwrap_or_default).join(" ");
+    let described = format!("{} {} {account} {tags}", short_name(role), role.arn).to_lowercase();
     filter.to_lowercase().split_whitespace().all(|word| described.contains(word))
 }
 
@@ -69,9 +70,9 @@ fn is_named(role: &Role, word: &str) -> bool {
         return true;
     }
     // A role's path may have slashes, an account's name as well.
-    let accounts = [role.account.name.as_str(), role.account.id.as_str()];
+    let accounts = [role.account.name.as_str(), role.account.id.as_str()].into_iter().chain(role.account.alias.as_deref());
     let names = [role.arn.name(), role.arn.path_and_name()];
-    accounts.iter().any(|account| names.iter().any(|name| word.to_lowercase() == format!("{account}/{name}").to_lowercase()))
+    accounts.into_iter().any(|account| names.iter().any(|name| word.to_lowercase() == format!("{account}/{name}").to_lowercase()))
 }
 
 fn list(roles: &[&Role]) -> String {
@@ -94,7 +95,7 @@ mod tests {
     pub(crate) fn role(account: &str, id: &str, name: &str) -> Role {
         let arn = format!("arn:aws:iam::{id}:role/{name}");
         serde_json::from_value(serde_json::json!({
-            "arn": arn, "account": {"id": id, "name": account, "tags": {"env": "prod"}, "ou": "/Workloads"}, "purposes": ["console", "credentials"],
+            "arn": arn, "account": {"id": id, "name": account, "alias": format!("acme-{}", &id[..3]), "tags": {"env": "prod"}, "ou": "/Workloads"}, "purposes": ["console", "credentials"],
         }))
         .unwrap()
     }
@@ -111,6 +112,8 @@ mod tests {
             ("arn:aws:iam::111122223333:role/ReadOnly", 0),
             ("production/readonly", 0),
             ("111122223333/ReadOnly", 0),
+            ("acme-111/readonly", 0),
+            ("acme-4 readonly", 2),
             ("Production/team/ReadOnlyPlus", 1),
             ("Production/ReadOnlyPlus", 1),
             ("plus", 1),

@@ -39,12 +39,30 @@ pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problem
     check_unique(("provider", "id"), ids, places, problems);
     check_unique(("account", "id"), at("account", file.account.iter().map(|account| account.id.as_str())), places, problems);
     check_unique(("account", "name"), at("account", file.account.iter().map(|account| account.name.as_str())), places, problems);
+    let aliases = file.account.iter().map(|account| account.alias.as_deref().unwrap_or_default());
+    check_unique(("account", "alias"), at("account", aliases), places, problems);
+    check_aliases(file, places, problems);
     check_unique(("iam_user", "id"), at("iam_user", file.iam_user.iter().map(|user| user.id.as_str())), places, problems);
     check_unique(("rule", "id"), at("rule", file.rule.iter().map(|rule| rule.id.as_str())), places, problems);
     check_email_domains(file, places, problems);
     workloads::check(file, places, problems);
     check_saml_rules(file, problems);
     check_saml_audiences(file, places, problems);
+}
+
+/// An alias that is another account's name would mean both.
+fn check_aliases(file: &ConfigFile, places: &Places, problems: &mut Vec<Problem>) {
+    for (index, account) in file.account.iter().enumerate() {
+        let Some(alias) = &account.alias else { continue };
+        if let Some(other) = file.account.iter().position(|other| other.id != account.id && other.name.trim() == alias) {
+            let line = places.line_of(&format!("account[{other}].name"));
+            problems.push(Problem::new(
+                format!("account[{index}].alias"),
+                format!("the alias `{alias}` is the name of another account, in line {line}"),
+                "give that account another name, or leave the alias out",
+            ));
+        }
+    }
 }
 
 /// Two providers of the same metadata with the same entity ID of ours would take each other's assertions and logout messages.

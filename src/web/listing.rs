@@ -24,8 +24,9 @@ pub(super) fn filtered<'a>(roles: &'a [Entitlement], filter: &str) -> Vec<&'a En
 
 fn is_found(account: &access::Account, target: &Target, words: &[String]) -> bool {
     let tags = account.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-    let fixed = [account.name.as_str(), account.id.as_str(), account.ou.as_deref().unwrap_or_default(), target.title()];
-    let text = fixed.into_iter().chain(tags).collect::<Vec<_>>().join(" ").to_lowercase();
+    let named = [account.name.as_str(), account.id.as_str(), account.alias.as_deref().unwrap_or_default()];
+    let fixed = [account.ou.as_deref().unwrap_or_default(), target.title()];
+    let text = named.into_iter().chain(fixed).chain(tags).collect::<Vec<_>>().join(" ").to_lowercase();
     words.iter().all(|word| text.contains(word))
 }
 
@@ -130,6 +131,7 @@ pub(super) fn account(account: &access::Account) -> Account<'_> {
     Account {
         id: account.id.as_str().into(),
         name: account.name.as_str().into(),
+        alias: account.alias.as_deref().map(Into::into),
         env: env.first().map(|(_, value)| value.as_str().into()),
         tags: tags.into_iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
         unit: account.ou.as_deref().map(Into::into),

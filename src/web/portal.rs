@@ -8,7 +8,6 @@ use super::trouble::{PageError, html};
 use super::views::{AskRow, Go, Group, Head, NoRoles, Portal, Role, Room, Target};
 use super::visitor::{Chooser, SignedInVisitor, Visitor};
 use crate::access::{self, Entitlement};
-use crate::arn::AccountId;
 
 /// How many groups the page for people without roles lists.
 const MOST_GROUPS: usize = 50;
@@ -116,7 +115,7 @@ pub(super) async fn go(visitor: Visitor, link: web::Query<Link>) -> Result<HttpR
 
 impl Link {
     fn is_in(&self, account: &access::Account) -> bool {
-        self.account.parse::<AccountId>().map_or_else(|_| account.name == self.account, |id| account.id == id)
+        account.is_called(&self.account)
     }
 
     /// Whether it is about a role; without one it is about all of the account's.

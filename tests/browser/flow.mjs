@@ -208,7 +208,7 @@ async function byEmail() {
 async function deepLink() {
   await walk.step('a deep link survives sign-in', async () => {
     const page = await walk.newPage();
-    await page.goto(`${gateway}/go?account=${expected.account}&role=${expected.role}`);
+    await page.goto(`${gateway}/go?account=example-prod&role=${expected.role}`);
     await heading(page, SIGN_IN);
     await page.getByRole('link', { name: PROVIDER }).click();
     await signInAtProvider(page, 'ana');
@@ -279,7 +279,7 @@ async function findingARole() {
     const whole = await shown();
     assert.ok(whole >= 2, 'there is something to choose from');
     await page.keyboard.press('/');
-    for (const words of [expected.account, 'prod platformadmin', 'PRODUCTION']) {
+    for (const words of [expected.account, 'prod platformadmin', 'PRODUCTION', 'example-prod platform']) {
       await page.keyboard.type(words);
       assert.ok(await row(page).isVisible(), `${words} finds it`);
       await page.getByText(/^\d+ of \d+ roles? in/).waitFor();

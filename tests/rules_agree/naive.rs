@@ -419,6 +419,7 @@ fn account(accounts: &[AccountSettings], role: &RoleArn) -> Option<Account> {
         name: found.name.clone(),
         partition: found.partition,
         tags: found.tags.clone().into_iter().collect(),
+        alias: None,
         ou: found.ou.clone(),
         saml_provider: None,
         saml_acs_id: None,

@@ -69,6 +69,7 @@ console_endpoint = "{aws}/console/"
 [[account]]
 id = "{PRODUCTION}"
 name = "Production"
+alias = "example-prod"
 tags = {{ env = "prod" }}
 
 [[account]]

@@ -91,6 +91,7 @@ fn asked(text: &str, ip: Option<&str>, change: impl FnOnce(&mut Identity)) -> Re
         name: "Production".into(),
         partition: role.partition(),
         tags: vec![("env".into(), "prod".into())],
+        alias: None,
         ou: None,
         saml_provider: None,
         saml_acs_id: None,

@@ -108,6 +108,8 @@ pub(in crate::client) struct Account {
     pub(in crate::client) id: AccountId,
     pub(in crate::client) name: String,
     #[serde(default)]
+    pub(in crate::client) alias: Option<String>,
+    #[serde(default)]
     pub(in crate::client) tags: BTreeMap<String, String>,
     #[serde(default)]
     pub(in crate::client) ou: Option<String>,

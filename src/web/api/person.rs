@@ -168,6 +168,8 @@ struct Account {
     id: String,
     /// The name that people use.
     name: String,
+    /// Its alias in IAM, if it is known.
+    alias: Option<String>,
     /// Its labels.
     tags: BTreeMap<String, String>,
     /// The path of its organizational unit, if it is known.
@@ -222,6 +224,7 @@ impl From<&Entitlement> for OwnRole {
             account: Account {
                 id: account.id.to_string(),
                 name: account.name.clone(),
+                alias: account.alias.clone(),
                 tags: account.tags.iter().cloned().collect(),
                 ou: account.ou.clone(),
             },

@@ -28,6 +28,8 @@ pub struct Account<'a> {
     pub id: Text<'a>,
     /// The name that people use.
     pub name: Text<'a>,
+    /// Its alias in IAM, if it is known.
+    pub alias: Option<Text<'a>>,
     /// Its `env` tag.
     pub env: Option<Text<'a>>,
     /// Its other tags.

@@ -24,7 +24,14 @@ fn role(account: &str, name: &str, hours: u32) -> Role<'static> {
 
 fn account(id: &'static str, name: &'static str, env: Option<&'static str>, roles: &[(&str, u32)]) -> Group<'static> {
     let tags = vec![("team".into(), "payments".into()), ("cost-center".into(), "4711".into())];
-    let account = Account { id: id.into(), name: name.into(), env: env.map(Into::into), tags, unit: Some("/Workloads".into()) };
+    let account = Account {
+        id: id.into(),
+        name: name.into(),
+        alias: Some("example-alias".into()),
+        env: env.map(Into::into),
+        tags,
+        unit: Some("/Workloads".into()),
+    };
     let rows = roles.iter().map(|(name, hours)| Row { role: role(id, name, *hours), account: None, until: None }).collect();
     Group { head: Head::Account { account, unit: None }, rows }
 }
@@ -50,7 +57,14 @@ fn hostile_account() -> Group<'static> {
     let step_up = Some(StepUp { fresh: false, wanted: HOSTILE.into(), came: HOSTILE.into() });
     let elsewhere = Role { step_up, ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
-    let account = Account { id: HOSTILE.into(), name: HOSTILE.into(), env: Some(HOSTILE.into()), tags, unit: Some(HOSTILE.into()) };
+    let account = Account {
+        id: HOSTILE.into(),
+        name: HOSTILE.into(),
+        alias: Some(HOSTILE.into()),
+        env: Some(HOSTILE.into()),
+        tags,
+        unit: Some(HOSTILE.into()),
+    };
     let rows = [free, blocked, elsewhere, plain].map(|role| Row { role, account: None, until: None }).into();
     Group { head: Head::Account { account, unit: Some(HOSTILE.into()) }, rows }
 }
@@ -100,7 +114,10 @@ fn organisation(accounts: usize, names: &[&str]) -> Vec<Group<'static>> {
         let tags = vec![("team".into(), unit.to_lowercase().into())];
         let unit = Some(format!("/Workloads/{stage}").into());
         Group {
-            head: Head::Account { account: Account { id: id.into(), name: name.into(), env: env.map(Into::into), tags, unit }, unit: None },
+            head: Head::Account {
+                account: Account { id: id.into(), name: name.into(), alias: None, env: env.map(Into::into), tags, unit },
+                unit: None,
+            },
             rows,
         }
     };
