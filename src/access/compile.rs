@@ -115,7 +115,7 @@ impl Policy {
                 Made::Rules(part) => policy.take_in(part, &mut roles, &mut patterns, &mut problems),
             }
         }
-        policy.roles = roles.finish();
+        policy.number_roles(roles);
         let too_large = |error| Problem::new("rule", format!("the group patterns are too large together: {error}"), "use simpler ones");
         policy.patterns = Patterns::new(patterns).map_err(|error| problems.push(too_large(error))).unwrap_or_default();
         if problems.is_empty() { Ok(policy) } else { Err(problems) }
@@ -178,6 +178,17 @@ impl Policy {
             self.index(number, rule);
         }
         problems.extend(part.problems);
+    }
+
+    /// Gives the roles their last numbers, now that all are known.
+    fn number_roles(&mut self, roles: RoleNumbers) {
+        let (roles, numbers) = roles.finish();
+        self.roles = roles;
+        for rule in &mut self.rules {
+            if let Body::Allow { roles: Roles::Fixed(fixed), .. } = &mut rule.body {
+                *fixed = numbers.of(fixed);
+            }
+        }
     }
 
     fn index(&mut self, number: u32, rule: Rule) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::condition::Facts;
 use super::deny::{Deny, Scope};
 use super::draft::Draft;
 use super::elevation::{Requestable, Standing, requestable};
-use super::roles::Place;
+use super::roles::{Place, Rank};
 use super::rule::{Body, Roles, Rule, Terms};
 use super::template::{Captures, Template};
 use super::{
@@ -137,9 +138,10 @@ impl Policy {
                 }
             }
         }
-        grants.sort_unstable_by(|a, b| a.place().cmp(&b.place()).then_with(|| a.standing.rank().cmp(&b.standing.rank())));
-        let (mut roles, mut open) = (Vec::new(), Vec::new());
-        for grants in grants.chunk_by(|a, b| a.place() == b.place()) {
+        // Rules have their roles in order: what is sorted are as many runs as rules matched.
+        grants.sort_by(|a, b| a.by_place(b).then_with(|| a.standing.rank().cmp(&b.standing.rank())));
+        let (mut roles, mut open) = (Vec::with_capacity(grants.len()), Vec::new());
+        for grants in grants.chunk_by(|a, b| a.by_place(b).is_eq()) {
             let Some(first) = grants.first() else { continue };
             let left = denies
                 .iter()
@@ -150,11 +152,13 @@ impl Policy {
             }
             let parted = Parted::of(grants);
             let combined = |grants: &[Grant<'_>], purposes: Purposes| {
-                let mut draft = Draft::new(&first.target, first.account, purposes);
-                for grant in grants {
-                    draft.combine(who, grant);
-                }
-                (!purposes.is_empty()).then(|| draft.finish(who, context.now))
+                (!purposes.is_empty()).then(|| {
+                    let mut draft = Draft::new(&first.target, first.account, purposes, grants.len());
+                    for grant in grants {
+                        draft.combine(who, grant);
+                    }
+                    draft.finish(who, context.now)
+                })
             };
             let usual = combined(parted.usual, given_of(parted.usual).and(left));
             let in_emergency = |purposes| combined(parted.emergency, purposes);
@@ -164,10 +168,14 @@ impl Policy {
                 Some(usual) => emergency.map(|all| usual.left_to(&all)).and_then(in_emergency),
                 None => emergency,
             };
-            roles.extend(match (usual, emergency) {
-                (Some(usual), emergency) => Some(Entitlement { emergency: emergency.map(Box::new), ..usual }),
-                (None, emergency) => emergency,
-            });
+            match (usual, emergency) {
+                (Some(mut usual), Some(emergency)) => {
+                    usual.emergency = Some(Box::new(emergency));
+                    roles.push(usual);
+                }
+                (Some(only), None) | (None, Some(only)) => roles.push(only),
+                (None, None) => {}
+            }
             open.extend(requestable(parted.open, parted.askable().and(left)).filter(|it| !it.purposes.is_empty()));
         }
         Decided { roles, requestable: open, gateway: gateway.finish(), faults: faults.finish() }
@@ -218,28 +226,29 @@ impl Policy {
         }
         let Asked { who, now, matched, captures, terms, meter, .. } = *asked;
         let goes_on = || meter.is_none_or(Meter::goes_on);
-        let mut add = |order: u32, target: Cow<'a, Target>, account: &'a Arc<Account>| {
+        let mut add = |rank: Rank, target: Cow<'a, Target>, account: &'a Arc<Account>| {
             if !meter.is_none_or(Meter::adds) {
                 return;
             }
             let purposes = once.unwrap_or_else(|| purposes(Some((&target, account))));
             if !purposes.is_empty() {
                 let standing = terms.standing(rule, &target, who, now);
-                grants.push(Grant { order, target, account, purposes, standing, matched, captures, terms });
+                grants.push(Grant { rank, target, account, purposes, standing, matched, captures, terms });
             }
         };
         match roles {
             Roles::Fixed(numbers) => {
-                let places = numbers.iter().filter_map(|number| self.roles.get(*number));
-                for Place { target, account, order } in places.take_while(|_| goes_on()) {
-                    add(*order, Cow::Borrowed(target), account);
+                for number in numbers.iter().take_while(|_| goes_on()) {
+                    let Some(Place { target, account, .. }) = self.roles.get(*number) else { continue };
+                    add(Rank::of_known(*number), Cow::Borrowed(target), account);
                 }
             }
             Roles::Captured { accounts, roles } => {
                 for role in roles.iter().take_while(|_| goes_on()).filter_map(|role| role.fill_captures(captures)) {
                     // What a capture builds may be no role of a known account: then it grants nothing.
                     for (role, account) in roles_named(&self.accounts, accounts, &role, captures).into_iter().flatten() {
-                        add(self.accounts.order_of(account.id), Cow::Owned(Target::Role(role)), account);
+                        let target = Target::Role(role);
+                        add(self.roles.rank(self.accounts.order_of(account.id), &target), Cow::Owned(target), account);
                     }
                 }
             }
@@ -310,8 +319,8 @@ struct Asked<'a> {
 
 /// One role that one rule gives.
 pub(super) struct Grant<'a> {
-    /// Where the account stands among all by its name.
-    order: u32,
+    /// Where the role stands among all.
+    rank: Rank,
     pub(super) target: Cow<'a, Target>,
     pub(super) account: &'a Arc<Account>,
     pub(super) purposes: Purposes,
@@ -323,9 +332,10 @@ pub(super) struct Grant<'a> {
 }
 
 impl Grant<'_> {
-    /// What roles are ordered by; the same for grants of the same role.
-    fn place(&self) -> (u32, &Target) {
-        (self.order, &self.target)
+    /// The order of roles; equal for grants of the same role.
+    fn by_place(&self, other: &Self) -> Ordering {
+        let by_name = || (&self.account.name, &self.target).cmp(&(&other.account.name, &other.target));
+        self.rank.cmp(&other.rank).then_with(|| if self.rank.is_known() { Ordering::Equal } else { by_name() })
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(target: &Target, account: &Arc<Account>, purposes: Purposes) -> Self {
+    /// Of a role that so many rules give at most.
+    pub(super) fn new(target: &Target, account: &Arc<Account>, purposes: Purposes, rules: usize) -> Self {
         Self {
             entitlement: Entitlement {
                 target: target.clone(),
@@ -49,7 +50,7 @@ impl Draft {
                 tags: Vec::new(),
                 carry_tags: Carry::default(),
                 carry_source_identity: Carry::default(),
-                evidence: Vec::new(),
+                evidence: Vec::with_capacity(rules),
                 break_glass: false,
                 emergency: None,
                 held_anyway: Purposes::NONE,

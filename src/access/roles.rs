@@ -1,5 +1,6 @@
 //! The roles that rules name outright, each kept once: a rule holds numbers, and many rules give the same role.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,16 +15,46 @@ pub(super) struct Place {
     pub(super) order: u32,
 }
 
+impl Place {
+    fn cmp(&self, order: u32, target: &Target) -> Ordering {
+        (self.order, &self.target).cmp(&(order, target))
+    }
+}
+
 /// A role's number in [`KnownRoles`].
 pub(super) type RoleNumber = u32;
 
-/// Every role that a rule names without captures.
+/// Every role that a rule names without captures, in the order in which people see roles: what somebody gets is put in order by numbers alone.
 #[derive(Debug, Default)]
 pub(super) struct KnownRoles(Box<[Place]>);
+
+/// Where a role stands among all. Two of the same rank are the same role, if it is a known one's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank(u64);
+
+impl Rank {
+    /// Of a role that a rule names without captures.
+    pub(super) fn of_known(number: RoleNumber) -> Self {
+        Self(u64::from(number) * 2 + 1)
+    }
+
+    /// Whether it is a known role's, so that no other role has it.
+    pub(super) const fn is_known(self) -> bool {
+        self.0 % 2 == 1
+    }
+}
 
 impl KnownRoles {
     pub(super) fn get(&self, number: RoleNumber) -> Option<&Place> {
         self.0.get(usize::try_from(number).ok()?)
+    }
+
+    /// Where a role stands, which a rule may name without captures too.
+    pub(super) fn rank(&self, order: u32, target: &Target) -> Rank {
+        match self.0.binary_search_by(|place| place.cmp(order, target)) {
+            Ok(number) => Rank(number as u64 * 2 + 1),
+            Err(before) => Rank(before as u64 * 2),
+        }
     }
 
     /// All of them.
@@ -72,20 +103,91 @@ impl RoleNumbers {
         Renumbered(part.places.into_iter().map(|place| self.number(place.target, &place.account, accounts)).collect())
     }
 
-    pub(super) fn finish(self) -> KnownRoles {
-        KnownRoles(self.places.into())
+    /// All roles in order, and their numbers by those that they had before.
+    pub(super) fn finish(self) -> (KnownRoles, Renumbered) {
+        drop(self.numbers);
+        let mut before: Vec<_> = (0..self.places.len()).collect();
+        before.sort_unstable_by(|a, b| match (self.places.get(*a), self.places.get(*b)) {
+            (Some(a), Some(b)) => a.cmp(b.order, &b.target),
+            _ => Ordering::Equal,
+        });
+        let mut numbers = vec![None; before.len()];
+        for (number, before) in (0..).zip(&before) {
+            if let Some(place) = numbers.get_mut(*before) {
+                *place = Some(number);
+            }
+        }
+        let mut places: Vec<_> = self.places.into_iter().zip(&numbers).collect();
+        places.sort_unstable_by_key(|(_, number)| **number);
+        (KnownRoles(places.into_iter().map(|(place, _)| place).collect()), Renumbered(numbers))
     }
 }
 
-/// The numbers of a part's roles among all, by their numbers in the part.
+/// The numbers of roles, by those that they had before: in a part of the rules, or while not all were known.
 pub(super) struct Renumbered(Vec<Option<RoleNumber>>);
 
 impl Renumbered {
-    /// The numbers of these roles among all, in order.
-    pub(super) fn of(&self, part: &[RoleNumber]) -> Box<[RoleNumber]> {
+    /// The numbers of these roles, in order.
+    pub(super) fn of(&self, before: &[RoleNumber]) -> Box<[RoleNumber]> {
         let number = |number: &RoleNumber| *self.0.get(usize::try_from(*number).ok()?)?;
-        let mut numbers: Vec<_> = part.iter().filter_map(number).collect();
+        let mut numbers: Vec<_> = before.iter().filter_map(number).collect();
         numbers.sort_unstable();
         numbers.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::entitled;
+
+    #[test]
+    fn roles_stand_by_account_and_name_whatever_names_them_and_the_same_one_once() {
+        // Rules in no order, and captures that build roles that are known, that lie between them, and that come first and last.
+        let rules = r#"
+            [[rule]]
+            id = "late"
+            groups = ["g"]
+            accounts = ["Staging"]
+            roles = ["Zeta", "Beta"]
+            [[rule]]
+            id = "early"
+            groups = ["g"]
+            accounts = ["Production"]
+            roles = ["Delta", "Beta"]
+            [[rule]]
+            id = "built"
+            group_pattern = 'aws-(?<account>[^-]+)-(?<role>.+)'
+            accounts = ["${account}"]
+            roles = ["${role}"]
+        "#;
+        let built = [
+            "Staging-Zeta",
+            "Production-Alpha",
+            "Staging-Omega",
+            "Gov-Any",
+            "Production-Beta",
+            "Staging-Zz",
+            "Production-Charlie",
+            "Production-Alpha",
+        ];
+        let groups: Vec<_> = built.iter().map(|name| format!("aws-{name}")).chain(["g".to_owned()]).collect();
+        let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+        let found = entitled(rules, &groups);
+        let shown: Vec<_> =
+            found.roles().iter().map(|role| format!("{}/{} {}", role.account.name, role.target.name(), role.evidence.len())).collect();
+        assert_eq!(
+            shown,
+            [
+                "Gov/Any 1",
+                "Production/Alpha 1",
+                "Production/Beta 2",
+                "Production/Charlie 1",
+                "Production/Delta 1",
+                "Staging/Beta 1",
+                "Staging/Omega 1",
+                "Staging/Zeta 2",
+                "Staging/Zz 1",
+            ]
+        );
     }
 }

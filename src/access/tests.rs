@@ -52,7 +52,7 @@ fn compile(rules: &str) -> Result<Policy, Vec<Problem>> {
     Policy::compile(&file.account, &file.rule, &file.naming, &["okta".parse().unwrap(), "entra".parse().unwrap()])
 }
 
-fn entitled(rules: &str, groups: &[&str]) -> Entitlements {
+pub(super) fn entitled(rules: &str, groups: &[&str]) -> Entitlements {
     let context = Context { now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(), ip: None };
     compile(rules).unwrap().entitlements(&Identity::for_tests("u1", groups), &context)
 }

@@ -225,12 +225,13 @@ impl Gateway {
     }
 
     fn entitlements_of(&self, who: &Identity, granted: &[Elevation], caller: &Caller) -> Entitlements {
-        let entitlements = self.policy.load().entitlements_with(who, granted, &Context { now: self.now(), ip: caller.ip });
+        let now = self.now();
+        let entitlements = self.policy.load().entitlements_with(who, granted, &Context { now, ip: caller.ip });
         for fault in entitlements.faults() {
             // Often a claim that this person does not have: the administrator decides whether the rule or the claims should be mended.
             tracing::warn!(rule = %fault.rule, reason = %fault.why, "a condition cannot be evaluated: it counts against the person");
         }
-        let entitlements = entitlements.as_learnt(|role| self.lengths.longest(role, self.now()));
+        let entitlements = entitlements.as_learnt(|role| self.lengths.longest(role, now));
         if self.sts.knows_own_session() { entitlements.chained_by_own_identity() } else { entitlements }
     }
 }
