@@ -123,7 +123,7 @@ pub(super) fn picks<'a>(roles: &'a [Entitlement], choices: &Choices, now: Moment
 }
 
 fn row(entitlement: &Entitlement, until: Option<Moment>) -> Row<'_> {
-    Row { role: role(entitlement), account: Some(account(&entitlement.account)), until: until.map(Into::into) }
+    Row { role: role(entitlement), account: Some(Box::new(account(&entitlement.account))), until: until.map(Into::into) }
 }
 
 pub(super) fn account(account: &access::Account) -> Account<'_> {
@@ -142,17 +142,16 @@ pub(super) fn role(entitlement: &Entitlement) -> Role<'_> {
     Role {
         name: entitlement.target.title().into(),
         link: entitlement.target.path_and_name().into(),
-        kind: kind(&entitlement.target).map(Into::into),
+        kind: kind(&entitlement.target),
         arn: entitlement.target.as_str().into(),
         mfa_code: entitlement.needs_mfa_code(),
         console: entitlement.purposes.has(Purpose::Console),
         credentials: entitlement.purposes.has(Purpose::Credentials),
         longest: entitlement.longest_offered(),
         chained: entitlement.chained,
-        step_up: entitlement.step_up.as_deref().map(|step_up| StepUp {
-            fresh: step_up.is_only_stale(),
-            wanted: step_up.wanted.to_string().into(),
-            came: step_up.came().into(),
+        step_up: entitlement.step_up.as_deref().map(|step_up| {
+            let (wanted, came) = (step_up.wanted.to_string().into(), step_up.came().into());
+            Box::new(StepUp { fresh: step_up.is_only_stale(), wanted, came })
         }),
         reason: entitlement.wanted_reason().map(Into::into),
         obstacle: entitlement.obstacle.as_ref().map(|denied| denial(denied).into()),

@@ -24,7 +24,7 @@ mod text;
 use std::fmt;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use quick::{write_number, write_two, written_quickly};
+use quick::{Bytes, write_number, write_two, written_quickly};
 
 pub use access::{Account, Go, Group, Grouping, Head, NoRoles, Offer, Portal, Role, Row, StepUp, Target, Tools, lengths};
 pub use command_line::{Consent, DeviceAnswered, DeviceConsent, DeviceEntry};
@@ -211,9 +211,9 @@ pub(crate) struct Query<'a>(pub(crate) &'a str);
 
 impl Query<'_> {
     fn write(&self, to: &mut dyn fmt::Write) -> fmt::Result {
-        // Most names need no other spelling, which is seen of many bytes at once.
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'*' | b'-' | b'.' | b'_');
-        if self.0.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+        static OTHER: Bytes = Bytes::but(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._");
+        // Most names need no other spelling.
+        if OTHER.has_none_of(self.0) {
             return to.write_str(self.0);
         }
         url::form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|piece| to.write_str(piece))

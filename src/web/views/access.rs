@@ -164,7 +164,7 @@ pub struct Row<'a> {
     /// The role.
     pub role: Role<'a>,
     /// Its account, where that is not the heading.
-    pub account: Option<Account<'a>>,
+    pub account: Option<Box<Account<'a>>>,
     /// Until when what was issued of it last is good, where that is shown.
     pub until: Option<At>,
 }
@@ -178,7 +178,7 @@ pub struct Role<'a> {
     /// Its name in links: the same, or one that tells it from roles.
     pub link: Text<'a>,
     /// What it is, where it is no role.
-    pub kind: Option<Text<'a>>,
+    pub kind: Option<&'static str>,
     /// Its ARN, which the forms post as `role`.
     pub arn: Text<'a>,
     /// Whether the code of an MFA device must come along.
@@ -192,7 +192,7 @@ pub struct Role<'a> {
     /// Whether AWS ends its sessions after an hour, because it is taken with another role's credentials.
     pub chained: bool,
     /// What is wanted of another sign-in before it can be had.
-    pub step_up: Option<StepUp<'a>>,
+    pub step_up: Option<Box<StepUp<'a>>>,
     /// What must be said before it is handed out, as people are told it.
     pub reason: Option<Text<'a>>,
     /// Why it cannot be taken although it is granted, as a sentence.

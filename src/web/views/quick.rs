@@ -24,6 +24,37 @@ macro_rules! written_quickly {
 
 pub(super) use written_quickly;
 
+/// A set of bytes, to look up each byte of a text.
+pub(super) struct Bytes([bool; 256]);
+
+impl Bytes {
+    #[expect(clippy::indexing_slicing, reason = "evaluated while compiling, where a place that is not there is an error")]
+    const fn all_or_none(list: &[u8], has: bool) -> Self {
+        let (mut set, mut place) = ([!has; 256], 0);
+        while place < list.len() {
+            set[list[place] as usize] = has;
+            place += 1;
+        }
+        Self(set)
+    }
+
+    /// These bytes.
+    pub(super) const fn of(list: &[u8]) -> Self {
+        Self::all_or_none(list, true)
+    }
+
+    /// All bytes but these.
+    pub(super) const fn but(list: &[u8]) -> Self {
+        Self::all_or_none(list, false)
+    }
+
+    /// Whether a text has none of them. Every byte is looked at, for a text is short and nearly always has none: nothing is decided on the way.
+    pub(super) fn has_none_of(&self, text: &str) -> bool {
+        let has = |byte: u8| self.0.get(usize::from(byte)).copied().unwrap_or_default();
+        !text.bytes().fold(false, |found, byte| found | has(byte))
+    }
+}
+
 /// A number in decimal.
 pub(super) fn write_number(to: &mut dyn fmt::Write, number: usize) -> fmt::Result {
     if number > 9 {

@@ -46,7 +46,7 @@ fn hostile_account() -> Group<'static> {
     let free = Role {
         name: HOSTILE.into(),
         link: HOSTILE.into(),
-        kind: Some(HOSTILE.into()),
+        kind: Some(HOSTILE),
         mfa_code: true,
         arn: HOSTILE.into(),
         reason: Some(HOSTILE.into()),
@@ -54,7 +54,7 @@ fn hostile_account() -> Group<'static> {
     };
     let plain = Role { reason: None, mfa_code: false, ..free.clone() };
     let blocked = Role { obstacle: Some(HOSTILE.into()), ..free.clone() };
-    let step_up = Some(StepUp { fresh: false, wanted: HOSTILE.into(), came: HOSTILE.into() });
+    let step_up = Some(Box::new(StepUp { fresh: false, wanted: HOSTILE.into(), came: HOSTILE.into() }));
     let elsewhere = Role { step_up, ..free.clone() };
     let tags = vec![(HOSTILE.into(), HOSTILE.into())];
     let account = Account {
@@ -95,7 +95,7 @@ fn asks() -> Vec<AskRow<'static>> {
 fn emergency(place: &Account<'static>) -> Row<'static> {
     let reason = Some("what you need it for".into());
     let role = Role { break_glass: true, reason, ..role("111122223333", "BreakGlass", 1) };
-    Row { role, account: Some(place.clone()), until: None }
+    Row { role, account: Some(Box::new(place.clone())), until: None }
 }
 
 /// So many accounts of ten units in four stages, with one to three roles each, or with as many as are named.
@@ -129,7 +129,7 @@ fn regrouped(groups: &[Group<'static>], grouping: Grouping) -> Vec<Group<'static
     let mut named: std::collections::BTreeMap<String, Vec<Row<'static>>> = std::collections::BTreeMap::new();
     for group in groups {
         for row in &group.rows {
-            let row = Row { account: Some(account_of(group)), ..row.clone() };
+            let row = Row { account: Some(Box::new(account_of(group))), ..row.clone() };
             named.entry(row.role.name.clone().into_plain()).or_default().push(row);
         }
     }
@@ -166,7 +166,7 @@ fn long() -> Group<'static> {
     more(ticketed);
     let mut stale = role("444455556666", "Deployer", 1);
     let came = "a sign-in 3h 12m 5s old, without a second factor".into();
-    stale.step_up = Some(StepUp { fresh: false, wanted: "a sign-in at most 15m old, with a second factor".into(), came });
+    stale.step_up = Some(Box::new(StepUp { fresh: false, wanted: "a sign-in at most 15m old, with a second factor".into(), came }));
     more(stale);
     group
 }
@@ -198,7 +198,11 @@ impl Portal<'static> {
         let page = |groups| Self::sample(shell(true), groups);
         let demo = Shell { banner: Some("A demonstration: the identity provider and AWS are make-believe.".into()), ..shell(true) };
         let many = || organisation(40, &[]);
-        let pick = |group: &Group<'static>, row: usize, until| Row { account: Some(account_of(group)), until, ..group.rows[row].clone() };
+        let pick = |group: &Group<'static>, row: usize, until| Row {
+            account: Some(Box::new(account_of(group))),
+            until,
+            ..group.rows[row].clone()
+        };
         let (few, few_more) = (few(), few());
         let (favourites, recents) =
             (vec![pick(&few[0], 1, None), pick(&few[1], 0, None)], vec![pick(&few[0], 0, Some(at(1800))), pick(&few[2], 0, None)]);
