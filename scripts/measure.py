@@ -71,11 +71,11 @@ class Browser:
 
 
 class Connection:
-    def __init__(self, browser):
+    def __init__(self, browser, more=""):
         self.socket = socket.create_connection(("127.0.0.1", GATEWAY))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         cookie = "; ".join(f"{k}={v}" for k, v in browser.cookies.items() if k.startswith("rolegate"))
-        self.request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{GATEWAY}\r\nCookie: {cookie}\r\n\r\n".encode()
+        self.request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{GATEWAY}\r\nCookie: {cookie}\r\n{more}\r\n".encode()
 
     def ask(self):
         self.socket.sendall(self.request)
@@ -123,7 +123,8 @@ def start(config):
 
 
 def stop(process):
-    process.send_signal(signal.SIGTERM)
+    # What an operator types: it waits for no proxy to notice.
+    process.send_signal(signal.SIGINT)
     process.wait(timeout=30)
 
 
@@ -189,4 +190,5 @@ def main():
         redis.terminate()
 
 
-main()
+if __name__ == "__main__":
+    main()
