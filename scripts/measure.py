@@ -116,9 +116,9 @@ def start(config):
     process.stdout.readline()
     connection = http.client.HTTPConnection("127.0.0.1", GATEWAY, timeout=20)
     connection.request("GET", "/readyz")
-    ready = connection.getresponse().status == 200
-    if not ready:
-        sys.exit("the gateway is not ready")
+    answer = connection.getresponse()
+    if answer.status != 200:
+        sys.exit(f"the gateway is not ready: {answer.read().decode()}")
     return process, (time.monotonic() - begun) * 1000
 
 

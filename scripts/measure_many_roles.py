@@ -35,21 +35,23 @@ def measure(folder):
     # The demonstration's own tests come last: they say that nobody has more.
     config.write_text(f"{text.partition('[[test]]')[0]}\n{organisation()}")
     process, _ = start(config)
-    browser = Browser()
-    browser.sign_in()
-    for name, more in (("as it is written", ""), ("compressed with gzip", "Accept-Encoding: gzip\r\n")):
-        connection = Connection(browser, more)
-        runs = []
-        for _ in range(RUNS + 1):
-            before = cpu_seconds(process)
-            for _ in range(PAGES):
-                connection.ask()
-                size = connection.page()
-            runs.append((cpu_seconds(process) - before) / PAGES * 1e3)
-        # The first run fills what the process keeps.
-        runs = runs[1:]
-        print(f"{ACCOUNTS * len(ROLES)} roles, {name}: {size} bytes, {statistics.median(runs):.1f} ms CPU (from {min(runs):.1f} to {max(runs):.1f})", flush=True)
-    stop(process)
+    try:
+        browser = Browser()
+        browser.sign_in()
+        for name, more in (("as it is written", ""), ("compressed with gzip", "Accept-Encoding: gzip\r\n")):
+            connection = Connection(browser, more)
+            runs = []
+            for _ in range(RUNS + 1):
+                before = cpu_seconds(process)
+                for _ in range(PAGES):
+                    connection.ask()
+                    size = connection.page()
+                runs.append((cpu_seconds(process) - before) / PAGES * 1e3)
+            # The first run fills what the process keeps.
+            runs = runs[1:]
+            print(f"{ACCOUNTS * len(ROLES)} roles, {name}: {size} bytes, {statistics.median(runs):.1f} ms CPU (from {min(runs):.1f} to {max(runs):.1f})", flush=True)
+    finally:
+        stop(process)
 
 
 def main():
