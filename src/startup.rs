@@ -33,7 +33,7 @@ use crate::saml;
 use crate::settings::Problem;
 use crate::trust::keys::KeyRing;
 use crate::trust::{Issuer, SamlIssuer, SamlPlace};
-use crate::web::{BrandSettings, ServerOptions, Site, SiteSettings, serve};
+use crate::web::{BrandSettings, ServerOptions, Site, SiteSettings, Tls, serve};
 
 /// What is made from the configuration alone, before anything is opened or asked.
 struct Parts {
@@ -45,6 +45,7 @@ struct Parts {
     sts: Sts,
     console: Console,
     webhooks: Vec<alarm::Checked>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// How long alarms that wait may take when the gateway stops.
@@ -59,7 +60,9 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 /// What is good for now, and needs somebody soon: certificates of ours that end within thirty days.
 fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
     let parts = parts(config, now);
-    parts.map(|parts| expiry::ending(&expiry::own_certificates(&parts.providers, &parts.issuer), now)).unwrap_or_default()
+    let own =
+        |parts: Parts| expiry::own_certificates(&parts.providers, &parts.issuer).into_iter().chain(expiry::of_tls(parts.tls.as_deref()));
+    parts.map(|parts| expiry::ending(&own(parts).collect::<Vec<_>>(), now)).unwrap_or_default()
 }
 
 /// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look.
@@ -111,6 +114,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let webhooks = file.webhook.iter().enumerate();
     let webhooks: Vec<_> =
         webhooks.filter_map(|(index, webhook)| keep(webhook.load(&format!("webhook[{index}]"), &config.base), &mut problems)).collect();
+    let tls = keep(tls(config).map_err(|problem| vec![problem]), &mut problems).flatten();
     for (index, settings) in file.workload_provider.iter().enumerate() {
         let provider = workload::Provider::new(settings, &format!("workload_provider[{index}]"), &config.base);
         workload_providers.extend(keep(provider, &mut problems));
@@ -131,7 +135,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     }
     match (public_url, policy, issuer, sts, console) {
         (Some(public_url), Some(policy), Some(issuer), Some(sts), Some(console)) if problems.is_empty() => {
-            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console, webhooks })
+            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console, webhooks, tls })
         }
         _ => Err(problems),
     }
@@ -190,6 +194,11 @@ pub fn readings(config: &Config) -> Vec<(ProviderId, Reading)> {
     let saml = config.file.saml_provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
     let workload = config.file.workload_provider.iter().map(|provider| (&provider.id, Reading::from(provider)));
     oidc.chain(saml).chain(workload).filter_map(|(id, reading)| Some((id.parse().ok()?, reading))).collect()
+}
+
+/// What the listener does TLS with, if the configuration wants it to.
+fn tls(config: &Config) -> Result<Option<Arc<Tls>>, Problem> {
+    config.file.server.tls.as_ref().map(|tls| tls.load("server.tls", &config.base)).transpose()
 }
 
 fn keep<T>(made: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
@@ -306,11 +315,11 @@ fn brand(config: &Config) -> BrandSettings {
     }
 }
 
-/// How the configuration wants the server.
+/// How the configuration wants the server, but for its TLS.
 #[must_use]
 pub fn server_options(config: &Config) -> ServerOptions {
     let server = &config.file.server;
-    ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 }
+    ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0, tls: None }
 }
 
 /// Opens the address that the configuration names.
@@ -350,7 +359,8 @@ pub async fn run(
     if gateway.issuer.saml().is_some_and(SamlIssuer::is_ephemeral) {
         tracing::warn!("the SAML signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
     }
-    if config.file.public_url.starts_with("https://") && config.file.server.trusted_proxies.is_empty() {
+    let tls = tls(config).map_err(|problem| config.locate(vec![problem]))?;
+    if config.file.public_url.starts_with("https://") && config.file.server.trusted_proxies.is_empty() && tls.is_none() {
         tracing::warn!(
             "server.trusted_proxies is empty: behind a proxy, all people seem to come from its address and share one limit on sign-ins"
         );
@@ -360,7 +370,7 @@ pub async fn run(
     tracing::info!(policy = gateway.policy.load().digest(), "the rules in force");
     let site = Arc::new(site(config, gateway, banner));
     ready(&site);
-    let running = serve(Arc::clone(&site), listener, &server_options(config))?;
+    let running = serve(Arc::clone(&site), listener, &ServerOptions { tls: tls.clone(), ..server_options(config) })?;
     tracing::info!(address = %running.address(), "listening");
     // They end with the runtime.
     let (said, news) = mpsc::channel(1);
@@ -376,7 +386,11 @@ pub async fn run(
     }
     tokio::spawn(Reloader::new(Arc::clone(&site), config, news).run());
     tokio::spawn(tidy(Arc::clone(&site)));
-    tokio::spawn(expiry::watch(own_certificates, || SystemClock.now()));
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).keep_fresh());
+    }
+    let own = move || own_certificates.iter().cloned().chain(expiry::of_tls(tls.as_deref())).collect();
+    tokio::spawn(expiry::watch(own, || SystemClock.now()));
     if asked().await == Stopping::Announced {
         let delay = config.file.server.shutdown_delay;
         tracing::info!(%delay, "stopping soon: /readyz says so to whoever sends people here");

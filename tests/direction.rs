@@ -27,7 +27,7 @@ const ORDER: [&[&str]; 11] = [
 const COMPOSERS: [&str; 6] = ["commands", "config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
-const FENCES: [(&str, &[&str]); 26] = [
+const FENCES: [(&str, &[&str]); 27] = [
     ("actix_*", &["web", "sandbox"]),
     ("aws_sdk_*", &["aws"]),
     ("aws_smithy_*", &["aws"]),
@@ -37,6 +37,7 @@ const FENCES: [(&str, &[&str]); 26] = [
     ("cel", &["access"]),
     ("redis", &["store::redis"]),
     ("governor", &["web"]),
+    ("rustls", &["web::tls"]),
     ("openidconnect", &["identity"]),
     ("oauth2", &["identity"]),
     ("jsonwebtoken", &["identity", "trust", "sandbox"]),

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod support;
+#[path = "reload/tls.rs"]
+mod tls;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -30,10 +32,13 @@ impl World {
     }
 
     async fn start_in(folder: Scratch, plan: &Plan, aws: &str, change: impl FnOnce(String) -> String) -> Self {
+        Self::start_as(Visitor::new(), folder, plan, aws, change).await
+    }
+
+    async fn start_as(mut ana: Visitor, folder: Scratch, plan: &Plan, aws: &str, change: impl FnOnce(String) -> String) -> Self {
         let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
         let config = change(plan.config(&provider, aws));
         let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
-        let mut ana = Visitor::new();
         let portal = ana.open(&format!("{}/login/main?next=%2F", gateway.url())).await.or_fail();
         assert!(has(&portal, "PlatformAdmin") && !has(&portal, "Breakglass"), "{}", portal.body);
         Self { gateway, config, ana, _provider: provider }

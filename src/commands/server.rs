@@ -228,12 +228,13 @@ async fn serve(path: &std::path::Path) -> Result<(), RunError> {
     }
     let listener = startup::listen(&config)?;
     let address = listener.local_addr()?;
+    let scheme = if config.file.server.tls.is_some() { "https" } else { "http" };
     startup::run(
         &config,
         listener,
         None,
         |_| {
-            print(&format!("ready http://{address}"));
+            print(&format!("ready {scheme}://{address}"));
         },
         stop_signal,
     )

@@ -166,7 +166,8 @@ fn requests_of_any_provider(file: &ConfigFile) -> Vec<Problem> {
 fn nameless_proxy(file: &ConfigFile) -> Option<Problem> {
     let asks = |when: &str| when.contains("request.ip");
     let index = file.rule.iter().position(|rule| rule.when.as_deref().is_some_and(asks))?;
-    (file.public_url.starts_with("https://") && file.server.trusted_proxies.is_empty()).then(|| {
+    let has_proxy = file.public_url.starts_with("https://") && file.server.tls.is_none();
+    (has_proxy && file.server.trusted_proxies.is_empty()).then(|| {
         Problem::new(
             format!("rule[{index}].when"),
             "the rule asks for `request.ip`, and the proxy that does TLS is not named: everybody seems to come from its address",
@@ -217,7 +218,14 @@ fn check_listener(file: &ConfigFile, public_url: &Url, problems: &mut Vec<Proble
         problems.push(Problem::new(
             "server.listen",
             format!("{listen} can be reached from other machines, and public_url is plain http"),
-            "listen on 127.0.0.1 for a trial, or give public_url an https URL and put a proxy with TLS before Rolegate",
+            "listen on 127.0.0.1 for a trial, or give public_url an https URL, and [server.tls] a certificate or Rolegate a proxy with TLS",
+        ));
+    }
+    if public_url.scheme() == "http" && file.server.tls.is_some() {
+        problems.push(Problem::new(
+            "public_url",
+            "the listener does TLS, and public_url is plain http: browsers would be sent to a page that does not answer",
+            "begin it with https://",
         ));
     }
 }
@@ -235,6 +243,7 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
         let keys = provider.encryption_keys.iter().enumerate();
         secrets.extend(keys.map(|(at, entry)| (format!("{place}.encryption_keys[{at}].key"), &entry.key)));
     }
+    secrets.extend(file.server.tls.iter().map(|tls| ("server.tls.key".to_owned(), &tls.key)));
     secrets.extend(file.webhook.iter().enumerate().map(|(index, webhook)| (format!("webhook[{index}].secret"), &webhook.secret)));
     let users = file.iam_user.iter().enumerate();
     secrets.extend(users.map(|(index, user)| (format!("iam_user[{index}].secret_access_key"), &user.secret_access_key)));

@@ -10,14 +10,17 @@ use url::Url;
 
 use crate::access::Disclosure;
 use crate::settings::{Problem, Span};
+use crate::web::TlsSettings;
 
 /// The HTTP server.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
-    /// The address and port to listen on, such as `127.0.0.1:8700` or `[::]:8700`. TLS is the business of the proxy before it.
+    /// The address and port to listen on, such as `127.0.0.1:8700` or `[::]:8700`. Without `tls`, TLS is the business of the proxy before it.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
+    /// TLS by the gateway itself.
+    pub tls: Option<TlsSettings>,
     /// Networks of the proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`. Without one, nobody's is.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
@@ -52,6 +55,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8700)),
+            tls: None,
             trusted_proxies: Vec::new(),
             request_timeout: Span::seconds(30),
             body_limit: 65_536,

@@ -10,6 +10,7 @@ use crate::identity::Provider;
 use crate::saml::Certificate;
 use crate::settings::Problem;
 use crate::trust::{Issuer, SamlIssuer};
+use crate::web::Tls;
 
 /// How long ahead the end is warned of: that of the providers' certificates is, too.
 const AHEAD: TimeDelta = TimeDelta::days(30);
@@ -23,6 +24,19 @@ pub(super) struct OwnCertificate {
     path: String,
     fingerprint: String,
     ends: Moment,
+    /// What to do about it.
+    renew: &'static str,
+}
+
+/// The certificate of the listener, which may be another one by now.
+pub(super) fn of_tls(tls: Option<&Tls>) -> Option<OwnCertificate> {
+    let (path, fingerprint, ends) = tls?.certificate()?;
+    Some(OwnCertificate {
+        path,
+        fingerprint,
+        ends,
+        renew: "renew it, and put certificate and key in the place of the old ones: they are read again while the gateway runs",
+    })
 }
 
 /// The certificates of ours that are in use or will be, but for those that a trial makes for itself.
@@ -31,6 +45,7 @@ pub(super) fn own_certificates(providers: &[Provider], issuer: &Issuer) -> Vec<O
         path,
         fingerprint: certificate.fingerprint(),
         ends: certificate.not_after(),
+        renew: "make a new pair, show both in the metadata, have it read, then change: docs/identity-providers.md and docs/operations.md tell how",
     };
     let saml = providers.iter().filter_map(Provider::as_saml).enumerate();
     let towards_providers = saml.flat_map(|(index, provider)| {
@@ -44,18 +59,18 @@ pub(super) fn own_certificates(providers: &[Provider], issuer: &Issuer) -> Vec<O
 /// What of them ends soon, or has ended.
 pub(super) fn ending(certificates: &[OwnCertificate], now: Moment) -> Vec<Problem> {
     let soon = certificates.iter().filter(|certificate| certificate.ends - now < AHEAD);
-    soon.map(|OwnCertificate { path, fingerprint, ends }| {
+    soon.map(|OwnCertificate { path, fingerprint, ends, renew }| {
         let verb = if *ends <= now { "ended" } else { "ends" };
         let message = format!("the certificate {fingerprint} of ours {verb} on {}", ends.format("%Y-%m-%d"));
-        Problem::new(path, message, "make a new pair, show both in the metadata, have it read, then change: docs/identity-providers.md and docs/operations.md tell how")
+        Problem::new(path, message, *renew)
     })
     .collect()
 }
 
 /// Warns in the log, at once and every day, for as long as it is polled. `now` tells the time.
-pub(super) async fn watch(certificates: Vec<OwnCertificate>, now: impl Fn() -> Moment) {
+pub(super) async fn watch(certificates: impl Fn() -> Vec<OwnCertificate>, now: impl Fn() -> Moment) {
     loop {
-        for warning in ending(&certificates, now()) {
+        for warning in ending(&certificates(), now()) {
             tracing::warn!(place = warning.path, hint = warning.hint, "{}", warning.message);
         }
         tokio::time::sleep(LOOK).await;

@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::rt::net::TcpStream as Wire;
 use actix_web::rt::task::JoinHandle;
 use tokio::time::Instant;
@@ -35,7 +36,9 @@ impl Connection {
     /// Takes a connection that was just opened. None when the process may not open another handle: then it must not be kept.
     pub(super) fn opened(wire: &dyn Any, head: Duration) -> Option<Self> {
         // A handle of our own on the socket: the framework lends the connection only while it opens.
-        let handle = wire.downcast_ref::<Wire>()?.as_fd().try_clone_to_owned().ok()?;
+        let plain = wire.downcast_ref::<Wire>();
+        let wire = plain.or_else(|| wire.downcast_ref::<TlsStream<Wire>>().map(|stream| stream.get_ref().0))?;
+        let handle = wire.as_fd().try_clone_to_owned().ok()?;
         let socket = TcpStream::from(handle);
         let deadline = Rc::new(Cell::new(None::<Instant>));
         let watched = Rc::clone(&deadline);

@@ -46,6 +46,7 @@ mod server;
 mod several;
 mod site;
 mod step_up;
+mod tls;
 mod trouble;
 mod unfit;
 mod visitor;
@@ -62,6 +63,7 @@ use actix_web::{HttpResponse, Resource, Route};
 pub use brand::BrandSettings;
 pub use server::{Running, ServerOptions, serve};
 pub use site::{Site, SiteSettings};
+pub use tls::{Tls, TlsSettings};
 
 use trouble::PageError;
 use unfit::Unfit;

@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer, web};
 use super::connection::{Connection, KEEP_ALIVE};
 use super::guard::guard;
 use super::site::Site;
+use super::tls::Tls;
 use super::trouble::PageError;
 use super::unfit::unread;
 
@@ -24,6 +25,8 @@ pub struct ServerOptions {
     pub request_timeout: Duration,
     /// How long requests in flight may take when the server stops.
     pub shutdown_grace: Duration,
+    /// What it does TLS with, if no proxy does it.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// A server that runs until it is told to stop.
@@ -81,7 +84,11 @@ pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &Server
     if let Some(workers) = options.workers {
         server = server.workers(workers);
     }
-    let server = server.listen(listener)?.run();
+    let server = match &options.tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls.server_config().map_err(io::Error::other)?)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     Ok(Running { handle, task: tokio::spawn(server), address })
 }

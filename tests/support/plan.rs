@@ -17,17 +17,23 @@ pub(crate) struct Plan {
     port: u16,
     /// The `[store]` table; memory without one.
     pub(crate) store: String,
+    tls: bool,
 }
 
 impl Plan {
     /// A gateway on a free port with its store in memory.
     pub(crate) fn new() -> Self {
-        Self { port: free_port(), store: String::new() }
+        Self { port: free_port(), store: String::new(), tls: false }
+    }
+
+    /// The same that does TLS, with `tls.crt` and `tls.key` in its folder.
+    pub(crate) fn with_tls(self) -> Self {
+        Self { tls: true, ..self }
     }
 
     /// The gateway's public URL, without a slash at the end.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", if self.tls { "https" } else { "http" }, self.port)
     }
 
     /// How the identity provider must be for this gateway.
@@ -48,6 +54,7 @@ impl Plan {
     /// The same with other providers.
     pub(crate) fn config_with(&self, provider: &str, aws: &str) -> String {
         let (port, url, store) = (self.port, self.url(), &self.store);
+        let tls = if self.tls { "tls = { certificate = \"tls.crt\", key = { file = \"tls.key\" } }" } else { "" };
         format!(
             r#"
 public_url = "{url}"
@@ -55,6 +62,7 @@ public_url = "{url}"
 [server]
 listen = "127.0.0.1:{port}"
 workers = 1
+{tls}
 
 {store}
 

@@ -27,11 +27,30 @@ pub(crate) struct Page {
 impl Visitor {
     /// Somebody without a cookie.
     pub(crate) fn new() -> Self {
+        Self { client: Self::client(|builder| builder), cookies: BTreeMap::new() }
+    }
+
+    /// The same, who trusts a certificate (PEM).
+    pub(crate) fn trusting(pem: &str) -> Self {
+        Self::new().and_trusting(pem)
+    }
+
+    /// The same person with the same cookies, who trusts this certificate (PEM) and no other of its kind.
+    pub(crate) fn and_trusting(self, pem: &str) -> Self {
+        let certificate = reqwest::Certificate::from_pem(pem.as_bytes()).expect("the certificate is PEM");
+        Self { client: Self::client(|builder| builder.tls_certs_merge([certificate])), ..self }
+    }
+
+    /// What the cookies are called.
+    pub(crate) fn names_of_cookies(&self) -> Vec<&str> {
+        self.cookies.keys().map(|(_, name)| name.as_str()).collect()
+    }
+
+    fn client(how: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Client {
         // The gateway closes idle connections after five seconds: what is sent just then is lost, and this client does not send it again, as
         // browsers do.
         let builder = Client::builder().redirect(redirect::Policy::none()).pool_idle_timeout(std::time::Duration::from_secs(2));
-        let client = builder.no_proxy().build().expect("an HTTP client can be made");
-        Self { client, cookies: BTreeMap::new() }
+        how(builder.no_proxy()).build().expect("an HTTP client can be made")
     }
 
     /// Opens a page and follows where it sends a browser.

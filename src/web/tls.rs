@@ -1,0 +1,149 @@
+//! TLS on the gateway's own listener, where no proxy does it: one certificate, which is replaced while the gateway runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use schemars::JsonSchema;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::Moment;
+use crate::saml::Certificate;
+use crate::settings::{LARGEST_FILE, Problem, SecretRef, read_file};
+
+/// How often the files are read again: a pair that was renewed is in use this much later at most.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// TLS by the gateway itself.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The file with the certificate (PEM), those of the authorities between it and the root behind it.
+    pub certificate: PathBuf,
+    /// Its private key (PEM), RSA or ECDSA.
+    pub key: SecretRef,
+}
+
+impl TlsSettings {
+    /// Reads certificate and key, and checks that they belong to each other.
+    ///
+    /// # Errors
+    /// A [`Problem`] at the key of `path` that is wrong.
+    pub fn load(&self, path: &str, base: &Path) -> Result<Arc<Tls>, Problem> {
+        let pair = self.pair(path, base)?;
+        Ok(Arc::new(Tls { settings: self.clone(), path: path.to_owned(), base: base.to_owned(), pair: ArcSwap::new(pair) }))
+    }
+
+    fn pair(&self, path: &str, base: &Path) -> Result<Arc<CertifiedKey>, Problem> {
+        let (at_certificate, at_key) = (format!("{path}.certificate"), format!("{path}.key"));
+        let file = base.join(&self.certificate);
+        let pem = read_file(&file, LARGEST_FILE).map_err(|error| {
+            Problem::new(
+                at_certificate.clone(),
+                format!("the file {} cannot be read: {error}", file.display()),
+                "check the path and who may read it",
+            )
+        })?;
+        let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+        if chain.is_empty() {
+            let message = format!("the file {} has no certificate that can be read", file.display());
+            return Err(Problem::new(at_certificate, message, "write the certificate as PEM (BEGIN CERTIFICATE), its issuers behind it"));
+        }
+        let secret = self.key.read(base, &at_key)?;
+        let key = PrivateKeyDer::from_pem_slice(secret.expose_secret().as_bytes()).map_err(|_| {
+            Problem::new(at_key.clone(), "this is no private key", "write it as PEM (BEGIN PRIVATE KEY), without a passphrase")
+        })?;
+        match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
+            Ok(pair) => Ok(Arc::new(pair)),
+            Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+                let hint = "name the key with which this certificate was asked for";
+                Err(Problem::new(at_key, "the key does not belong to the certificate", hint))
+            }
+            Err(error) => {
+                let hint = "use an RSA key of 2048 bits or more, or an ECDSA key on P-256 or P-384";
+                Err(Problem::new(at_key, format!("certificate and key cannot be used: {error}"), hint))
+            }
+        }
+    }
+}
+
+/// What a listener proves itself with.
+#[derive(Debug)]
+pub struct Tls {
+    settings: TlsSettings,
+    path: String,
+    base: PathBuf,
+    pair: ArcSwap<CertifiedKey>,
+}
+
+impl Tls {
+    /// How connections are made: TLS 1.2 and 1.3, with the suites of rustls, all of which keep what was said secret if the key is lost later.
+    ///
+    /// # Errors
+    /// None that could be caused from outside.
+    pub(super) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, rustls::Error> {
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_protocol_versions(&[&TLS13, &TLS12])?.with_no_client_auth();
+        Ok(builder.with_cert_resolver(Arc::<Self>::clone(self)))
+    }
+
+    /// Where the certificate stands in the configuration, what it is known by, and when it ends. None for one that cannot be read as X.509.
+    #[must_use]
+    pub fn certificate(&self) -> Option<(String, String, Moment)> {
+        let pair = self.pair.load();
+        let certificate = Certificate::from_der(pair.cert.first()?).ok()?;
+        Some((format!("{}.certificate", self.path), certificate.fingerprint(), certificate.not_after()))
+    }
+
+    /// Takes over what the files hold now. Connections that are there go on. Whether it is another pair.
+    fn renew(&self) -> Result<bool, Problem> {
+        let pair = self.settings.pair(&self.path, &self.base)?;
+        let is_another = pair.cert != self.pair.load().cert;
+        if is_another {
+            self.pair.store(pair);
+        }
+        Ok(is_another)
+    }
+
+    /// Looks for another pair for as long as it is polled: every few seconds, and at once on SIGHUP. One that is wrong, or half written, leaves
+    /// the one in use where it is; the log says so once.
+    pub async fn keep_fresh(self: Arc<Self>) {
+        let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+        let mut said = None;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                Some(()) = hangups.recv() => said = None,
+            }
+            let own = Arc::clone(&self);
+            let Ok(renewed) = tokio::task::spawn_blocking(move || own.renew()).await else { continue };
+            let problem = renewed
+                .inspect(|another| {
+                    if *another {
+                        tracing::info!("TLS goes on with another certificate");
+                    }
+                })
+                .err();
+            if let Some(Problem { path, message, hint, .. }) = problem.as_ref().filter(|problem| said.as_ref() != Some(&problem.message)) {
+                tracing::error!(place = path, hint, "the TLS certificate in use stays: {message}");
+            }
+            said = problem.map(|problem| problem.message);
+        }
+    }
+}
+
+impl ResolvesServerCert for Tls {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.pair.load_full())
+    }
+}
