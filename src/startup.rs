@@ -45,7 +45,6 @@ struct Parts {
     sts: Sts,
     console: Console,
     webhooks: Vec<alarm::Checked>,
-    tls: Option<Arc<Tls>>,
 }
 
 /// How long alarms that wait may take when the gateway stops.
@@ -54,15 +53,21 @@ const ALARMS_GRACE: Duration = Duration::from_secs(5);
 /// Makes every part that the configuration describes, opens nothing, and tells what is wrong: what a check does beyond reading the file.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
+    let mut problems = problems_beside_tls(config);
+    problems.extend(tls(config).err());
+    problems
+}
+
+/// [`problems`] for a gateway that runs: its TLS looks after itself, and a certificate that is being renewed must not keep the rules from changing.
+fn problems_beside_tls(config: &Config) -> Vec<Problem> {
     parts(config, SystemClock.now()).err().unwrap_or_default()
 }
 
-/// What is good for now, and needs somebody soon: certificates of ours that end within thirty days.
+/// What is good for now, and needs somebody soon: certificates of ours that end.
 fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
-    let parts = parts(config, now);
-    let own =
-        |parts: Parts| expiry::own_certificates(&parts.providers, &parts.issuer).into_iter().chain(expiry::of_tls(parts.tls.as_deref()));
-    parts.map(|parts| expiry::ending(&own(parts).collect::<Vec<_>>(), now)).unwrap_or_default()
+    let own = parts(config, now).map(|parts| expiry::own_certificates(&parts.providers, &parts.issuer)).unwrap_or_default();
+    let of_tls = tls(config).ok().flatten().and_then(|tls| expiry::of_tls(Some(&tls)));
+    expiry::ending(&own.into_iter().chain(of_tls).collect::<Vec<_>>(), now)
 }
 
 /// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look.
@@ -70,15 +75,15 @@ fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
 /// # Errors
 /// Everything that is wrong with it, in the order of its lines.
 pub fn load(path: &Path) -> Result<Config, Findings> {
-    load_with(path, Discovered::Kept)
+    config::load_with(path, Discovered::Kept, problems).map(look_twice)
 }
 
-/// [`load`] with these accounts of the organization.
+/// [`load`] for a gateway that runs, with these accounts of the organization.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_with(path: &Path, discovered: Discovered) -> Result<Config, Findings> {
-    config::load_with(path, discovered, problems).map(look_twice)
+pub fn load_again(path: &Path, discovered: Discovered) -> Result<Config, Findings> {
+    config::load_with(path, discovered, problems_beside_tls).map(look_twice)
 }
 
 /// Adds to the warnings of a checked configuration what deserves a second look: in its rules, and of what ends soon.
@@ -114,7 +119,6 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let webhooks = file.webhook.iter().enumerate();
     let webhooks: Vec<_> =
         webhooks.filter_map(|(index, webhook)| keep(webhook.load(&format!("webhook[{index}]"), &config.base), &mut problems)).collect();
-    let tls = keep(tls(config).map_err(|problem| vec![problem]), &mut problems).flatten();
     for (index, settings) in file.workload_provider.iter().enumerate() {
         let provider = workload::Provider::new(settings, &format!("workload_provider[{index}]"), &config.base);
         workload_providers.extend(keep(provider, &mut problems));
@@ -135,7 +139,7 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     }
     match (public_url, policy, issuer, sts, console) {
         (Some(public_url), Some(policy), Some(issuer), Some(sts), Some(console)) if problems.is_empty() => {
-            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console, webhooks, tls })
+            Ok(Parts { public_url, providers, workload_providers, policy, issuer, sts, console, webhooks })
         }
         _ => Err(problems),
     }

@@ -67,7 +67,7 @@ impl Accounts {
 
     pub(super) fn compile(settings: &[AccountSettings], may_grow: bool, problems: &mut Vec<Problem>) -> Self {
         let mut accounts = Self { may_grow, ..Self::default() };
-        let names: HashSet<_> = settings.iter().map(|account| account.name.trim()).collect();
+        let names: HashSet<_> = settings.iter().map(|account| account.name.trim().to_lowercase()).collect();
         for (index, account) in settings.iter().enumerate() {
             let at = format!("account[{index}]");
             let Ok(id) = account.id.parse::<AccountId>() else {
@@ -227,10 +227,9 @@ pub(super) fn malformed(selector: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The account's own SAML provider: a role must not be paired with one of another account or partition.
 /// The alias of an account, as IAM allows it (API reference, `CreateAccountAlias`). A name means the account of that name: where the organization
 /// tells of one that is called as another one's alias, the alias is left out.
-fn own_alias(account: &AccountSettings, names: &HashSet<&str>, at: &str, problems: &mut Vec<Problem>) -> Option<String> {
+fn own_alias(account: &AccountSettings, names: &HashSet<String>, at: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let alias = account.alias.as_deref()?;
     let letters = alias.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let hyphens = !alias.starts_with('-') && !alias.ends_with('-') && !alias.contains("--");
@@ -238,9 +237,10 @@ fn own_alias(account: &AccountSettings, names: &HashSet<&str>, at: &str, problem
         let hint = "write what stands before .signin.aws.amazon.com: 3 to 63 lower-case letters, digits and single hyphens";
         problems.push(Problem::new(format!("{at}.alias"), format!("`{alias}` is no alias of an account"), hint));
     }
-    (alias == account.name.trim() || !names.contains(alias)).then(|| alias.to_owned())
+    (account.name.trim().eq_ignore_ascii_case(alias) || !names.contains(alias)).then(|| alias.to_owned())
 }
 
+/// The account's own SAML provider: a role must not be paired with one of another account or partition.
 fn own_saml_provider(account: &AccountSettings, id: AccountId, at: &str, problems: &mut Vec<Problem>) -> Option<SamlProviderArn> {
     let acs_id_fits = |id: &String| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     if account.saml_acs_id.as_ref().is_some_and(|id| !acs_id_fits(id)) {

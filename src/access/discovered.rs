@@ -30,6 +30,8 @@ pub fn with_discovered(file: &[AccountSettings], discovered: &[AccountSettings])
     for account in accounts.iter().chain(&fresh) {
         *counted.entry(account.name.trim().to_owned()).or_default() += 1;
     }
+    // Whoever names an account in the organization must not take over what people call another one.
+    let aliases: BTreeSet<String> = accounts.iter().filter_map(|account| account.alias.clone()).collect();
     for mut account in fresh {
         let name = account.name.trim();
         // What looks like a name that is made here could pass for another account's.
@@ -37,7 +39,7 @@ pub fn with_discovered(file: &[AccountSettings], discovered: &[AccountSettings])
         let odd = made || name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) || is_id(name);
         if odd {
             account.name = format!("Account {}", account.id);
-        } else if counted.get(name).is_some_and(|count| *count > 1) {
+        } else if counted.get(name).is_some_and(|count| *count > 1) || aliases.contains(&name.to_lowercase()) {
             account.name = format!("{name} ({})", account.id);
         }
         accounts.push(account);
@@ -93,6 +95,14 @@ mod tests {
                 "777788889999 Account 777788889999 Some(\"/\") None",
             ]
         );
+    }
+
+    #[test]
+    fn who_names_an_account_takes_over_no_other_ones_alias() {
+        let production = AccountSettings { alias: Some("acme-prod".into()), ..account("111122223333", "Production", None, None) };
+        let all = with_discovered(&[production], &[account("222233334444", "Acme-Prod", Some("/A"), None)]);
+        let names: Vec<_> = all.iter().map(|account| account.name.as_str()).collect();
+        assert_eq!(names, ["Production", "Acme-Prod (222233334444)"]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problem
 fn check_aliases(file: &ConfigFile, places: &Places, problems: &mut Vec<Problem>) {
     for (index, account) in file.account.iter().enumerate() {
         let Some(alias) = &account.alias else { continue };
-        if let Some(other) = file.account.iter().position(|other| other.id != account.id && other.name.trim() == alias) {
+        if let Some(other) = file.account.iter().position(|other| other.id != account.id && other.name.trim().eq_ignore_ascii_case(alias)) {
             let line = places.line_of(&format!("account[{other}].name"));
             problems.push(Problem::new(
                 format!("account[{index}].alias"),

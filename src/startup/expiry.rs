@@ -24,17 +24,22 @@ pub(super) struct OwnCertificate {
     path: String,
     fingerprint: String,
     ends: Moment,
+    /// How long ahead the end is warned of.
+    ahead: TimeDelta,
     /// What to do about it.
     renew: &'static str,
 }
 
 /// The certificate of the listener, which may be another one by now.
 pub(super) fn of_tls(tls: Option<&Tls>) -> Option<OwnCertificate> {
-    let (path, fingerprint, ends) = tls?.certificate()?;
+    let (path, certificate) = tls?.certificate()?;
+    let (begins, ends) = (certificate.not_before(), certificate.not_after());
     Some(OwnCertificate {
         path,
-        fingerprint,
+        fingerprint: certificate.fingerprint(),
         ends,
+        // Some are made for a week, and renewed when a third of it is left.
+        ahead: AHEAD.min((ends - begins) / 3),
         renew: "renew it, and put certificate and key in the place of the old ones: they are read again while the gateway runs",
     })
 }
@@ -45,6 +50,7 @@ pub(super) fn own_certificates(providers: &[Provider], issuer: &Issuer) -> Vec<O
         path,
         fingerprint: certificate.fingerprint(),
         ends: certificate.not_after(),
+        ahead: AHEAD,
         renew: "make a new pair, show both in the metadata, have it read, then change: docs/identity-providers.md and docs/operations.md tell how",
     };
     let saml = providers.iter().filter_map(Provider::as_saml).enumerate();
@@ -58,8 +64,8 @@ pub(super) fn own_certificates(providers: &[Provider], issuer: &Issuer) -> Vec<O
 
 /// What of them ends soon, or has ended.
 pub(super) fn ending(certificates: &[OwnCertificate], now: Moment) -> Vec<Problem> {
-    let soon = certificates.iter().filter(|certificate| certificate.ends - now < AHEAD);
-    soon.map(|OwnCertificate { path, fingerprint, ends, renew }| {
+    let soon = certificates.iter().filter(|certificate| certificate.ends - now < certificate.ahead);
+    soon.map(|OwnCertificate { path, fingerprint, ends, renew, .. }| {
         let verb = if *ends <= now { "ended" } else { "ends" };
         let message = format!("the certificate {fingerprint} of ours {verb} on {}", ends.format("%Y-%m-%d"));
         Problem::new(path, message, *renew)

@@ -163,7 +163,7 @@ fn reread(path: &std::path::Path, running: &Config, newest: Option<Arc<Copy>>, a
 
 /// The rules of a file, if all of the file is right and they hold with what runs and with these accounts of the organization.
 fn reread_with(path: &std::path::Path, running: &Config, accounts: Option<Arc<Copy>>) -> Result<Reread, Findings> {
-    let newer = super::load_with(path, Discovered::These(accounts))?;
+    let newer = super::load_again(path, Discovered::These(accounts))?;
     let waiting = running.needs_restart_for(&newer);
     let found = running.with_rules_of(&newer).and_then(|taken| match policy(&taken) {
         Ok(policy) => Ok((policy, try_rules(&taken))),

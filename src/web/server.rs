@@ -29,6 +29,10 @@ pub struct ServerOptions {
     pub tls: Option<Arc<Tls>>,
 }
 
+/// How many clients may be saying hello by TLS at once, for each worker. While so many do, nobody else's connection is taken, and one who says nothing
+/// is waited for three seconds: the framework's 256 would let a single address keep everybody out.
+const HANDSHAKES: usize = 16_384;
+
 /// A server that runs until it is told to stop.
 pub struct Running {
     handle: ServerHandle,
@@ -79,6 +83,7 @@ pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &Server
             data.insert(connection);
         }
     })
+    .max_connection_rate(HANDSHAKES)
     .shutdown_timeout(options.shutdown_grace.as_secs())
     .disable_signals();
     if let Some(workers) = options.workers {

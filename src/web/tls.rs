@@ -17,7 +17,6 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::Moment;
 use crate::saml::Certificate;
 use crate::settings::{LARGEST_FILE, Problem, SecretRef, read_file};
 
@@ -66,7 +65,7 @@ impl TlsSettings {
         match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
             Ok(pair) => Ok(Arc::new(pair)),
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-                let hint = "name the key with which this certificate was asked for";
+                let hint = "name the key with which this certificate was asked for, alone in its file";
                 Err(Problem::new(at_key, "the key does not belong to the certificate", hint))
             }
             Err(error) => {
@@ -97,12 +96,11 @@ impl Tls {
         Ok(builder.with_cert_resolver(Arc::<Self>::clone(self)))
     }
 
-    /// Where the certificate stands in the configuration, what it is known by, and when it ends. None for one that cannot be read as X.509.
+    /// Where the certificate stands in the configuration, and the certificate. None for one that cannot be read as X.509.
     #[must_use]
-    pub fn certificate(&self) -> Option<(String, String, Moment)> {
-        let pair = self.pair.load();
-        let certificate = Certificate::from_der(pair.cert.first()?).ok()?;
-        Some((format!("{}.certificate", self.path), certificate.fingerprint(), certificate.not_after()))
+    pub fn certificate(&self) -> Option<(String, Certificate)> {
+        let certificate = Certificate::from_der(self.pair.load().cert.first()?).ok()?;
+        Some((format!("{}.certificate", self.path), certificate))
     }
 
     /// Takes over what the files hold now. Connections that are there go on. Whether it is another pair.

@@ -149,7 +149,8 @@ impl Policy {
         let (account, name) = asked.split_once('/').ok_or(NotARole)?;
         // The name is judged alike whether the account is known or not.
         Target::in_account(Partition::Aws, AccountId::default(), name).map_err(|_| NotARole)?;
-        Ok(self.accounts.find(account).and_then(|account| Target::in_account(account.partition, account.id, name).ok()))
+        let known = || self.accounts.all.iter().find(|known| known.is_called(account));
+        Ok(self.accounts.find(account).or_else(known).and_then(|account| Target::in_account(account.partition, account.id, name).ok()))
     }
 
     fn ways(&self, entitlement: &Entitlement, tell: Disclosure) -> Vec<Way> {
