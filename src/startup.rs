@@ -2,6 +2,7 @@
 
 mod examination;
 mod expiry;
+mod listen;
 mod organization;
 mod reload;
 
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 pub use examination::{Examined, Verdict, examine};
+pub use listen::listen;
 
 use organization::Discovery;
 use reload::Reloader;
@@ -33,7 +35,7 @@ use crate::saml;
 use crate::settings::Problem;
 use crate::trust::keys::KeyRing;
 use crate::trust::{Issuer, SamlIssuer, SamlPlace};
-use crate::web::{BrandSettings, ServerOptions, Site, SiteSettings, Tls, serve};
+use crate::web::{BrandSettings, ServerOptions, Site, SiteSettings, Tls, serve, serve_metrics};
 
 /// What is made from the configuration alone, before anything is opened or asked.
 struct Parts {
@@ -300,6 +302,7 @@ pub fn site(config: &Config, gateway: Gateway, banner: Option<String>) -> Site {
         person_burst: server.person_burst,
         workload_rate: server.workload_rate,
         workload_burst: server.workload_burst,
+        metrics: config.file.metrics.is_some(),
     };
     Site::new(gateway, settings)
 }
@@ -326,23 +329,6 @@ pub fn server_options(config: &Config) -> ServerOptions {
     ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0, tls: None }
 }
 
-/// Opens the address that the configuration names.
-///
-/// # Errors
-/// A finding at `server.listen` that says why it cannot be had.
-pub fn listen(config: &Config) -> Result<TcpListener, Findings> {
-    let address = config.file.server.listen;
-    TcpListener::bind(address).map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => "another process listens there, perhaps another Rolegate: stop it, or choose another port",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one, and let the proxy have the low one",
-            io::ErrorKind::AddrNotAvailable => "no network interface of this machine has this address: 127.0.0.1 and 0.0.0.0 always work",
-            _ => "choose another address or port",
-        };
-        config.locate(vec![Problem::new("server.listen", format!("{address} cannot be listened on: {error}"), hint)])
-    })
-}
-
 /// Serves until it is `asked` to stop, then lets requests in flight finish. `ready` is called once the server listens.
 ///
 /// # Errors
@@ -356,6 +342,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     // Process-wide tables of a C library are cut down, which must be over before a worker could use them.
     saml::hardening::harden()?;
+    let monitors = listen::for_monitors(config)?;
     let gateway = gateway(config, Arc::new(SystemClock)).await?;
     if gateway.issuer.is_ephemeral() {
         tracing::warn!("the signing key is made at each start: good for a trial, useless behind IAM and with several replicas");
@@ -376,6 +363,10 @@ pub async fn run(
     ready(&site);
     let running = serve(Arc::clone(&site), listener, &ServerOptions { tls: tls.clone(), ..server_options(config) })?;
     tracing::info!(address = %running.address(), "listening");
+    let metrics = monitors.map(|listener| serve_metrics(Arc::clone(&site), listener)).transpose()?;
+    if let Some(metrics) = &metrics {
+        tracing::info!(address = %metrics.address(), "listening for monitors: /metrics");
+    }
     // They end with the runtime.
     let (said, news) = mpsc::channel(1);
     if let Some(discovery) = Discovery::new(config, Arc::new(SystemClock), said) {
@@ -404,6 +395,9 @@ pub async fn run(
     }
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await?;
+    if let Some(metrics) = metrics {
+        metrics.stop().await?;
+    }
     site.gateway.alarms.drain(ALARMS_GRACE).await;
     Ok(())
 }

@@ -130,6 +130,19 @@ fn plain_http_stays_on_loopback() {
 }
 
 #[test]
+fn metrics_are_off_or_have_an_address_of_their_own_that_few_reach() {
+    assert_eq!(parse(LEAST).unwrap().file.metrics, None);
+    let on = parse(&format!("{LEAST}[metrics]\n")).unwrap();
+    assert_eq!(on.file.metrics.map(|metrics| metrics.listen.to_string()).as_deref(), Some("127.0.0.1:9464"));
+    assert_eq!(on.warnings.iter().count(), 0);
+    let text = format!("{LEAST}[metrics]\nlisten = '127.0.0.1:8700'\n");
+    assert_findings(&text, &[(8, "where server.listen is", "another port")]);
+    let far = parse(&format!("{LEAST}[metrics]\nlisten = '0.0.0.0:9464'\n")).unwrap();
+    let warnings: Vec<_> = far.warnings.iter().map(|warning| (warning.line, warning.severity)).collect();
+    assert_eq!(warnings, [(8, Severity::Warning)]);
+}
+
+#[test]
 fn an_issuer_that_aws_cannot_reach_is_a_warning() {
     let config = parse(&LEAST.replace("https://roles.example.org", "http://127.0.0.1:8700")).unwrap();
     let warning = config.warnings.iter().next().unwrap();

@@ -120,7 +120,7 @@ fn every_link_leads_somewhere() {
 
 #[test]
 fn every_path_of_the_repository_that_is_named_exists() {
-    let paths = pattern(r"`((?:src|tests|docs|demo|templates|static|scripts|benches)/[A-Za-z0-9_./-]*)`");
+    let paths = pattern(r"`((?:src|tests|docs|demo|templates|static|scripts|benches|packaging)/[A-Za-z0-9_./-]*)`");
     let mut named = 0;
     for page in pages() {
         for found in paths.captures_iter(&page.prose) {

@@ -1,5 +1,7 @@
 //! Sign-in at npm's certified `oidc-provider`, in every way that a client may prove itself, and what becomes of the groups.
 
+#[path = "sign_in/metrics.rs"]
+mod metrics;
 mod support;
 
 use rolegate::trust::SigningAlgorithm;

@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::identity::{Authentication, Identity, ProviderId};
 
 /// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Whether somebody is signed in.
@@ -56,7 +56,7 @@ pub enum Kind {
 }
 
 /// How it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// As wanted.
@@ -152,7 +152,7 @@ pub struct Event {
     /// Who did it, where that is not who it is about: an administrator who ends a session of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<Person>,
-    /// What was looked for in the trail, or whose sessions, cut to [`LONGEST_TEXT`].
+    /// What was looked for in the trail, or whose sessions, cut to [`LONGEST_TEXT`](super::LONGEST_TEXT).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_for: Option<String>,
     /// The groups that a sign-in brought.
@@ -170,10 +170,10 @@ pub struct Event {
     /// The address it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
-    /// What the browser calls itself, cut to [`LONGEST_TEXT`].
+    /// What the browser calls itself, cut to [`LONGEST_TEXT`](super::LONGEST_TEXT).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// What a command line's machine calls itself, when it acts or is let act for the person, cut to [`LONGEST_TEXT`].
+    /// What a command line's machine calls itself, when it acts or is let act for the person, cut to [`LONGEST_TEXT`](super::LONGEST_TEXT).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_line: Option<String>,
     /// The address that a command line asked from to be let in by another machine's browser.

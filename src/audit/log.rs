@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::Event;
 use super::chain::Head;
+use super::counts::{Counts, Sort};
 use super::settings::Require;
 use super::several::Several;
 use super::sink::{FileSink, Half};
@@ -43,6 +44,7 @@ pub struct AuditLog {
     /// Whether the last event was recorded.
     healthy: Arc<AtomicBool>,
     behind: Arc<Mutex<Behind>>,
+    counts: Arc<Counts>,
 }
 
 /// The files that do not have all events.
@@ -56,8 +58,8 @@ struct Behind {
 type Answer = Result<(), Arc<io::Error>>;
 
 enum Job {
-    /// An event as JSON, without its place in the chain.
-    Write(Vec<u8>, oneshot::Sender<Answer>),
+    /// An event as JSON, without its place in the chain, and what it is counted by.
+    Write(Vec<u8>, Sort, oneshot::Sender<Answer>),
     CatchUp(oneshot::Sender<Answer>),
     Reopen(oneshot::Sender<Answer>),
 }
@@ -106,14 +108,15 @@ impl AuditLog {
         tracing::info!(file = %name, head = %writer.head(), "the audit trail goes on behind this head");
         let behind = Arc::new(Mutex::new(Behind::default()));
         let (jobs, mut waiting) = mpsc::channel(QUEUE);
-        let (file, told) = (Arc::clone(&name), Arc::clone(&behind));
+        let counts = Arc::new(Counts::default());
+        let shared = Shared { file: Arc::clone(&name), behind: Arc::clone(&behind), counts: Arc::clone(&counts) };
         // A thread of its own, because waiting for a disk would hold up a worker that serves others.
         std::thread::Builder::new().name("audit".into()).spawn(move || {
             while let Some(job) = waiting.blocking_recv() {
-                work(&mut writer, job, &mut waiting, (&file, &told));
+                work(&mut writer, job, &mut waiting, &shared);
             }
         })?;
-        Ok(Self { jobs, file: name, deadline, healthy: Arc::new(AtomicBool::new(true)), behind })
+        Ok(Self { jobs, file: name, deadline, healthy: Arc::new(AtomicBool::new(true)), behind, counts })
     }
 
     /// Writes an event and returns when it is on record. Events that wait at the same time share one write.
@@ -123,7 +126,10 @@ impl AuditLog {
     /// not take it, it may be in the trail yet.
     pub async fn record(&self, event: &Event) -> Result<(), AuditUnavailable> {
         let line = serde_json::to_vec(event).map_err(|error| self.unavailable(Arc::new(error.into())))?;
-        let written = self.ask(|answer| Job::Write(line, answer)).await;
+        let written = self.ask(|answer| Job::Write(line, event.into(), answer)).await;
+        if written.is_err() {
+            self.counts.miss();
+        }
         self.healthy.store(written.is_ok(), Ordering::Relaxed);
         written
     }
@@ -144,6 +150,19 @@ impl AuditLog {
     #[must_use]
     pub fn behind(&self) -> usize {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner).files.len()
+    }
+
+    /// How many events of each sort are on record since the start; none where there were none.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(Sort, u64)> {
+        self.counts.on_record()
+    }
+
+    /// How many events were not on record when they had to be, since the start. A disk that hung may have written some of them later: those are among
+    /// the counts as well.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.counts.missed()
     }
 
     /// Which file fell behind and why, if one did and this was not asked since.
@@ -192,15 +211,24 @@ impl Behind {
     }
 }
 
+/// What the thread tells whoever asks.
+struct Shared {
+    file: Arc<str>,
+    behind: Arc<Mutex<Behind>>,
+    counts: Arc<Counts>,
+}
+
 /// Does one job, and with it all writes that wait behind it.
-fn work(writer: &mut Writer, first: Job, waiting: &mut mpsc::Receiver<Job>, (file, behind): (&str, &Mutex<Behind>)) {
-    let (mut events, mut size, mut answers) = (Vec::new(), 0, Vec::new());
+fn work(writer: &mut Writer, first: Job, waiting: &mut mpsc::Receiver<Job>, shared: &Shared) {
+    let Shared { file, behind, counts } = shared;
+    let (mut events, mut sorts, mut size, mut answers) = (Vec::new(), Vec::new(), 0, Vec::new());
     let mut next = Some(first);
     let other = loop {
         match next {
-            Some(Job::Write(event, answer)) => {
+            Some(Job::Write(event, sort, answer)) => {
                 size += event.len();
                 events.push(event);
+                sorts.push(sort);
                 answers.push(answer);
             }
             other => break other,
@@ -211,10 +239,13 @@ fn work(writer: &mut Writer, first: Job, waiting: &mut mpsc::Receiver<Job>, (fil
         let before = writer.head();
         let written = writer.write(&events).map_err(Arc::new);
         writer.tell(behind);
+        if written.is_ok() {
+            counts.add(sorts);
+        }
         match &written {
-            Err(error) => tracing::error!(%error, file, "the audit trail cannot be written; nothing is handed over until it can"),
+            Err(error) => tracing::error!(%error, %file, "the audit trail cannot be written; nothing is handed over until it can"),
             Ok(()) if writer.head().seq / HEADS > before.seq / HEADS => {
-                tracing::info!(file, head = %writer.head(), "the audit trail's head");
+                tracing::info!(%file, head = %writer.head(), "the audit trail's head");
             }
             Ok(()) => {}
         }

@@ -5,6 +5,7 @@
 
 mod backwards;
 mod chain;
+mod counts;
 mod event;
 mod export;
 mod files;
@@ -24,6 +25,7 @@ mod unpack;
 mod verify;
 
 pub use chain::Head;
+pub use counts::Sort;
 pub use event::{Event, GrantNote, HowSignedIn, Kind, Outcome, Person};
 pub use export::ExportFormat;
 pub use issued::{AllIssued, Issued, issued};

@@ -18,6 +18,9 @@ use crate::trust::SamlTrustSettings;
 pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problems: &mut Vec<Problem>) {
     check_addresses(file, problems);
     file.server.check("server", problems);
+    if let Some(metrics) = &file.metrics {
+        metrics.check("metrics", file.server.listen, problems);
+    }
     file.store.check("store", base, problems);
     file.session.check("session", problems);
     file.command_line.check("command_line", file.session.absolute, problems);
@@ -140,6 +143,7 @@ pub(super) fn second_looks(file: &ConfigFile, base: &Path) -> Vec<Problem> {
         .into_iter()
         .chain(nameless_proxy(file))
         .chain(requests_of_any_provider(file))
+        .chain(file.metrics.and_then(|metrics| metrics.second_look("metrics")))
         .chain(workloads::second_looks(file))
         .chain(secrets(file).into_iter().filter_map(|(path, secret)| open_to_others(path, secret, base)))
         .collect()

@@ -6,6 +6,7 @@
 mod checks;
 mod document;
 mod findings;
+mod metrics;
 mod pieces;
 mod places;
 mod reload;
@@ -24,6 +25,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use findings::{Finding, Findings, Severity};
+pub use metrics::MetricsSettings;
 pub use schema::schema;
 pub use server::{BrandSettings, HelpSettings, PortalSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
@@ -56,6 +58,9 @@ pub struct ConfigFile {
     /// The HTTP server.
     #[serde(default)]
     pub server: ServerSettings,
+    /// Where monitors get numbers; nowhere without this table.
+    #[serde(default)]
+    pub metrics: Option<MetricsSettings>,
     /// Where sessions are kept.
     #[serde(default)]
     pub store: StoreSettings,

@@ -194,6 +194,7 @@ mod tests {
         for (from, to, keys) in [
             ("8700", "8701", &["server.listen"][..]),
             ("[server]", "[server]\nworkers = 2", &["server.workers"]),
+            ("[server]", "[metrics]\n[server]", &["metrics"]),
             ("'abc'", "'def'", &["provider[0].client_id"]),
             ("[[account]]", &format!("{second}[[account]]"), &["provider"]),
             ("[[account]]", "[help]\ncontact = 'us'\n[[account]]", &["help"]),

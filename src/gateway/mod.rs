@@ -31,8 +31,10 @@ mod workload;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::timeout;
 use url::Url;
 
 pub use command_line::{
@@ -208,13 +210,24 @@ impl Gateway {
     /// A trail that failed is tried with an event that says so: a gateway that is out of rotation would never learn of its recovery. Files of it that
     /// are behind may catch up.
     pub async fn readiness(&self) -> Readiness {
+        self.readiness_within(Duration::MAX).await
+    }
+
+    /// [`Self::readiness`] for who cannot wait: what does not answer in time does not answer.
+    pub async fn readiness_within(&self, patience: Duration) -> Readiness {
+        let audit = timeout(patience, self.trail_answers()).await.unwrap_or(false);
+        let store = timeout(patience, self.vault.ping()).await.is_ok_and(|answered| answered.is_ok());
+        Readiness { store, audit, audit_behind: self.audit.behind() }
+    }
+
+    async fn trail_answers(&self) -> bool {
         let recovery = || self.event(Kind::Recovery, Outcome::Ok, &Caller::default());
         if self.audit.behind() > 0 {
             self.audit.catch_up().await;
         }
-        let audit = self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok();
-        self.tell_of_trail(audit).await;
-        Readiness { store: self.vault.ping().await.is_ok(), audit, audit_behind: self.audit.behind() }
+        let answers = self.audit.is_healthy() || self.audit.record(&recovery()).await.is_ok();
+        self.tell_of_trail(answers).await;
+        answers
     }
 
     /// The roles that the session's person may have now, by the policy in force. A request asks once and goes by what it got: the next answer

@@ -7,7 +7,7 @@ use super::{Gateway, Readiness, Reloads};
 use crate::alarm::WebhookHealth;
 use crate::aws::sts::EndpointHealth;
 use crate::clock::Moment;
-use crate::identity::{KeptDocument, Provider, ProviderHealth};
+use crate::identity::{KeptDocument, Provider, ProviderHealth, ProviderId};
 use crate::trust::SamlIssuer;
 use crate::trust::keys::{KeyAge, PublishedKey};
 
@@ -47,6 +47,8 @@ pub struct ProviderStatus {
     pub id: String,
     /// The name that people see.
     pub name: String,
+    /// Whether it speaks for workloads, and not for people.
+    pub is_platform: bool,
     /// What it speaks, for people.
     pub protocol: &'static str,
     /// How it did lately.
@@ -64,6 +66,8 @@ pub struct OwnCertificate {
     pub age: KeyAge,
     /// Whom it is shown to.
     pub towards: String,
+    /// The short name of the provider that it is shown to; none for AWS.
+    pub provider: Option<ProviderId>,
     /// When it ends.
     pub ends: Moment,
 }
@@ -71,10 +75,17 @@ pub struct OwnCertificate {
 impl Gateway {
     /// How the gateway runs. One round trip to the store.
     pub async fn status(&self, _: Administrator<'_>) -> Status {
+        self.status_with(self.readiness().await)
+    }
+
+    /// The same for monitors, which are told numbers and closed words of it and nothing else. Store and trail were asked before.
+    #[must_use]
+    pub fn status_with(&self, readiness: Readiness) -> Status {
         let (now, policy) = (self.now(), self.policy.load());
         let providers = self.providers.iter().map(|provider| ProviderStatus {
             id: provider.id().to_string(),
             name: provider.name().to_owned(),
+            is_platform: false,
             protocol: if provider.as_saml().is_some() { "SAML 2.0" } else { "OpenID Connect" },
             health: provider.health(),
             documents: provider.documents(now),
@@ -82,13 +93,14 @@ impl Gateway {
         let platforms = self.workload_providers.iter().map(|provider| ProviderStatus {
             id: provider.id().to_string(),
             name: provider.id().to_string(),
+            is_platform: true,
             protocol: "tokens of workloads",
             health: provider.health(),
             documents: provider.documents(),
         });
         Status {
             now,
-            readiness: self.readiness().await,
+            readiness,
             policy: Arc::clone(policy.shared_digest()),
             sizes: (policy.rule_count(), policy.accounts().len()),
             reloads: self.reloads.load_full(),
@@ -107,6 +119,7 @@ impl Gateway {
             fingerprint: certificate.fingerprint(),
             age: *age,
             towards: "AWS".to_owned(),
+            provider: None,
             ends: certificate.not_after(),
         });
         let towards_providers = self.providers.iter().filter_map(Provider::as_saml).flat_map(|provider| {
@@ -114,6 +127,7 @@ impl Gateway {
                 fingerprint: certificate.fingerprint(),
                 age: KeyAge::Active,
                 towards: provider.name().to_owned(),
+                provider: Some(provider.id().clone()),
                 ends: certificate.not_after(),
             })
         });

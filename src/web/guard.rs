@@ -1,5 +1,7 @@
 //! What stands around every request: where a POST comes from, the page for a failure, the headers, one line in the log.
 
+use std::borrow::Cow;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -7,6 +9,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use askama::Template;
+use tokio::time::Instant;
 
 use super::api;
 use super::connection::Connection;
@@ -30,6 +33,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.asked();
     }
+    let counted = site.http.as_ref().map(|http| (http, Instant::now()));
     let answered = if comes_from_us(&site, &request) {
         next.call(request).await?.map_into_boxed_body()
     } else {
@@ -50,16 +54,20 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
         // Nobody watches this one, so it ends here.
         None => response.response_mut().head_mut().set_connection_type(ConnectionType::Close),
     }
-    log(&response);
+    let pattern = response.request().match_pattern();
+    log(&response, pattern.as_deref());
+    if let Some((http, began)) = counted {
+        http.answered(pattern, response.request().method(), response.status(), began.elapsed());
+    }
     Ok(response)
 }
 
-fn log(response: &ServiceResponse<BoxBody>) {
+fn log(response: &ServiceResponse<BoxBody>, pattern: Option<&str>) {
     let request = response.request();
     // Anybody may make up a method, of any length.
     let method = Some(request.method().as_str()).filter(|method| method.len() <= LONGEST_METHOD).unwrap_or("…");
-    let place = request.match_pattern().unwrap_or_else(|| unknown_place(request.path()));
-    tracing::info!(method, path = place, status = response.status().as_u16(), "answered");
+    let place = pattern.map_or_else(|| Cow::Owned(unknown_place(request.path())), Cow::Borrowed);
+    tracing::info!(method, path = %place, status = response.status().as_u16(), "answered");
 }
 
 /// A path that is none of ours, as it may stand in the log: short, and with nothing that could be an id, in whatever spelling of an address

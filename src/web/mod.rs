@@ -18,6 +18,8 @@
 //! | `api` | `/api/v1/…`: the same for programs, in JSON |
 //! | `plain` | `/healthz`, `/readyz`, `/static/{file}`, the issuer's documents, `/saml/idp/metadata` |
 //!
+//! `metrics` serves `/metrics`, on a listener of its own.
+//!
 //! Around all of them stands `guard`: it checks where a POST comes from, turns failures into pages, and sets the headers. What reaches no
 //! handler is in `unfit`; `connection` ends a connection whose next request does not come.
 
@@ -35,6 +37,7 @@ mod limit;
 mod listing;
 mod login;
 mod logout;
+mod metrics;
 mod oauth;
 mod plain;
 mod portal;
@@ -61,6 +64,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
 pub use brand::BrandSettings;
+pub use metrics::serve_metrics;
 pub use server::{Running, ServerOptions, serve};
 pub use site::{Site, SiteSettings};
 pub use tls::{Tls, TlsSettings};

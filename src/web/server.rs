@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
@@ -41,6 +41,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Runs a server beside what is done.
+    pub(super) fn start(server: Server, address: SocketAddr) -> Self {
+        Self { handle: server.handle(), task: tokio::spawn(server), address }
+    }
+
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -93,7 +98,5 @@ pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &Server
         Some(tls) => server.listen_rustls_0_23(listener, tls.server_config().map_err(io::Error::other)?)?,
         None => server.listen(listener)?,
     };
-    let server = server.run();
-    let handle = server.handle();
-    Ok(Running { handle, task: tokio::spawn(server), address })
+    Ok(Running::start(server.run(), address))
 }

@@ -13,6 +13,7 @@ use url::Url;
 use super::brand::{Brand, BrandSettings};
 use super::cookies::Cookies;
 use super::limit::{CodeLimit, IssueLimit, SignInLimit};
+use super::metrics::HttpMetrics;
 use super::views::{Offices, Shell, Text, Who};
 use crate::arn::Partition;
 use crate::gateway::{Caller, Gateway};
@@ -50,6 +51,8 @@ pub struct SiteSettings {
     pub workload_rate: u32,
     /// How many of them at once, after a pause.
     pub workload_burst: u32,
+    /// Whether requests are counted for monitors.
+    pub metrics: bool,
 }
 
 /// The gateway with what its pages need. Made once, shared by all workers.
@@ -70,6 +73,8 @@ pub struct Site {
     pub(super) code_limit: CodeLimit,
     pub(super) person_limit: IssueLimit,
     pub(super) workload_limit: IssueLimit,
+    /// How requests went; none where no monitor asks.
+    pub(super) http: Option<HttpMetrics>,
     /// Whether the process is about to stop.
     leaving: AtomicBool,
 }
@@ -85,6 +90,7 @@ impl Site {
         let code_limit = CodeLimit::new();
         let person_limit = IssueLimit::new(settings.person_rate, settings.person_burst);
         let workload_limit = IssueLimit::new(settings.workload_rate, settings.workload_burst);
+        let http = settings.metrics.then(HttpMetrics::new);
         let (cookies, brand) = (Cookies { is_https }, Brand::new(&settings.brand));
         Self {
             gateway,
@@ -99,6 +105,7 @@ impl Site {
             code_limit,
             person_limit,
             workload_limit,
+            http,
             leaving: AtomicBool::new(false),
         }
     }

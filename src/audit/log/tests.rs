@@ -96,6 +96,8 @@ async fn a_disk_that_fails_to_flush_leaves_nothing_and_the_next_event_is_recorde
     log.record(&event("3")).await.unwrap();
     assert!(log.is_healthy() && log.behind() == 0);
     assert_eq!(whole(&path).chained, 2);
+    // What is counted is what is in the file.
+    assert_eq!((log.counts(), log.missed()), (vec![((&event("1")).into(), 2)], 3));
 }
 
 #[tokio::test]

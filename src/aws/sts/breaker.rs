@@ -2,6 +2,7 @@
 //!
 //! The SDK has none: its retries know a budget and a pause, and ask the same endpoint for ever.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ const PROBE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: Mutex<State>,
+    answered: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// How an endpoint of STS does, as far as calls showed it.
@@ -47,7 +50,7 @@ enum State {
 
 impl Breaker {
     pub(super) const fn new() -> Self {
-        Self { state: Mutex::new(State::Closed { failures: 0 }) }
+        Self { state: Mutex::new(State::Closed { failures: 0 }), answered: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 
     /// Whether a call may pass now. After a rest one caller is told yes, and is the probe.
@@ -62,11 +65,13 @@ impl Breaker {
 
     /// A call was answered; what it was answered does not matter. Says whether the endpoint had been resting.
     pub(super) fn answered(&self) -> bool {
+        self.answered.fetch_add(1, Ordering::Relaxed);
         self.change(|state| (State::Closed { failures: 0 }, !matches!(state, State::Closed { .. })))
     }
 
     /// A call was not answered, or by an error of the server's. Says whether this begins the endpoint's rest; later rests are not news.
     pub(super) fn failed(&self, now: Instant) -> bool {
+        self.failed.fetch_add(1, Ordering::Relaxed);
         self.change(|state| {
             let next = match state {
                 State::Closed { failures } if failures + 1 < FAILURES => State::Closed { failures: failures + 1 },
@@ -93,6 +98,11 @@ impl Breaker {
             };
             (state, shown)
         })
+    }
+
+    /// How many calls were answered since the start, and how many were not.
+    pub(super) fn calls(&self) -> (u64, u64) {
+        (self.answered.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
     }
 
     fn change<T>(&self, step: impl FnOnce(State) -> (State, T)) -> T {
@@ -138,6 +148,7 @@ mod tests {
         assert!(!breaker.admits(later), "others wait for what the first one finds");
         assert!(breaker.answered(), "it is news");
         assert!(breaker.admits(later) && breaker.admits(later));
+        assert_eq!(breaker.calls(), (1, u64::from(FAILURES)));
     }
 
     #[test]

@@ -108,6 +108,8 @@ pub struct EndpointHealth {
     pub url: String,
     /// How it does.
     pub state: EndpointState,
+    /// How many tries it answered since the start, by whatever it had to say, and how many it did not, or by an error of its own.
+    pub calls: (u64, u64),
 }
 
 /// When an assumption must be over, with all the calls and tries that it takes.
@@ -207,6 +209,7 @@ impl Sts {
                 region: endpoint.region.clone(),
                 url: endpoint.url.clone(),
                 state: endpoint.state(now),
+                calls: endpoint.calls(),
             })
         };
         partitions.iter().flat_map(of).collect()

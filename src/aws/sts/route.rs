@@ -34,6 +34,11 @@ impl Regional {
     pub(super) fn state(&self, now: Instant) -> EndpointState {
         self.breaker.state(now)
     }
+
+    /// How many tries it answered since the start, and how many it did not.
+    pub(super) fn calls(&self) -> (u64, u64) {
+        self.breaker.calls()
+    }
 }
 
 /// The way of one call.
