@@ -43,7 +43,7 @@ async fn the_roles_are_those_of_the_portal_and_what_each_needs() {
         json!({
             "arn": ADMIN,
             "kind": "role",
-            "account": { "id": "111122223333", "name": "Production", "tags": { "env": "prod" }, "ou": null },
+            "account": { "id": "111122223333", "name": "Production", "alias": null, "tags": { "env": "prod" }, "ou": null },
             "role": "PlatformAdmin",
             "purposes": ["console", "credentials"],
             "operation": "web_identity",
