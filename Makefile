@@ -31,6 +31,8 @@ bench: ## Measure what docs/performance.md states
 	cargo bench --locked
 	cargo build --release --locked
 	scripts/measure.py
+	scripts/measure_many_roles.py
+	scripts/measure_issuing.py
 	scripts/measure_rules.py
 	target/counterparts/venv/bin/python3 scripts/measure_saml.py
 	$(MAKE) client
