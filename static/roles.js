@@ -178,8 +178,8 @@
   const marked = new Set(all("#favourites [name=role]").map((button) => button.value));
   const star = (row) => {
     const known = row.querySelector(".star");
-    // What is had on request stands outside of the form, and is nobody's favourite.
-    if (known || !form?.contains(row) || !role(row) || !$("roles")) return known;
+    // What is had on request is outside. To ask the form itself has it list all its fields.
+    if (known || !row.closest("#f") || !role(row) || !$("roles")) return known;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "star";
