@@ -11,17 +11,14 @@ gateway's key alone. A portal page is measured beside it, for what every request
 
 import http.server
 import json
-import pathlib
 import socketserver
 import statistics
-import subprocess
-import tempfile
 import threading
 import time
 import urllib.parse
 
-from measure import BINARY, GATEWAY, ROOT, Browser, Connection, spawn, start, stop
-from measuring import cpu_seconds, machine, wait_for
+from measuring import cpu_seconds
+from served import Browser, Connection, beside_the_demonstration, configuration, running
 
 ASKED, RUNS, STS = 400, 5, 8792
 ROLES = {"web identity": "arn:aws:iam::111122223333:role/PlatformAdmin", "SAML": "arn:aws:iam::444455556666:role/Operator"}
@@ -85,43 +82,19 @@ def cost(process, connection):
     return f"{statistics.median(runs):.0f} us CPU (from {min(runs):.0f} to {max(runs):.0f})"
 
 
-def measure(folder):
-    text = (ROOT / "demo/rolegate.toml").read_text().replace(
-        'listen = "127.0.0.1:8700"', f'listen = "127.0.0.1:{GATEWAY}"\nworkers = 1\nperson_rate = 10000\nperson_burst = 100000'
-    )
-    pair = ("saml-key.pem", "saml-certificate.pem")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3", "-subj", "/CN=measured", "-keyout", folder / pair[0], "-out", folder / pair[1]],
-        check=True,
-        capture_output=True,
-    )
-    text = text.replace('provider_name = "Rolegate"', f'provider_name = "Rolegate"\nsigning_key = {{ file = "{pair[0]}" }}\ncertificate = {{ file = "{pair[1]}" }}')
-    text = text.replace('sts_endpoint = "http://127.0.0.1:8702"', f'sts_endpoint = "http://127.0.0.1:{STS}"')
-    config = folder / "rolegate.toml"
-    # The demonstration's own tests come last: they say that nobody has more.
-    config.write_text(text.partition("[[test]]")[0] + RULE)
-    process, _ = start(config)
-    try:
-        browser = Browser()
-        browser.sign_in()
-        print(f"a portal page: {cost(process, Connection(browser))}", flush=True)
-        for name, role in ROLES.items():
-            print(f"credentials by {name}: {cost(process, Asking(browser, role))}", flush=True)
-    finally:
-        stop(process)
-
-
 def main():
     threading.Thread(target=Server(("127.0.0.1", STS), Double).serve_forever, daemon=True).start()
-    demo = spawn(BINARY, "demo")
-    try:
-        for port in (8700, 8701, 8702):
-            wait_for(port)
-        print(machine(), flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            measure(pathlib.Path(folder))
-    finally:
-        demo.terminate()
+    limits = ("workers = 1", "workers = 1\nperson_rate = 10000\nperson_burst = 100000")
+    sts = ('sts_endpoint = "http://127.0.0.1:8702"', f'sts_endpoint = "http://127.0.0.1:{STS}"')
+    with beside_the_demonstration() as folder:
+        config = folder / "rolegate.toml"
+        config.write_text(configuration(folder, limits, sts, tests=False) + RULE)
+        with running(config) as process:
+            browser = Browser()
+            browser.sign_in()
+            print(f"a portal page: {cost(process, Connection(browser))}", flush=True)
+            for name, role in ROLES.items():
+                print(f"credentials by {name}: {cost(process, Asking(browser, role))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ gateway's process alone) for one page over one keep-alive connection, and its si
 Median of five runs. The sandbox runs in another process, by `rolegate demo`. Loopback only.
 """
 
-import pathlib
 import statistics
-import tempfile
 
-from measure import BINARY, GATEWAY, ROOT, Browser, Connection, spawn, start, stop
-from measuring import cpu_seconds, machine, wait_for
+from measuring import cpu_seconds
+from served import Browser, Connection, beside_the_demonstration, configuration, running
 
 ACCOUNTS, ROLES, PAGES, RUNS = 1000, ["Admin", "Billing", "Developer", "Operator", "ReadOnly"], 100, 5
 STAGES = ["prod", "staging", "dev", "sandbox"]
@@ -29,41 +27,28 @@ def organisation():
     return "\n".join([*accounts, rule])
 
 
-def measure(folder):
-    text = (ROOT / "demo/rolegate.toml").read_text().replace('listen = "127.0.0.1:8700"', f'listen = "127.0.0.1:{GATEWAY}"\nworkers = 1')
-    config = folder / "rolegate.toml"
-    # The demonstration's own tests come last: they say that nobody has more.
-    config.write_text(f"{text.partition('[[test]]')[0]}\n{organisation()}")
-    process, _ = start(config)
-    try:
-        browser = Browser()
-        browser.sign_in()
-        for name, more in (("as it is written", ""), ("compressed with gzip", "Accept-Encoding: gzip\r\n")):
-            connection = Connection(browser, more)
-            runs = []
-            for _ in range(RUNS + 1):
-                before = cpu_seconds(process)
-                for _ in range(PAGES):
-                    connection.ask()
-                    size = connection.page()
-                runs.append((cpu_seconds(process) - before) / PAGES * 1e3)
-            # The first run fills what the process keeps.
-            runs = runs[1:]
-            print(f"{ACCOUNTS * len(ROLES)} roles, {name}: {size} bytes, {statistics.median(runs):.1f} ms CPU (from {min(runs):.1f} to {max(runs):.1f})", flush=True)
-    finally:
-        stop(process)
+def measure(process, what, connection):
+    runs = []
+    for _ in range(RUNS + 1):
+        before = cpu_seconds(process)
+        for _ in range(PAGES):
+            connection.ask()
+            size = connection.page()
+        runs.append((cpu_seconds(process) - before) / PAGES * 1e3)
+    # The first run fills what the process keeps.
+    runs = runs[1:]
+    print(f"{ACCOUNTS * len(ROLES)} roles, {what}: {size} bytes, {statistics.median(runs):.1f} ms CPU (from {min(runs):.1f} to {max(runs):.1f})", flush=True)
 
 
 def main():
-    demo = spawn(BINARY, "demo")
-    try:
-        for port in (8700, 8701, 8702):
-            wait_for(port)
-        print(machine(), flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            measure(pathlib.Path(folder))
-    finally:
-        demo.terminate()
+    with beside_the_demonstration() as folder:
+        config = folder / "rolegate.toml"
+        config.write_text(f"{configuration(folder, tests=False)}\n{organisation()}")
+        with running(config) as process:
+            browser = Browser()
+            browser.sign_in()
+            measure(process, "as it is written", Connection(browser))
+            measure(process, "compressed with gzip", Connection(browser, "Accept-Encoding: gzip\r\n"))
 
 
 if __name__ == "__main__":
