@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::listed::listed;
 use super::{Context, Entitlement, GatewayGrant, GatewayRole, Given, Meter, Miss, Person, Policy, Requestable, Stopped};
 use crate::clock::Moment;
 use crate::identity::{ProviderId, Reading, Supposed};
@@ -15,6 +16,9 @@ use crate::settings::{Problem, Span};
 
 /// When a test takes place that names no time: a Wednesday at noon.
 const USUAL_TIME: i64 = 1_768_392_000;
+
+/// How many roles a finding names.
+const READABLE: usize = 10;
 
 /// A test of the rules. It is run whenever the file is checked; one that fails keeps the file from being used.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
@@ -196,7 +200,7 @@ impl Trial<'_> {
         let surplus = granted.iter().filter(|(arn, _)| !wanted.contains(*arn));
         let surplus: Vec<_> = surplus.filter_map(|(arn, granted)| Some(format!("{arn} ({})", granted.step_up.as_ref()?))).collect();
         if !surplus.is_empty() {
-            let message = format!("another sign-in is needed beyond what is expected: {}", listed(surplus));
+            let message = format!("another sign-in is needed beyond what is expected: {}", listed(surplus, READABLE));
             self.fail("step_up", message, "mend the rule, or the test");
         }
     }
@@ -214,7 +218,7 @@ impl Trial<'_> {
         let surplus = found.iter().filter(|requestable| !wanted.iter().any(|arn| arn == requestable.target.as_str()));
         let surplus: Vec<_> = surplus.map(|requestable| format!("{} ({})", requestable.target, requestable.rule)).collect();
         if !surplus.is_empty() {
-            let message = format!("more can be asked for than is expected: {}", listed(surplus));
+            let message = format!("more can be asked for than is expected: {}", listed(surplus, READABLE));
             self.fail("requestable", message, "mend the rule, or the test");
         }
     }
@@ -228,11 +232,11 @@ impl Trial<'_> {
         let wanted: HashSet<_> = wanted.iter().collect();
         let surplus: Vec<_> = granted.iter().filter(|(arn, _)| !wanted.contains(arn)).collect();
         if !missing.is_empty() {
-            self.fail("expect", format!("not granted: {}", listed(missing)), "`rolegate explain --role` says what is missing");
+            self.fail("expect", format!("not granted: {}", listed(missing, READABLE)), "`rolegate explain --role` says what is missing");
         }
         if !surplus.is_empty() {
             let surplus = surplus.into_iter().map(|(arn, entitlement)| format!("{arn} (by {})", rules(entitlement)));
-            self.fail("expect", format!("granted beyond what is expected: {}", listed(surplus)), "mend the rule, or the test");
+            self.fail("expect", format!("granted beyond what is expected: {}", listed(surplus, READABLE)), "mend the rule, or the test");
         }
     }
 
@@ -299,29 +303,4 @@ fn rules(entitlement: &Entitlement) -> String {
     let mut rules: Vec<&str> = entitlement.evidence.iter().map(|evidence| evidence.rule.as_ref()).collect();
     rules.dedup();
     rules.join(", ")
-}
-
-/// So many names that somebody reads them: a rule that slipped may give thousands of roles.
-fn listed(names: impl IntoIterator<Item = String>) -> String {
-    const READABLE: usize = 10;
-    let mut names = names.into_iter();
-    let first = names.by_ref().take(READABLE).collect::<Vec<_>>().join(", ");
-    match names.count() {
-        0 => first,
-        more => format!("{first}, and {more} more"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::listed;
-
-    #[test]
-    fn what_nobody_would_read_to_its_end_is_cut() {
-        let names = |count: usize| (1..=count).map(|n| n.to_string());
-        assert_eq!(listed(names(0)), "");
-        assert_eq!(listed(names(3)), "1, 2, 3");
-        assert_eq!(listed(names(10)), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10");
-        assert_eq!(listed(names(5000)), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, and 4990 more");
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use rolegate::access::{Account, ByHand, Widening};
+use rolegate::access::{Account, ByHand, Widening, listed};
 use serde::Serialize;
 
 use super::people::Trail;
@@ -116,13 +116,13 @@ impl Report {
             let mark = if change.protected { "  (protected)" } else { "" };
             let _ = writeln!(text, "{role}  in {}{mark}", change.account);
             if !change.gains.is_empty() {
-                let _ = writeln!(text, "  + {:>6}  {}", change.gains.len(), people(&change.gains));
+                let _ = writeln!(text, "  + {:>6}  {}", change.gains.len(), listed(&change.gains, NAMED));
             }
             if !change.loses.is_empty() {
-                let _ = writeln!(text, "  - {:>6}  {}", change.loses.len(), people(&change.loses));
+                let _ = writeln!(text, "  - {:>6}  {}", change.loses.len(), listed(&change.loses, NAMED));
             }
             for Widened { what, people: who } in &change.widened {
-                let _ = writeln!(text, "  ~ {:>6}  widened: {what}: {}", who.len(), people(who));
+                let _ = writeln!(text, "  ~ {:>6}  widened: {what}: {}", who.len(), listed(who, NAMED));
             }
         }
         self.by_hand_in_words(&mut text);
@@ -170,10 +170,4 @@ impl Trail {
         }
         text
     }
-}
-
-fn people(names: &[String]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if more == 0 { first } else { format!("{first} and {more} more") }
 }

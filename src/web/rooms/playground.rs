@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::audit::extent;
 use super::is_too_large;
-use crate::access::{Grant, Miss, Purpose, Requestable};
+use crate::access::{Grant, Miss, Purpose, Requestable, listed};
 use crate::audit::Found;
 use crate::gateway::{Changes, MOST_CHANGES, MOST_ROLES, TIME_TO_TRY, Tried, Trying, Wanted};
 use crate::web::listing::only_for;
@@ -253,8 +253,14 @@ fn changed(changes: &Changes) -> RuleChanges<'_> {
         sentences.push(format!("Of {} roles that change the first {LISTED} are listed.", changes.roles.len()).into());
     }
     let roles = changes.roles.iter().take(LISTED).map(|(role, change)| {
-        let widened = change.widened.iter().map(|(what, who)| Text::from(format!("{what}: {}", names(who))));
-        (role.as_str().into(), change.account.as_str().into(), names(&change.gains).into(), names(&change.loses).into(), widened.collect())
+        let widened = change.widened.iter().map(|(what, who)| Text::from(format!("{what}: {}", listed(who, NAMED))));
+        (
+            role.as_str().into(),
+            change.account.as_str().into(),
+            listed(&change.gains, NAMED).into(),
+            listed(&change.loses, NAMED).into(),
+            widened.collect(),
+        )
     });
     let unjudged = changes.unjudged.iter().map(|rule| {
         Text::from(format!("the rule {rule} could not be judged for some: it looks at claims that the audit trail does not have of them"))
@@ -273,10 +279,4 @@ fn changed(changes: &Changes) -> RuleChanges<'_> {
         roles: roles.collect(),
         by_hand,
     }
-}
-
-fn names(all: &[String]) -> String {
-    let first = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = all.len().saturating_sub(NAMED);
-    if more == 0 { first } else { format!("{first} and {more} more") }
 }
