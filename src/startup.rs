@@ -68,8 +68,19 @@ fn problems_beside_tls(config: &Config) -> Vec<Problem> {
 /// What is good for now, and needs somebody soon: certificates of ours that end.
 fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
     let own = parts(config, now).map(|parts| expiry::own_certificates(&parts.providers, &parts.issuer)).unwrap_or_default();
-    let of_tls = tls(config).ok().flatten().and_then(|tls| expiry::of_tls(Some(&tls)));
-    expiry::ending(&own.into_iter().chain(of_tls).collect::<Vec<_>>(), now)
+    let tls = tls(config).ok().flatten();
+    let of_tls = tls.as_deref().and_then(expiry::of_tls);
+    let mut ahead = expiry::ending(&own.into_iter().chain(of_tls).collect::<Vec<_>>(), now);
+    ahead.extend(tls.as_deref().and_then(|tls| misnamed(tls, config)));
+    ahead
+}
+
+/// Browsers go to the public URL, and believe a certificate for its host alone. A balancer may have another name.
+fn misnamed(tls: &Tls, config: &Config) -> Option<Problem> {
+    let url = Url::parse(&config.file.public_url).ok()?;
+    let host = url.host_str().filter(|host| !tls.is_for(host))?;
+    let message = format!("the certificate is not for {host}, where public_url sends browsers");
+    Some(Problem::new(expiry::TLS, message, "have one made for this name, unless something before Rolegate shows browsers another one"))
 }
 
 /// Reads a configuration file, checks it with every part that it describes, and adds what deserves a second look.
@@ -322,11 +333,11 @@ fn brand(config: &Config) -> BrandSettings {
     }
 }
 
-/// How the configuration wants the server, but for its TLS.
+/// How the configuration wants the server.
 #[must_use]
 pub fn server_options(config: &Config) -> ServerOptions {
     let server = &config.file.server;
-    ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0, tls: None }
+    ServerOptions { workers: server.workers, request_timeout: server.request_timeout.0, shutdown_grace: server.shutdown_grace.0 }
 }
 
 /// Serves until it is `asked` to stop, then lets requests in flight finish. `ready` is called once the server listens.
@@ -359,9 +370,9 @@ pub async fn run(
     let saml_providers: Vec<_> = gateway.providers.iter().filter_map(Provider::as_saml).cloned().collect();
     let own_certificates = expiry::own_certificates(&gateway.providers, &gateway.issuer);
     tracing::info!(policy = gateway.policy.load().digest(), "the rules in force");
-    let site = Arc::new(site(config, gateway, banner));
+    let site = Arc::new(site(config, gateway, banner).with_tls(tls.clone()));
     ready(&site);
-    let running = serve(Arc::clone(&site), listener, &ServerOptions { tls: tls.clone(), ..server_options(config) })?;
+    let running = serve(Arc::clone(&site), listener, &server_options(config))?;
     tracing::info!(address = %running.address(), "listening");
     let metrics = monitors.map(|listener| serve_metrics(Arc::clone(&site), listener)).transpose()?;
     if let Some(metrics) = &metrics {
@@ -384,7 +395,7 @@ pub async fn run(
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).keep_fresh());
     }
-    let own = move || own_certificates.iter().cloned().chain(expiry::of_tls(tls.as_deref())).collect();
+    let own = move || own_certificates.iter().cloned().chain(tls.as_deref().and_then(expiry::of_tls)).collect();
     tokio::spawn(expiry::watch(own, || SystemClock.now()));
     if asked().await == Stopping::Announced {
         let delay = config.file.server.shutdown_delay;

@@ -55,7 +55,7 @@ pub use rooms::{Administrator, Auditor, Rooms, TryRules};
 pub use saml::LogoutTaken;
 pub use several::{MOST_AT_ONCE, Missed, Several};
 pub use sign_in::{Begun, LogoutScope, Returning, SignedIn, SignedOut};
-pub use status::{OwnCertificate, ProviderStatus, Status};
+pub use status::{OwnCertificate, ProviderStatus, Status, Towards};
 pub use trail::{Counted, Export, OneEvent, Search};
 pub use trying::{Changes, MOST_CHANGES, MOST_ROLES, RoleChange, TIME_TO_TRY, Tried, Trying, Wanted};
 pub use turns::Engaged;

@@ -65,11 +65,20 @@ pub struct OwnCertificate {
     /// Its age; none for one towards a provider.
     pub age: KeyAge,
     /// Whom it is shown to.
-    pub towards: String,
-    /// The short name of the provider that it is shown to; none for AWS.
-    pub provider: Option<ProviderId>,
+    pub towards: Towards,
     /// When it ends.
     pub ends: Moment,
+}
+
+/// Whom a certificate of ours is shown to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Towards {
+    /// AWS, by SAML.
+    Aws,
+    /// An identity provider, by SAML: its short name, and the one that people see.
+    Provider(ProviderId, String),
+    /// Whoever opens a page, by TLS.
+    Browsers,
 }
 
 impl Gateway {
@@ -118,16 +127,14 @@ impl Gateway {
         let towards_aws = self.issuer.saml().into_iter().flat_map(SamlIssuer::certificates).map(|(age, certificate)| OwnCertificate {
             fingerprint: certificate.fingerprint(),
             age: *age,
-            towards: "AWS".to_owned(),
-            provider: None,
+            towards: Towards::Aws,
             ends: certificate.not_after(),
         });
         let towards_providers = self.providers.iter().filter_map(Provider::as_saml).flat_map(|provider| {
             provider.own_certificates().into_iter().map(|(_, certificate)| OwnCertificate {
                 fingerprint: certificate.fingerprint(),
                 age: KeyAge::Active,
-                towards: provider.name().to_owned(),
-                provider: Some(provider.id().clone()),
+                towards: Towards::Provider(provider.id().clone(), provider.name().to_owned()),
                 ends: certificate.not_after(),
             })
         });

@@ -17,6 +17,9 @@ const AHEAD: TimeDelta = TimeDelta::days(30);
 /// How often a running gateway looks.
 const LOOK: Duration = Duration::from_hours(24);
 
+/// Where the certificate of the listener stands.
+pub(super) const TLS: &str = "server.tls.certificate";
+
 /// A certificate that the configuration names.
 #[derive(Debug, Clone)]
 pub(super) struct OwnCertificate {
@@ -31,11 +34,11 @@ pub(super) struct OwnCertificate {
 }
 
 /// The certificate of the listener, which may be another one by now.
-pub(super) fn of_tls(tls: Option<&Tls>) -> Option<OwnCertificate> {
-    let (path, certificate) = tls?.certificate()?;
+pub(super) fn of_tls(tls: &Tls) -> Option<OwnCertificate> {
+    let certificate = tls.certificate()?;
     let (begins, ends) = (certificate.not_before(), certificate.not_after());
     Some(OwnCertificate {
-        path,
+        path: TLS.to_owned(),
         fingerprint: certificate.fingerprint(),
         ends,
         // Some are made for a week, and renewed when a third of it is left.

@@ -12,7 +12,6 @@ use actix_web::{App, HttpServer, web};
 use super::connection::{Connection, KEEP_ALIVE};
 use super::guard::guard;
 use super::site::Site;
-use super::tls::Tls;
 use super::trouble::PageError;
 use super::unfit::unread;
 
@@ -25,8 +24,6 @@ pub struct ServerOptions {
     pub request_timeout: Duration,
     /// How long requests in flight may take when the server stops.
     pub shutdown_grace: Duration,
-    /// What it does TLS with, if no proxy does it.
-    pub tls: Option<Arc<Tls>>,
 }
 
 /// How many clients may be saying hello by TLS at once, for each worker. While so many do, nobody else's connection is taken, and one who says nothing
@@ -69,7 +66,7 @@ impl Running {
 pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &ServerOptions) -> io::Result<Running> {
     let address = listener.local_addr()?;
     let site: web::Data<Site> = web::Data::from(site.into());
-    let body_limit = site.settings.body_limit;
+    let (body_limit, tls) = (site.settings.body_limit, site.tls.clone());
     let head = options.request_timeout;
     let mut server = HttpServer::new(move || {
         App::new()
@@ -94,7 +91,7 @@ pub fn serve(site: impl Into<Arc<Site>>, listener: TcpListener, options: &Server
     if let Some(workers) = options.workers {
         server = server.workers(workers);
     }
-    let server = match &options.tls {
+    let server = match tls {
         Some(tls) => server.listen_rustls_0_23(listener, tls.server_config().map_err(io::Error::other)?)?,
         None => server.listen(listener)?,
     };

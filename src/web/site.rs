@@ -14,10 +14,12 @@ use super::brand::{Brand, BrandSettings};
 use super::cookies::Cookies;
 use super::limit::{CodeLimit, IssueLimit, SignInLimit};
 use super::metrics::HttpMetrics;
+use super::tls::Tls;
 use super::views::{Offices, Shell, Text, Who};
 use crate::arn::Partition;
-use crate::gateway::{Caller, Gateway};
+use crate::gateway::{Caller, Gateway, OwnCertificate, Towards};
 use crate::store::Session;
+use crate::trust::keys::KeyAge;
 
 /// The longest user agent that is recorded.
 const LONGEST_USER_AGENT: usize = 256;
@@ -75,6 +77,8 @@ pub struct Site {
     pub(super) workload_limit: IssueLimit,
     /// How requests went; none where no monitor asks.
     pub(super) http: Option<HttpMetrics>,
+    /// What the listener does TLS with, if no proxy does it.
+    pub(super) tls: Option<Arc<Tls>>,
     /// Whether the process is about to stop.
     leaving: AtomicBool,
 }
@@ -106,8 +110,22 @@ impl Site {
             person_limit,
             workload_limit,
             http,
+            tls: None,
             leaving: AtomicBool::new(false),
         }
+    }
+
+    /// The same, which does TLS itself.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// The certificate that browsers are shown, where no proxy shows one.
+    pub(super) fn tls_certificate(&self) -> Option<OwnCertificate> {
+        let certificate = self.tls.as_ref()?.certificate()?;
+        let (fingerprint, ends) = (certificate.fingerprint(), certificate.not_after());
+        Some(OwnCertificate { fingerprint, age: KeyAge::Active, towards: Towards::Browsers, ends })
     }
 
     /// Tells whoever sends people here that it stops soon. It serves on until then.

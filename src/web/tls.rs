@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -96,11 +97,20 @@ impl Tls {
         Ok(builder.with_cert_resolver(Arc::<Self>::clone(self)))
     }
 
-    /// Where the certificate stands in the configuration, and the certificate. None for one that cannot be read as X.509.
+    /// The certificate in use. None for one that cannot be read as X.509.
     #[must_use]
-    pub fn certificate(&self) -> Option<(String, Certificate)> {
-        let certificate = Certificate::from_der(self.pair.load().cert.first()?).ok()?;
-        Some((format!("{}.certificate", self.path), certificate))
+    pub fn certificate(&self) -> Option<Certificate> {
+        Certificate::from_der(self.pair.load().cert.first()?).ok()
+    }
+
+    /// Whether the certificate is for a host: browsers believe no other.
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
+        let pair = self.pair.load();
+        let parsed = pair.cert.first().and_then(|certificate| ParsedCertificate::try_from(certificate).ok());
+        // An IPv6 address stands in brackets in a URL.
+        let name = ServerName::try_from(host.trim_matches(['[', ']'])).ok();
+        parsed.zip(name).is_some_and(|(certificate, name)| verify_server_name(&certificate, &name).is_ok())
     }
 
     /// Takes over what the files hold now. Connections that are there go on. Whether it is another pair.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::World;
-use super::support::{Plan, Scratch, Visitor};
+use super::support::{Plan, Scratch, Visitor, free_port};
 
 /// A certificate for the gateway's address and its key, in the place of those that are there.
 fn make_pair(folder: &Path, days: &str) {
@@ -34,23 +34,23 @@ fn handshake(url: &str, more: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-async fn world(days: &str) -> (World, Plan) {
-    let (plan, folder) = (Plan::new().with_tls(), Scratch::new());
+/// Ana before a gateway with TLS, and where that has its metrics.
+async fn world(days: &str) -> (World, Plan, String) {
+    let (plan, folder, monitors) = (Plan::new().with_tls(), Scratch::new(), format!("127.0.0.1:{}", free_port()));
     make_pair(folder.path(), days);
     let ana = Visitor::trusting(&std::fs::read_to_string(folder.path().join("tls.crt")).unwrap());
-    (
-        World::start_as(ana, folder, &plan, "http://127.0.0.1:9", |config| {
-            config.replace("workers = 1", "workers = 1\nrequest_timeout = \"3s\"")
-        })
-        .await,
-        plan,
-    )
+    let change = |config: String| {
+        let impatient = config.replace("workers = 1", "workers = 1\nrequest_timeout = \"3s\"");
+        format!("{impatient}\n[metrics]\nlisten = \"{monitors}\"\n")
+    };
+    let world = World::start_as(ana, folder, &plan, "http://127.0.0.1:9", change).await;
+    (world, plan, monitors)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_sign_in_over_tls_of_today_and_nothing_else_is_answered() {
     // That somebody got to the portal is in how the world starts.
-    let (world, plan) = world("90").await;
+    let (world, plan, monitors) = world("90").await;
     let url = plan.url();
     let (made, said) = handshake(&url, &["-alpn", "h2,http/1.1"]);
     // Of HTTP/2 the framework limits neither the streams nor the heads.
@@ -66,6 +66,9 @@ async fn people_sign_in_over_tls_of_today_and_nothing_else_is_answered() {
     }
     let plain = reqwest::Client::builder().no_proxy().build().unwrap().get(url.replace("https", "http")).send().await;
     assert!(plain.is_err(), "{plain:?}");
+    // Monitors are told when it ends, where they look, which is not over TLS.
+    let metrics = reqwest::get(format!("http://{monitors}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("rolegate_certificate_expiry_timestamp_seconds{towards=\"browsers\""), "{metrics}");
     let cookies = world.ana.names_of_cookies();
     assert!(cookies.iter().any(|name| name.starts_with("__Host-")), "{cookies:?}");
     assert!(!world.gateway.output().contains("trusted_proxies is empty"), "there is no proxy");
@@ -88,7 +91,7 @@ fn answers(url: &str, requests: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w09_a_client_that_stalls_over_tls_is_cut_off_as_any_other() {
-    let (world, plan) = world("90").await;
+    let (world, plan, _) = world("90").await;
     let whole = "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n";
     // One that goes on is served on the connection that it has.
     assert_eq!(
@@ -108,7 +111,7 @@ async fn w09_a_client_that_stalls_over_tls_is_cut_off_as_any_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_certificate_is_taken_over_and_a_wrong_one_is_not() {
-    let (mut world, plan) = world("1").await;
+    let (mut world, plan, _) = world("1").await;
     let shown = || {
         handshake(&plan.url(), &[])
             .1
@@ -136,4 +139,17 @@ async fn another_certificate_is_taken_over_and_a_wrong_one_is_not() {
     // Her session goes on, over connections to whoever can prove to be the same place.
     world.ana = world.ana.clone().and_trusting(&std::fs::read_to_string(folder.join("tls.crt")).unwrap());
     assert!(world.portal().await.body.contains("Your AWS roles"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_for_another_host_is_warned_of() {
+    let (world, plan, _) = world("90").await;
+    assert!(!world.gateway.output().contains("the certificate is not for"));
+    let other = world.gateway.folder().join("other.toml");
+    std::fs::write(&other, world.config.replace(&plan.url(), "https://gateway.example")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolegate"));
+    command.args(["check", "--deny-warnings", "--config"]).arg(&other).current_dir(world.gateway.folder()).env_clear().envs(Plan::env());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!output.status.success() && said.contains("the certificate is not for gateway.example"), "{said}");
 }

@@ -15,7 +15,7 @@ use super::process;
 use crate::audit::{Kind, OUTCOMES, Sort};
 use crate::aws::sts::EndpointState;
 use crate::clock::Moment;
-use crate::gateway::{OwnCertificate, Status};
+use crate::gateway::{OwnCertificate, Status, Towards};
 use crate::trust::keys::KeyAge;
 use crate::web::site::Site;
 
@@ -61,7 +61,7 @@ pub(super) fn fill(site: &Site, status: &Status, started: Moment) -> Registry {
     of_trail(&mut sheet, site, status);
     of_readiness(&mut sheet, status, site.is_leaving());
     of_policy(&mut sheet, status);
-    of_others(&mut sheet, status);
+    of_others(&mut sheet, site, status);
     sheet.0
 }
 
@@ -128,7 +128,7 @@ fn of_policy(sheet: &mut Sheet, status: &Status) {
 }
 
 /// Whom the gateway depends on, and what of its own others depend on.
-fn of_others(sheet: &mut Sheet, status: &Status) {
+fn of_others(sheet: &mut Sheet, site: &Site, status: &Status) {
     let providers = status.providers.iter().map(|known| (vec![("provider", known.id.clone())], flag(!known.health.is_down())));
     sheet.gauges("rolegate_provider_up", "Whether a provider answered when it was last asked", providers);
     let place = |endpoint: &crate::aws::sts::EndpointHealth| {
@@ -148,8 +148,10 @@ fn of_others(sheet: &mut Sheet, status: &Status) {
         })
     });
     sheet.counters("rolegate_sts_requests", "Tries at an endpoint of STS: answered, also by a no, or failed", calls);
-    let certificates = status.certificates.iter().map(|certificate| (of_certificate(certificate), seconds(certificate.ends)));
-    let help = "When a SAML certificate of the gateway's own ends, in seconds since 1970";
+    let of_tls = site.tls_certificate();
+    let certificates =
+        status.certificates.iter().chain(&of_tls).map(|certificate| (of_certificate(certificate), seconds(certificate.ends)));
+    let help = "When a certificate of the gateway's own ends, in seconds since 1970";
     sheet.gauges("rolegate_certificate_expiry_timestamp_seconds", help, certificates);
     let alarms = status.webhooks.iter().flat_map(|webhook| {
         [("taken", webhook.sent), ("given_up", webhook.given_up)]
@@ -159,7 +161,11 @@ fn of_others(sheet: &mut Sheet, status: &Status) {
 }
 
 fn of_certificate(certificate: &OwnCertificate) -> Labels {
-    let towards = certificate.provider.as_ref().map_or_else(|| "aws".to_owned(), ToString::to_string);
+    let towards = match &certificate.towards {
+        Towards::Aws => "aws".to_owned(),
+        Towards::Provider(id, _) => id.to_string(),
+        Towards::Browsers => "browsers".to_owned(),
+    };
     let age = match certificate.age {
         KeyAge::Active => "active",
         KeyAge::Next => "next",

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use crate::aws::sts::EndpointState;
 use crate::clock::Moment;
-use crate::gateway::{ProviderStatus, Status};
+use crate::gateway::{ProviderStatus, Status, Towards};
 use crate::identity::KeptDocument;
 use crate::trust::keys::KeyAge;
 use crate::web::trouble::{PageError, html};
@@ -31,9 +31,15 @@ pub(super) async fn status(visitor: Visitor) -> Result<HttpResponse, PageError> 
         shown
     };
     let reloads = &status.reloads;
-    let certificates = status.certificates.iter().map(|certificate| CertificateRow {
+    let of_tls = site.tls_certificate();
+    let certificates = status.certificates.iter().chain(&of_tls).map(|certificate| CertificateRow {
         fingerprint: certificate.fingerprint.as_str().into(),
-        towards: certificate.towards.as_str().into(),
+        towards: match &certificate.towards {
+            Towards::Aws => "AWS".into(),
+            Towards::Provider(_, name) => name.as_str().into(),
+            Towards::Browsers => "browsers".into(),
+        },
+        protocol: if certificate.towards == Towards::Browsers { "TLS" } else { "SAML" },
         age: age(certificate.age),
         ends: certificate.ends.into(),
         days: (certificate.ends - status.now).num_days() - i64::from(certificate.ends < status.now),

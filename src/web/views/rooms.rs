@@ -286,6 +286,8 @@ pub struct CertificateRow<'a> {
     pub fingerprint: Text<'a>,
     /// Whom it is shown to.
     pub towards: Text<'a>,
+    /// By what.
+    pub protocol: &'static str,
     /// Its age.
     pub age: &'static str,
     /// When it ends.

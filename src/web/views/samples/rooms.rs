@@ -221,6 +221,7 @@ impl Admin<'static> {
         let certificate = |days| CertificateRow {
             fingerprint: "5f:1c:aa:90:…:07".into(),
             towards: "AWS".into(),
+            protocol: "SAML",
             age: "active",
             ends: at(days * 86_400),
             days,
