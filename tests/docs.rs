@@ -160,6 +160,13 @@ static SAML: LazyLock<(SecretString, String)> = LazyLock::new(|| {
     (key, certificate)
 });
 
+/// A key and a certificate for the host of the examples.
+static TLS: LazyLock<(String, String)> = LazyLock::new(|| {
+    let pair = rcgen::generate_simple_self_signed(["roles.example.org".to_owned()]).expect("a certificate can be made");
+    let pem = |label: &str, der: &[u8]| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", data_encoding::BASE64.encode(der));
+    (pem("PRIVATE KEY", &pair.signing_key.serialize_der()), pem("CERTIFICATE", pair.cert.der()))
+});
+
 fn first_id(text: &str) -> String {
     text.lines().find_map(|line| line.strip_prefix("id = \"")).map(|rest| rest.trim_end_matches('"').to_owned()).unwrap_or_default()
 }
@@ -172,6 +179,8 @@ fn make_secrets(text: &str, folder: &Path) {
             name if name.contains("saml-certificate") => SAML.1.clone(),
             name if name.contains("saml-key") => SAML.0.expose_secret().to_owned(),
             name if name.contains("seal") => "ab".repeat(32),
+            name if name.ends_with("tls.key.pem") => TLS.0.clone(),
+            name if name.ends_with("tls.crt.pem") => TLS.1.clone(),
             name if name.ends_with(".key.pem") => saml_pair().0.clone(),
             name if name.ends_with(".crt.pem") => saml_pair().1.clone(),
             name if name.ends_with("-metadata.xml") => saml_metadata(),
