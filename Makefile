@@ -42,6 +42,7 @@ faults: ## Break what docs/reliability.md says may break, and measure what peopl
 	@scripts/setup.sh faults
 	cargo build --release --locked
 	scripts/faults/redis_killed.py
+	scripts/faults/taken_over.py
 	scripts/faults/rolling_restart.py
 	scripts/faults/replayed.py
 	scripts/faults/gateway_killed.py

@@ -6,6 +6,10 @@
 mod ports;
 #[path = "store_conformance/redis_server.rs"]
 mod redis_server;
+#[path = "store_conformance/redis_sets.rs"]
+mod redis_sets;
+#[path = "store_conformance/takeover.rs"]
+mod takeover;
 
 use std::future::Future;
 use std::io::Read;
@@ -422,14 +426,21 @@ async fn w10_a_budget_holds_whoever_asks_at_once(store: Arc<dyn Store>) {
     for asker in askers {
         stored += usize::from(asker.await.unwrap() == Placed::Stored);
     }
-    assert_eq!(stored, 40);
+    // One that the second budget refuses has a place in the first for a moment, in which another may find that full.
+    assert!((30..=40).contains(&stored), "{stored} of at most 40");
     let mut there = 0;
     for n in 0..60 {
         there += usize::from(store.get(&key(&format!("asked {n}"))).await.unwrap().is_some());
     }
-    assert_eq!(there, 40, "what was refused is not there");
-    assert_eq!(store.put_within(&key("asked late"), b"x".into(), HOUR, &[(budget("all of them"), 40)]).await.unwrap(), Placed::Full(0));
-    assert_eq!(store.put_within(&key("asked late"), b"x".into(), HOUR, &[(budget("all of them"), 41)]).await.unwrap(), Placed::Stored);
+    assert_eq!(there, stored, "what was refused is not there");
+    let late = async |n: usize, most| {
+        store.put_within(&key(&format!("late {n}")), b"x".into(), HOUR, &[(budget("all of them"), most)]).await.unwrap()
+    };
+    for n in stored..40 {
+        assert_eq!(late(n, 40).await, Placed::Stored);
+    }
+    assert_eq!(late(40, 40).await, Placed::Full(0));
+    assert_eq!(late(40, 41).await, Placed::Stored);
 }
 
 async fn w10_what_a_budget_refuses_leaves_nothing_behind(store: Arc<dyn Store>) {

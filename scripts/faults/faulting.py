@@ -56,6 +56,10 @@ def spawn(*arguments, log=subprocess.DEVNULL, **more):
 
 
 class Redis:
+    """One server."""
+
+    setting = f'url = "redis://127.0.0.1:{REDIS}"'
+
     def __init__(self, folder, fsync):
         self.arguments = ["--port", REDIS, "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--maxmemory-policy", "noeviction"]
         self.arguments += ["--appendonly", "yes", "--appendfsync", fsync] if fsync else []
@@ -80,11 +84,13 @@ class Redis:
         self.process.kill()
         self.process.wait()
 
+    stop = kill
+
 
 class Gateway:
     """A `rolegate serve` with a trail and a log of its own."""
 
-    def __init__(self, folder, port, changes=()):
+    def __init__(self, folder, port, store, changes=()):
         self.port, self.name = port, f"gateway-{port}"
         self.trail, self.log = folder / f"{self.name}.jsonl", folder / f"{self.name}.log"
         text = (ROOT / "demo/rolegate.toml").read_text()
@@ -92,10 +98,10 @@ class Gateway:
         key = ('#signing_key = { file = "secrets/signing-key.pem" }', 'signing_key = { file = "signing.pem" }')
         name = 'provider_name = "Rolegate"'
         pair = (name, f'{name}\nsigning_key = {{ file = "saml.pem" }}\ncertificate = {{ file = "saml.crt" }}')
-        store = ('url = "memory"', f'url = "redis://127.0.0.1:{REDIS}"\nseal_keys = [{{ file = "seal" }}]')
+        kept = ('url = "memory"', f'{store}\nseal_keys = [{{ file = "seal" }}]')
         sts = ('sts_endpoint = "http://127.0.0.1:8702"', f'sts_endpoint = "http://127.0.0.1:{STS}"')
         trail = ('\nfile = "audit.jsonl"', f'\nfile = "{self.trail.name}"')
-        for before, after in (('listen = "127.0.0.1:8700"', first), trail, key, pair, store, sts, *changes):
+        for before, after in (('listen = "127.0.0.1:8700"', first), trail, key, pair, kept, sts, *changes):
             if before not in text:
                 sys.exit(f"the demonstration's configuration has no {before!r}")
             text = text.replace(before, after, 1)
@@ -170,8 +176,8 @@ STS_ANSWER = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.
 class Place:
     """The folder, the demonstration, Redis and as many gateways as wanted; all of it ends with the `with`."""
 
-    def __init__(self, gateways=1, fsync=None, changes=(), demo=()):
-        self.wanted, self.fsync, self.changes, self.demo_options = gateways, fsync, changes, demo
+    def __init__(self, gateways=1, fsync=None, changes=(), demo=(), redis=Redis):
+        self.wanted, self.fsync, self.changes, self.demo_options, self.kind = gateways, fsync, changes, demo, redis
         self.gateways, self.others, self.redis, self.demo = [], [], None, None
 
     def __enter__(self):
@@ -185,7 +191,7 @@ class Place:
 
     def set_up(self):
         self.demo = spawn(BINARY, "demo", *self.demo_options, log=open(self.folder / "demo.log", "wb"), env={**os.environ, "ROLEGATE_LOG": "warn", "TMPDIR": str(self.folder)})
-        self.redis = Redis(self.folder, self.fsync)
+        self.redis = self.kind(self.folder, self.fsync)
         for port in (8700, PROVIDER, 8702):
             wait_for(port)
         if self.demo.poll() is not None:
@@ -198,14 +204,14 @@ class Place:
         for secret in ("signing.pem", "seal", "saml.pem"):
             (self.folder / secret).chmod(0o600)
         for port in (FIRST, SECOND)[: self.wanted]:
-            self.gateways.append(Gateway(self.folder, port, self.changes))
+            self.gateways.append(Gateway(self.folder, port, self.redis.setting, self.changes))
 
     def __exit__(self, *_):
-        redis = self.redis and self.redis.process
-        for process in [*self.others, *(gateway.process for gateway in self.gateways), redis]:
-            if process:
-                process.kill()
-                process.wait()
+        for process in [*self.others, *(gateway.process for gateway in self.gateways)]:
+            process.kill()
+            process.wait()
+        if self.redis:
+            self.redis.stop()
         if self.demo:
             # In order: it removes the folder that it made.
             self.demo.terminate()

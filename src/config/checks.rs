@@ -252,6 +252,7 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
     let users = file.iam_user.iter().enumerate();
     secrets.extend(users.map(|(index, user)| (format!("iam_user[{index}].secret_access_key"), &user.secret_access_key)));
     secrets.extend(file.store.password.iter().map(|secret| ("store.password".to_owned(), secret)));
+    secrets.extend(file.store.sentinel_password.iter().map(|secret| ("store.sentinel_password".to_owned(), secret)));
     secrets.extend(file.store.seal_keys.iter().enumerate().map(|(index, secret)| (format!("store.seal_keys[{index}]"), secret)));
     secrets.extend(file.trust.signing_key.iter().map(|secret| ("trust.signing_key".to_owned(), secret)));
     secrets.extend(file.trust.next_key.iter().map(|secret| ("trust.next_key".to_owned(), secret)));

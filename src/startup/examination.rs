@@ -138,11 +138,11 @@ async fn store(config: &Config) -> Examined {
     };
     let begun = Instant::now();
     match vault.ping().await {
-        Ok(()) => Examined::good("store", format!("{} takes sessions, in {} ms", config.file.store.url, begun.elapsed().as_millis())),
+        Ok(()) => Examined::good("store", format!("{} takes sessions, in {} ms", config.file.store.whereabouts(), begun.elapsed().as_millis())),
         Err(error) => Examined::other(
             Verdict::Bad,
             "store",
-            format!("{} does not take sessions: {error}", config.file.store.url),
+            format!("{} does not take sessions: {error}", config.file.store.whereabouts()),
             "nobody can sign in until it does: check its address, its password, its certificate and its memory",
         ),
     }

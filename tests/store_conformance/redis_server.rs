@@ -48,8 +48,16 @@ impl Redis {
         }
     }
 
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
+        drop(self.child.kill());
         self.child.wait().unwrap();
     }
 

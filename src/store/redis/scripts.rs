@@ -1,0 +1,54 @@
+//! What Redis does in one step, in Lua. Each concerns one key, and takes the time from Redis's own clock.
+
+/// Adds a member, drops expired ones, and lets the set live as long as its last member. Scores are milliseconds of Redis's own clock.
+pub(super) const INDEX_ADD: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
+return 1";
+
+/// [`INDEX_ADD`], unless there are so many members that have not expired: says whether it is one now.
+pub(super) const INDEX_ADD_WITHIN: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
+return 1";
+
+/// [`INDEX_ADD`], unless there are so many others that have not expired: says whether it is one now.
+pub(super) const INDEX_KEEP_WITHIN: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
+return 1";
+
+/// Sets a value if what is there is what was read, or nothing where nothing was: says whether it did.
+pub(super) const SWAP: &str = r"
+local is = redis.call('GET', KEYS[1])
+if ARGV[3] == '1' then
+  if is ~= ARGV[4] then return 0 end
+elseif is then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1";
+
+/// The members whose score lies ahead, the farthest first.
+pub(super) const INDEX_MEMBERS: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+return redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(' .. string.format('%.0f', now))";
+
+/// Adds one, and lets the count live from its first one on.
+pub(super) const COUNT: &str = r"
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count";
