@@ -90,8 +90,10 @@ async fn a_server_that_hangs_is_asked_again_and_the_deadline_ends_it() {
 
 #[tokio::test]
 async fn nobody_at_the_endpoint_is_told_as_unreachable() {
-    // The port was free a moment ago and is closed now.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The port is the test's own, so that nobody else takes it meanwhile, and nobody listens there.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let settings = AwsSettings { sts_endpoint: Some(format!("http://127.0.0.1:{port}")), ..AwsSettings::default() };
     let request = AssumeRequest::for_tests("arn:aws:iam::111122223333:role/Dev", USUAL_SESSION);
     let proof = Proof::new(TOKEN.into(), "jti".into());
