@@ -11,7 +11,7 @@ demo: ## Build and start everything on loopback: gateway, sandbox identity provi
 
 test: ## All tests, against real counterparts: an identity provider, Redis, moto's AWS, a browser, the AWS CLI
 	@scripts/setup.sh test
-	cargo test --locked --no-fail-fast
+	cargo test --locked --features otlp --no-fail-fast
 
 lint: ## Formatting, clippy, documentation, and cargo-deny where it is installed
 	@scripts/setup.sh demo

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests run against into target/counterparts, from the pinned lists in tests/counterparts:
-#   venv/   Python: moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, schemathesis, cfn-lint, python-hcl2, prometheus_client, and Node.js
+#   venv/   Python: moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, schemathesis, cfn-lint, python-hcl2, prometheus_client, opentelemetry-proto, and Node.js
 #   node/   npm: oidc-provider, openid-client, jose, node-saml, playwright-core, axe
 #   bin/    links to the programs themselves, without their wrappers: a test ends the process that it started
 # Nothing to do when the lists are those of the last time.
@@ -19,7 +19,7 @@ stamp=$(cat "$lists/requirements.txt" "$lists/package-lock.json" "$0" | sha256su
 rm -rf "$home"
 mkdir -p "$home/bin" "$home/node"
 
-say 'installing Python packages (moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, schemathesis, cfn-lint, python-hcl2, prometheus_client, Node.js) into target/counterparts/venv; about a minute, 700 MB'
+say 'installing Python packages (moto, AWS CLI, PyJWT, jwcrypto, signxml, pysaml2, schemathesis, cfn-lint, python-hcl2, prometheus_client, opentelemetry-proto, Node.js) into target/counterparts/venv; about a minute, 700 MB'
 python3 -m venv "$home/venv" > "$home/install.log" 2>&1 || fail 'python3 cannot make a virtual environment'
 "$home/venv/bin/python" -m pip install --disable-pip-version-check -r "$lists/requirements.txt" >> "$home/install.log" 2>&1 \
     || fail 'pip could not install the Python packages'

@@ -36,6 +36,7 @@ pub(crate) async fn run(without_limits: bool) -> Result<(), RunError> {
     let folder = own_folder(&std::env::temp_dir())?;
     let text = if without_limits { CONFIGURATION.replacen(LIMITS.0, LIMITS.1, 1) } else { CONFIGURATION.to_owned() };
     let config = config::parse(&text, NAME, folder.path())?;
+    let _log = startup::log::begin(&config);
     let gateway = bind(config.file.server.listen)?;
     let issuer = config.file.provider.first().map(|provider| provider.issuer.clone()).unwrap_or_default();
     let idp = bind(loopback_port(&issuer)?)?;

@@ -7,7 +7,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | [`arn`], [`clock`], `cores`, [`settings`], [`terminal`] | names, time, work on all cores, configuration words and what may be written to a terminal; all others use them |
+//! | [`arn`], [`clock`], `cores`, [`settings`], `spans`, [`terminal`] | names, time, work on all cores, configuration words and what may be written to a terminal; all others use them |
 //! | [`saml`] | SAML 2.0 documents: screened, verified, read, written |
 //! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
 //! | [`access`] | which roles, under what limits, and why |
@@ -53,6 +53,8 @@ pub mod saml;
 #[cfg(feature = "server")]
 pub mod sandbox;
 pub mod settings;
+#[cfg(feature = "server")]
+mod spans;
 #[cfg(feature = "server")]
 pub mod startup;
 #[cfg(feature = "server")]

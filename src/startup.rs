@@ -3,8 +3,11 @@
 mod examination;
 mod expiry;
 mod listen;
+pub mod log;
 mod organization;
 mod reload;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::io;
 use std::net::TcpListener;

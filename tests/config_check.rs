@@ -579,6 +579,7 @@ fn the_reference_tells_the_true_defaults() {
         ("[server]", "person_burst", file.server.person_burst.to_string()),
         ("[server]", "workload_rate", file.server.workload_rate.to_string()),
         ("[server]", "workload_burst", file.server.workload_burst.to_string()),
+        ("[log]", "level", file.log.level.clone()),
         ("[store]", "url", file.store.url.clone()),
         ("[audit]", "file", file.audit.file.display().to_string()),
         ("[audit]", "require", format!("{:?}", file.audit.require).to_lowercase()),
@@ -633,6 +634,7 @@ fn the_reference_tells_the_true_defaults() {
             "[[webhook]]" => &["secret", "url"],
             "[[audit.sink]]" => &["file"],
             "[server.tls]" => &["certificate", "key"],
+            "[traces]" => &["endpoint"],
             _ => &[],
         };
         assert_eq!(node.iter().map(String::as_str).collect::<Vec<_>>(), required, "{section} {keys:?}");

@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module imports only what stands to its left; what shares a place does not import each other.
 const ORDER: [&[&str]; 11] = [
-    &["arn", "clock", "cores", "lasting", "settings", "terminal"],
+    &["arn", "clock", "cores", "lasting", "settings", "spans", "terminal"],
     &["saml"],
     &["identity"],
     &["access"],
@@ -27,7 +27,7 @@ const ORDER: [&[&str]; 11] = [
 const COMPOSERS: [&str; 6] = ["commands", "config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
-const FENCES: [(&str, &[&str]); 28] = [
+const FENCES: [(&str, &[&str]); 32] = [
     ("actix_*", &["web", "sandbox"]),
     ("aws_sdk_*", &["aws"]),
     ("aws_smithy_*", &["aws"]),
@@ -36,6 +36,10 @@ const FENCES: [(&str, &[&str]); 28] = [
     ("aws_sigv4", &["sandbox"]),
     ("cel", &["access"]),
     ("redis", &["store::redis"]),
+    ("futures_util", &["store::redis"]),
+    ("opentelemetry", &["startup::traces"]),
+    ("opentelemetry_*", &["startup::traces"]),
+    ("tracing_opentelemetry", &["startup::traces"]),
     ("governor", &["web"]),
     ("rustls", &["web::tls"]),
     ("prometheus_client", &["web::metrics"]),

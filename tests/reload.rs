@@ -35,10 +35,21 @@ impl World {
         Self::start_as(Visitor::new(), folder, plan, aws, change).await
     }
 
-    async fn start_as(mut ana: Visitor, folder: Scratch, plan: &Plan, aws: &str, change: impl FnOnce(String) -> String) -> Self {
+    async fn start_as(ana: Visitor, folder: Scratch, plan: &Plan, aws: &str, change: impl FnOnce(String) -> String) -> Self {
+        Self::start_with(&Plan::env(), ana, folder, plan, aws, change).await
+    }
+
+    async fn start_with(
+        env: &[(&str, &str)],
+        mut ana: Visitor,
+        folder: Scratch,
+        plan: &Plan,
+        aws: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
         let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
         let config = change(plan.config(&provider, aws));
-        let gateway = Gateway::start_in(folder, &config, &Plan::env()).await;
+        let gateway = Gateway::start_in(folder, &config, env).await;
         let portal = ana.open(&format!("{}/login/main?next=%2F", gateway.url())).await.or_fail();
         assert!(has(&portal, "PlatformAdmin") && !has(&portal, "Breakglass"), "{}", portal.body);
         Self { gateway, config, ana, _provider: provider }
@@ -112,6 +123,29 @@ async fn a_changed_file_changes_roles_without_a_restart_and_both_versions_are_na
     let portal = world.portal().await;
     world.ana.post(&portal, "/credentials", &[("role", &role)]).await;
     assert_eq!(world.events("issue", 1).await[0]["policy"], second.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_goes_by_another_level_without_a_restart() {
+    let quiet = |config: &str| format!("{config}\n[log]\nlevel = \"warn\"\n");
+    // The tests' own variable goes before the file.
+    let env: Vec<_> = Plan::env().into_iter().filter(|(name, _)| *name != "ROLEGATE_LOG").collect();
+    let (ana, folder, plan) = (Visitor::new(), Scratch::new(), Plan::new());
+    let mut world = World::start_with(&env, ana, folder, &plan, "http://127.0.0.1:9", |config| quiet(&config)).await;
+    world.portal().await;
+    let requests = |world: &mut World| world.gateway.output().matches("\"answered\"").count();
+    assert_eq!(requests(&mut world), 0, "at `warn` no request is told of: {}", world.gateway.output());
+    let config = world.config.clone();
+    world.gateway.configure(&config.replace("level = \"warn\"", "level = \"info\""));
+    world.logged("the log went over to this level").await;
+    world.portal().await;
+    assert!(requests(&mut world) > 0, "{}", world.gateway.output());
+    assert!(!world.gateway.output().contains("a restart is needed"));
+    // What is no level is refused as a whole, with its line.
+    world.gateway.configure(&config.replace("level = \"warn\"", "level = \"loud\""));
+    world.logged("\\\"loud\\\" is no level").await;
+    world.gateway.configure(&config);
+    world.logged("the log goes by another level\",\"level\":\"warn\"").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,9 @@
 #[path = "sign_in/metrics.rs"]
 mod metrics;
 mod support;
+#[cfg(feature = "otlp")]
+#[path = "sign_in/traces.rs"]
+mod traces;
 
 use rolegate::trust::SigningAlgorithm;
 use rolegate::trust::keys::{SigningKey, generate};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::Event;
 use super::chain::Head;
@@ -17,6 +18,7 @@ use super::counts::{Counts, Sort};
 use super::settings::Require;
 use super::several::Several;
 use super::sink::{FileSink, Half};
+use crate::spans;
 
 /// How many events may wait to be written; the next one waits for a place.
 const QUEUE: usize = 1024;
@@ -126,7 +128,8 @@ impl AuditLog {
     /// not take it, it may be in the trail yet.
     pub async fn record(&self, event: &Event) -> Result<(), AuditUnavailable> {
         let line = serde_json::to_vec(event).map_err(|error| self.unavailable(Arc::new(error.into())))?;
-        let written = self.ask(|answer| Job::Write(line, event.into(), answer)).await;
+        let span = tracing::trace_span!(target: spans::TARGET, "audit", otel.name = "audit trail");
+        let written = self.ask(|answer| Job::Write(line, event.into(), answer)).instrument(span).await;
         if written.is_err() {
             self.counts.miss();
         }

@@ -10,7 +10,6 @@ use rolegate::startup::{self, RunError, Stopping};
 use rolegate::terminal::harmless;
 use rolegate::trust::{SigningAlgorithm, keys};
 use secrecy::ExposeSecret;
-use tracing_subscriber::EnvFilter;
 
 use super::audit::{self, AuditCommand};
 use super::aws::{self, AwsCommand};
@@ -189,8 +188,6 @@ fn start(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
     // Before there are threads, whose first allocations count already.
     without_huge_pages();
     without_core_dumps();
-    let filter = EnvFilter::try_from_env("ROLEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime.map_err(RunError::from).and_then(|runtime| runtime.block_on(command)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -223,6 +220,7 @@ const fn without_huge_pages() {}
 
 async fn serve(path: &std::path::Path) -> Result<(), RunError> {
     let config = startup::load(path)?;
+    let _log = startup::log::begin(&config);
     for warning in &config.warnings {
         tracing::warn!(line = warning.line, hint = warning.hint, "{}", warning.message);
     }

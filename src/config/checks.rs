@@ -18,6 +18,10 @@ use crate::trust::SamlTrustSettings;
 pub(super) fn check(file: &mut ConfigFile, places: &Places, base: &Path, problems: &mut Vec<Problem>) {
     check_addresses(file, problems);
     file.server.check("server", problems);
+    file.log.check("log", problems);
+    if let Some(traces) = &file.traces {
+        traces.check("traces", base, problems);
+    }
     if let Some(metrics) = &file.metrics {
         metrics.check("metrics", file.server.listen, problems);
     }
@@ -251,6 +255,8 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
     secrets.extend(file.webhook.iter().enumerate().map(|(index, webhook)| (format!("webhook[{index}].secret"), &webhook.secret)));
     let users = file.iam_user.iter().enumerate();
     secrets.extend(users.map(|(index, user)| (format!("iam_user[{index}].secret_access_key"), &user.secret_access_key)));
+    let headers = file.traces.iter().flat_map(|traces| &traces.headers);
+    secrets.extend(headers.map(|(name, secret)| (format!("traces.headers.{name}"), secret)));
     secrets.extend(file.store.password.iter().map(|secret| ("store.password".to_owned(), secret)));
     secrets.extend(file.store.sentinel_password.iter().map(|secret| ("store.sentinel_password".to_owned(), secret)));
     secrets.extend(file.store.seal_keys.iter().enumerate().map(|(index, secret)| (format!("store.seal_keys[{index}]"), secret)));

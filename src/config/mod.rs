@@ -6,6 +6,7 @@
 mod checks;
 mod document;
 mod findings;
+mod log;
 mod metrics;
 mod pieces;
 mod places;
@@ -13,6 +14,7 @@ mod reload;
 mod schema;
 mod server;
 mod stamp;
+mod traces;
 mod urls;
 mod wording;
 mod workloads;
@@ -25,10 +27,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use findings::{Finding, Findings, Severity};
+pub use log::LogSettings;
 pub use metrics::MetricsSettings;
 pub use schema::schema;
 pub use server::{BrandSettings, HelpSettings, PortalSettings, ServerSettings};
 pub use stamp::{Stamp, Watch};
+pub use traces::{TracesSettings, TracesTarget};
 
 use crate::access::{
     AccountSettings, GroupIds, GroupNames, GroupSettings, IamUserSettings, NamingSettings, Policy, RuleSettings, TestSettings,
@@ -61,6 +65,12 @@ pub struct ConfigFile {
     /// Where monitors get numbers; nowhere without this table.
     #[serde(default)]
     pub metrics: Option<MetricsSettings>,
+    /// What is written to the log.
+    #[serde(default)]
+    pub log: LogSettings,
+    /// Where traces go; nowhere without this table.
+    #[serde(default)]
+    pub traces: Option<TracesSettings>,
     /// Where sessions are kept.
     #[serde(default)]
     pub store: StoreSettings,

@@ -11,8 +11,8 @@ use super::{Config, ConfigFile, Findings, Severity, checks, locate};
 use crate::access::{AccountSettings, GroupIds, GroupNames, NamingSettings, RuleSettings, TestSettings};
 use crate::settings::Problem;
 
-/// What can be taken over: who gets what. Everything else stands for something that is open or in use.
-const RELOADABLE: [&str; 6] = ["account", "group_names", "groups", "rule", "naming", "test"];
+/// What can be taken over: who gets what, and what the log tells. Everything else stands for something that is open or in use.
+const RELOADABLE: [&str; 7] = ["account", "group_names", "groups", "log", "rule", "naming", "test"];
 
 /// How many roles and groups the rules of a pasted text may come to, those of each rule counted; or twice as many as the rules in force.
 const MOST_ENTRIES: usize = 500_000;

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use openidconnect::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tracing::Instrument;
+use tracing::field::Empty;
 use url::{Host, Url};
 
 use crate::lasting::Lasting;
 use crate::settings::{is_loopback, with_causes};
+use crate::spans;
 
 /// An answer longer than this, in bytes, is not read to its end, unless something else is said.
 const MAX_BODY: usize = 1024 * 1024;
@@ -135,7 +138,20 @@ impl Http {
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(|error| HttpError::Transport(with_causes(&error)))?;
         self.reach.check(request.url())?;
-        self.lasting.run(exchange(self.client.clone(), request, self.longest)).await
+        let span = tracing::trace_span!(
+            target: spans::TARGET,
+            "provider",
+            otel.kind = "client",
+            otel.name = request.method().as_str(),
+            http.request.method = request.method().as_str(),
+            server.address = request.url().host_str(),
+            http.response.status_code = Empty,
+        );
+        let exchanged = self.lasting.run(exchange(self.client.clone(), request, self.longest)).instrument(span.clone()).await;
+        if let Ok(answer) = &exchanged {
+            span.record("http.response.status_code", i64::from(answer.status().as_u16()));
+        }
+        exchanged
     }
 
     /// The same client for answers of up to so many bytes.

@@ -138,7 +138,9 @@ async fn store(config: &Config) -> Examined {
     };
     let begun = Instant::now();
     match vault.ping().await {
-        Ok(()) => Examined::good("store", format!("{} takes sessions, in {} ms", config.file.store.whereabouts(), begun.elapsed().as_millis())),
+        Ok(()) => {
+            Examined::good("store", format!("{} takes sessions, in {} ms", config.file.store.whereabouts(), begun.elapsed().as_millis()))
+        }
         Err(error) => Examined::other(
             Verdict::Bad,
             "store",

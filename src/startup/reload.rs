@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::organization::Known;
 use super::{policy, try_rules};
 use crate::aws::organization::Copy;
-use crate::config::{self, Config, Discovered, Finding, Findings, Watch};
+use crate::config::{self, Config, Discovered, Finding, Findings, LogSettings, Watch};
 use crate::gateway::{Failure, Newer};
 use crate::web::Site;
 
@@ -32,6 +32,7 @@ struct Reread {
     /// Why they were not made with the accounts that AWS named last.
     refused: Option<Findings>,
     newer: Newer,
+    log: LogSettings,
     warnings: Findings,
 }
 
@@ -129,6 +130,7 @@ impl Reloader {
     }
 
     async fn take_over(&mut self, reread: Reread) -> Result<(), Failure> {
+        super::log::follow(&reread.log);
         for warning in &reread.warnings {
             tracing::warn!("{warning}");
         }
@@ -177,5 +179,11 @@ fn reread_with(path: &std::path::Path, running: &Config, accounts: Option<Arc<Co
         findings.into_iter().map(|finding| Finding { hint: format!("{}; {hint}", finding.hint), ..finding }).collect::<Findings>()
     })?;
     let vetted = super::vetted(&newer);
-    Ok(Reread { news: None, refused: None, newer: Newer { policy, try_rules, waiting, vetted }, warnings: newer.warnings })
+    Ok(Reread {
+        news: None,
+        refused: None,
+        newer: Newer { policy, try_rules, waiting, vetted },
+        log: newer.file.log.clone(),
+        warnings: newer.warnings,
+    })
 }

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redis::{FromRedisValue, RedisError, Value, from_redis_value};
 use secrecy::SecretString;
+use tracing::Instrument;
 
 use super::{Kept, Key, Placed, Purpose, Store, StoreUnavailable, millis};
+use crate::spans;
 use batch::{Batch, Nature};
 use scripts::{COUNT, INDEX_ADD_WITHIN, INDEX_KEEP_WITHIN, INDEX_MEMBERS, SWAP};
 use servers::{Link, Servers};
@@ -105,6 +107,11 @@ impl RedisStore {
     }
 
     async fn run<T: FromRedisValue + Send>(&self, commands: &Batch) -> Result<T, StoreUnavailable> {
+        let span = tracing::trace_span!(target: spans::TARGET, "redis", otel.kind = "client", db.system.name = "redis");
+        self.send(commands).instrument(span).await
+    }
+
+    async fn send<T: FromRedisValue + Send>(&self, commands: &Batch) -> Result<T, StoreUnavailable> {
         let attempts = async {
             match self.attempt(commands).await {
                 Err(error) if worth_a_second_attempt(&error, commands.nature()) => self.attempt(commands).await,

@@ -10,12 +10,15 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use askama::Template;
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, Level, Span};
 
 use super::api;
 use super::connection::Connection;
 use super::oauth;
 use super::site::Site;
 use super::trouble::{PageError, page};
+use crate::spans;
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// The longest method that the log repeats: the registered ones are shorter.
@@ -34,8 +37,9 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
         connection.asked();
     }
     let counted = site.http.as_ref().map(|http| (http, Instant::now()));
+    let span = span(&request);
     let answered = if comes_from_us(&site, &request) {
-        next.call(request).await?.map_into_boxed_body()
+        next.call(request).instrument(span.clone()).await?.map_into_boxed_body()
     } else {
         let (request, _) = request.into_parts();
         ServiceResponse::from_err(PageError::Forged, request)
@@ -55,6 +59,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
         None => response.response_mut().head_mut().set_connection_type(ConnectionType::Close),
     }
     let pattern = response.request().match_pattern();
+    tell(&span, response.status());
     log(&response, pattern.as_deref());
     if let Some((http, began)) = counted {
         http.answered(pattern, response.request().method(), response.status(), began.elapsed());
@@ -62,10 +67,40 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
     Ok(response)
 }
 
+/// What traces have of a request. Whoever asks is not believed about what belongs to it: anybody could.
+fn span(request: &ServiceRequest) -> Span {
+    if !tracing::enabled!(target: spans::TARGET, Level::TRACE) {
+        return Span::none();
+    }
+    let (method, pattern) = (known_method(request.method()), request.match_pattern());
+    tracing::trace_span!(
+        target: spans::TARGET,
+        "request",
+        otel.kind = "server",
+        otel.name = pattern.as_deref().map(|pattern| format!("{method} {pattern}")).as_deref().unwrap_or(method),
+        http.request.method = method,
+        http.route = pattern,
+        http.response.status_code = Empty,
+        otel.status_code = Empty,
+    )
+}
+
+/// How it ended, for traces.
+fn tell(span: &Span, status: StatusCode) {
+    span.record("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// Anybody may make up a method, of any length.
+fn known_method(method: &Method) -> &str {
+    Some(method.as_str()).filter(|method| method.len() <= LONGEST_METHOD).unwrap_or("…")
+}
+
 fn log(response: &ServiceResponse<BoxBody>, pattern: Option<&str>) {
     let request = response.request();
-    // Anybody may make up a method, of any length.
-    let method = Some(request.method().as_str()).filter(|method| method.len() <= LONGEST_METHOD).unwrap_or("…");
+    let method = known_method(request.method());
     let place = pattern.map_or_else(|| Cow::Owned(unknown_place(request.path())), Cow::Borrowed);
     tracing::info!(method, path = %place, status = response.status().as_u16(), "answered");
 }

@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, Head
 use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tracing::Instrument;
 
 use super::limit;
 use super::listing;
@@ -26,7 +27,7 @@ const QUARTER: u64 = 15 * 60;
 
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
 pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, PageError>> + 'static) -> Result<T, PageError> {
-    actix_web::rt::spawn(work).await.unwrap_or_else(|error| Err(PageError::broken(&error)))
+    actix_web::rt::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(PageError::broken(&error)))
 }
 
 #[derive(Deserialize)]

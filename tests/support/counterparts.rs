@@ -13,7 +13,7 @@ use super::process::{Finished, Running, Scratch, repository, run};
 const LIMIT: Duration = Duration::from_mins(8);
 
 /// A program that `make test` installs under `target/counterparts`.
-fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     let path = repository().join("target/counterparts").join(path);
     assert!(path.exists(), "{} is missing: run `make test`, which installs it", path.display());
     path

@@ -18,7 +18,7 @@ mod sandbox;
 mod simplesamlphp;
 mod visitor;
 
-pub(crate) use counterparts::{AwsCli, Moto, OidcOptions, OidcProvider, Redis, aws_cli, chromium, node, python};
+pub(crate) use counterparts::{AwsCli, Moto, OidcOptions, OidcProvider, Redis, aws_cli, chromium, installed, node, python};
 pub(crate) use faults::{Fault, FaultProxy, Faults};
 pub(crate) use gateway::Gateway;
 pub(crate) use plan::{PRODUCTION, Plan, ROLES, STAGING};

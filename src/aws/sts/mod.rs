@@ -39,8 +39,8 @@ use aws_sdk_sts::operation::get_session_token::GetSessionTokenOutput;
 use aws_sdk_sts::types::Credentials as SdkCredentials;
 use secrecy::SecretString;
 use tokio::time::Instant;
-use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
+use tracing::{Dispatch, Instrument};
 
 pub use breaker::EndpointState;
 pub use error::{Answer, StsError};
@@ -58,6 +58,7 @@ use crate::arn::{Partition, Region};
 use crate::clock::Moment;
 use crate::lasting::Lasting;
 use crate::settings::Problem;
+use crate::spans;
 use own::OwnIdentity;
 use retry::RetryRules;
 use route::{Regional, Route};
@@ -186,7 +187,8 @@ impl Sts {
         }
         let call = send(door.client(self.deadline, &self.lasting), for_this_call);
         // The SDK traces requests with their bodies: what it would log holds the proof, so it logs nothing, whatever the level.
-        let answer = call.with_subscriber(Dispatch::none()).await;
+        let span = tracing::trace_span!(target: spans::TARGET, "sts", otel.kind = "client", otel.name = "STS", rpc.system.name = "aws-api");
+        let answer = call.with_subscriber(Dispatch::none()).instrument(span).await;
         route.tell();
         answer.map(Answered::from).map_err(|error| StsError::new(error, route.passing_refusal(), secrets))
     }
