@@ -42,6 +42,15 @@ def until(holds, what, patience=30):
         time.sleep(0.02)
 
 
+def or_none(servers, set_up, folder):
+    """Leaves no server behind that was started before something went wrong."""
+    try:
+        set_up(folder)
+    except BaseException:
+        servers.stop()
+        raise
+
+
 class Watched:
     """A primary and two replicas; three Sentinels, of which two must agree, take a server for down after a second."""
 
@@ -49,10 +58,14 @@ class Watched:
     setting = "sentinels = [" + ", ".join(f'"redis://127.0.0.1:{SENTINELS + n}"' for n in range(3)) + ']\nprimary = "gate"'
 
     def __init__(self, folder, _fsync=None):
+        self.servers, self.sentinels = [], []
+        or_none(self, self.set_up, pathlib.Path(folder))
+
+    def set_up(self, folder):
         self.servers = [Server(folder, FIRST)]
         self.servers += [Server(folder, FIRST + n, "--replicaof", "127.0.0.1", FIRST) for n in (1, 2)]
         until(lambda: self.servers[0].has_replicas(2), "the replicas have their copy")
-        self.sentinels = [self.sentinel(pathlib.Path(folder), SENTINELS + n) for n in range(3)]
+        self.sentinels = [self.sentinel(folder, SENTINELS + n) for n in range(3)]
         until(lambda: "OK 3 usable" in self.asked("sentinel", "ckquorum", "gate"), "the Sentinels know each other")
 
     def sentinel(self, folder, port):
@@ -85,22 +98,25 @@ class Cluster:
     setting = f'cluster = ["redis://127.0.0.1:{FIRST}", "redis://127.0.0.1:{FIRST + 1}"]'
 
     def __init__(self, folder, _fsync=None):
+        self.servers = []
+        or_none(self, self.set_up, folder)
+
+    def set_up(self, folder):
         more = ("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", 2000)
-        self.servers = [Server(folder, FIRST + n, *more) for n in range(7)]
+        self.servers.extend(Server(folder, FIRST + n, *more) for n in range(7))
         nodes = [f"127.0.0.1:{server.port}" for server in self.servers]
         made = subprocess.run(["redis-cli", "--cluster", "create", *nodes[:6], "--cluster-replicas", "1", "--cluster-yes"], capture_output=True, text=True)
         if made.returncode:
             raise SystemExit(f"the cluster cannot be made:\n{made.stdout}{made.stderr}")
-        self.well()
+        self.well(self.servers[:6])
         # With a second replica, a shard that has lost its primary still has one that confirms.
         first = self.servers[0].ask("cluster", "myid")
         subprocess.run(["redis-cli", "--cluster", "add-node", nodes[6], nodes[0], "--cluster-slave", "--cluster-master-id", first], capture_output=True)
         until(lambda: [server.has_replicas(n) for server, n in zip(self.servers, (2, 1, 1))] == [True] * 3, "the replicas have their copy")
-        self.well()
+        self.well(self.servers)
 
-    def well(self, without=None):
-        living = [server for server in self.servers if server is not without]
-        until(lambda: all("cluster_state:ok" in server.ask("cluster", "info") for server in living), "the cluster is well")
+    def well(self, members):
+        until(lambda: all("cluster_state:ok" in server.ask("cluster", "info") for server in members), "the cluster is well")
 
     def kill_a_primary(self):
         self.servers[0].kill()
