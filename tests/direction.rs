@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module imports only what stands to its left; what shares a place does not import each other.
 const ORDER: [&[&str]; 11] = [
-    &["arn", "clock", "cores", "lasting", "settings", "spans", "terminal"],
+    &["arn", "clock", "cores", "lasting", "request_id", "settings", "spans", "terminal"],
     &["saml"],
     &["identity"],
     &["access"],

@@ -50,6 +50,26 @@ impl Case<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_line_that_is_logged_for_a_request_has_its_id_and_so_has_the_answer() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let mut gateway =
+        Gateway::start(&plan.config(&provider, "http://127.0.0.1:9"), &[("ROLEGATE_TEST_CLIENT_SECRET", OidcProvider::CLIENT_SECRET)])
+            .await;
+    // A code that nobody gave: the answer, the reason and the request's own line belong together.
+    let asked = reqwest::get(format!("{}/callback/main?code=c&state=s", gateway.url())).await.unwrap();
+    let id = asked.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    let other = reqwest::get(format!("{}/", gateway.url())).await.unwrap();
+    assert_ne!(other.headers()["x-request-id"], *id);
+    gateway.stop().await;
+    let lines: Vec<serde_json::Value> = gateway.output().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let said: Vec<_> = lines.iter().filter(|line| line["request"] == *id).map(|line| line["fields"]["message"].as_str().unwrap()).collect();
+    assert_eq!(said, ["an answer to no login that waits in its browser", "refused or failed", "answered"], "{lines:#?}");
+    assert!(lines.iter().any(|line| line["fields"]["message"] == "listening" && line["request"].is_null()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_client_proves_itself_by_basic_post_none_or_its_own_key() {
     Case::is_ana(Case::with_secret("").sign_in().await);
     let post = Case { env: vec![("CLIENT_AUTH", "client_secret_post".into())], ..Case::with_secret("client_auth = \"post\"") };

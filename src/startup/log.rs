@@ -2,16 +2,23 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
 #[cfg(feature = "otlp")]
 use super::traces::{self, Traces};
 use crate::config::{Config, LogSettings};
+use crate::request_id::RequestId;
 
 /// The variable that goes before the configuration.
 const VARIABLE: &str = "ROLEGATE_LOG";
+/// What a usual line takes, in bytes.
+const LINE: usize = 320;
 
 /// What lets the log go by another level, and the level that it goes by.
 struct Level {
@@ -35,7 +42,7 @@ pub fn begin(config: &Config) -> Log {
     let fixed = EnvFilter::try_from_env(VARIABLE);
     let is_fixed = fixed.is_ok();
     let (filter, handle) = reload::Layer::new(fixed.unwrap_or_else(|_| filter(&config.file.log)));
-    let lines = fmt::layer().json().with_writer(std::io::stderr).with_filter(filter);
+    let lines = fmt::layer().json().map_event_format(WithRequest).with_writer(std::io::stderr).with_filter(filter);
     let log = begin_with(config, tracing_subscriber::registry().with(lines));
     if !is_fixed {
         let set = Box::new(move |filter| handle.reload(filter).is_ok());
@@ -48,7 +55,7 @@ pub fn begin(config: &Config) -> Log {
 #[cfg(feature = "otlp")]
 fn begin_with<S>(config: &Config, subscriber: S) -> Log
 where
-    S: SubscriberExt + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync + 'static,
+    S: SubscriberExt + for<'a> LookupSpan<'a> + Send + Sync + 'static,
 {
     let Some(settings) = &config.file.traces else {
         subscriber.init();
@@ -72,6 +79,26 @@ where
 fn begin_with(_: &Config, subscriber: impl SubscriberInitExt) -> Log {
     subscriber.init();
     Log::default()
+}
+
+/// Lines of JSON, with the id of the request that is being answered.
+struct WithRequest<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for WithRequest<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        let Some(id) = RequestId::current() else { return self.0.format_event(context, writer, event) };
+        let mut line = String::with_capacity(LINE);
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        match line.strip_prefix('{') {
+            Some(fields) => write!(writer, "{{\"request\":\"{id}\",{fields}"),
+            None => writer.write_str(&line),
+        }
+    }
 }
 
 /// The filter of settings that were checked.

@@ -18,8 +18,11 @@ use super::connection::Connection;
 use super::oauth;
 use super::site::Site;
 use super::trouble::{PageError, page};
+use crate::request_id::RequestId;
 use crate::spans;
 
+/// What answers have their request's id in.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// The longest method that the log repeats: the registered ones are shorter.
 const LONGEST_METHOD: usize = 20;
@@ -30,6 +33,15 @@ const SHORTEST_ID: usize = 16;
 
 /// The middleware.
 pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = RequestId::next();
+    id.within(guarded(request, next, id)).await
+}
+
+async fn guarded<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+    id: RequestId,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
@@ -53,6 +65,9 @@ pub(super) async fn guard<B: MessageBody + 'static>(request: ServiceRequest, nex
         with_page(&site, answered)
     };
     set_headers(&site, &mut response);
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     match response.request().conn_data::<Connection>() {
         Some(connection) => connection.answered(response.status().is_client_error()),
         // Nobody watches this one, so it ends here.

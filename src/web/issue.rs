@@ -20,6 +20,7 @@ use crate::aws::console as palette;
 use crate::aws::formats::{Format, profile_name};
 use crate::clock::Moment;
 use crate::gateway::{ConsoleEntry, ConsolePost, Entrance, Failure, Trouble};
+use crate::request_id::RequestId;
 use crate::store::HandoverId;
 
 /// What lengths are chosen in, in seconds.
@@ -27,7 +28,9 @@ const QUARTER: u64 = 15 * 60;
 
 /// Goes on when the browser hangs up or the time is over: what AWS has issued by then is recorded all the same, and handed to nobody.
 pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, PageError>> + 'static) -> Result<T, PageError> {
-    actix_web::rt::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(PageError::broken(&error)))
+    actix_web::rt::spawn(RequestId::carried(RequestId::current(), work).in_current_span())
+        .await
+        .unwrap_or_else(|error| Err(PageError::broken(&error)))
 }
 
 #[derive(Deserialize)]
