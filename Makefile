@@ -44,6 +44,7 @@ faults: ## Break what docs/reliability.md says may break, and measure what peopl
 	scripts/faults/redis_killed.py
 	scripts/faults/taken_over.py
 	scripts/faults/rolling_restart.py
+	scripts/faults/keys_rotated.py
 	scripts/faults/replayed.py
 	scripts/faults/gateway_killed.py
 	scripts/faults/overload.py

@@ -148,15 +148,18 @@ class Gateway:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-async def sts_double():
-    """Answers AssumeRoleWithWebIdentity with credentials that are worth nothing. The demonstration's STS believes its own gateway's key alone."""
+async def sts_double(shown=lambda body: None):
+    """Answers AssumeRoleWithWebIdentity and AssumeRoleWithSAML with credentials that are worth nothing. The demonstration's STS believes its own gateway's key alone.
+    `shown` gets the body of each request."""
     numbers = itertools.count()
 
     async def answer(reader, writer):
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
-                await reader.readexactly(int(re.search(r"content-length: (\d+)", head).group(1)))
-                body = STS_ANSWER.format(n=next(numbers), until=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))).encode()
+                asked = await reader.readexactly(int(re.search(r"content-length: (\d+)", head).group(1)))
+                shown(asked)
+                text = STS_ANSWER.replace("WebIdentity", "SAML") if b"Action=AssumeRoleWithSAML&" in asked else STS_ANSWER
+                body = text.format(n=next(numbers), until=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass
@@ -325,8 +328,8 @@ class Visitor:
         back = await self.begin()
         return await self.ask(back) if isinstance(back, str) else back
 
-    async def credentials(self):
-        return await self.ask("/api/v1/credentials", json_body={"role": ROLE, "duration_seconds": 3600})
+    async def credentials(self, role=ROLE):
+        return await self.ask("/api/v1/credentials", json_body={"role": role, "duration_seconds": 3600})
 
     async def who(self):
         return await self.ask("/api/v1/me", **{"X-Requested-With": "rolegate", "Sec-Fetch-Site": "same-origin"})
