@@ -1,6 +1,6 @@
 # `make demo` to try Rolegate, `make test` to check it; both install what this machine lacks (scripts/setup.sh says what, and why).
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint client bench bench-peers faults screenshots clean
+.PHONY: help demo test lint client package book bench bench-peers faults screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,16 @@ client: ## The client alone, checked and built: target/client/client/rolegate
 	@scripts/setup.sh demo
 	cargo clippy --locked --no-default-features --features client --target-dir target/client -- -D warnings
 	cargo build --profile client --locked --no-default-features --features client --target-dir target/client
+
+package: ## The Debian package and the Helm chart, made and checked: target/packages
+	@scripts/setup.sh packages
+	scripts/packages.sh chart
+	scripts/packages.sh deb
+
+book: ## The documentation as a book: target/book
+	@scripts/setup.sh demo
+	cargo install --quiet --locked --root target/packages --version 0.5.4 mdbook
+	target/packages/bin/mdbook build
 
 bench: ## Measure what docs/performance.md states
 	@scripts/setup.sh test

@@ -5,6 +5,7 @@
 #                           headers, OpenSSL's and clang's library, by which xmlsec's are read
 #   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp,
 #                           version 2 of the AWS CLI; then scripts/counterparts.sh
+#   scripts/setup.sh packages  what demo needs, and what scripts/packages.sh makes and checks packages with: lintian, Go, Python
 #   scripts/setup.sh faults what demo needs, and what scripts/faults/ breaks things with: Redis, HAProxy, Python
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
@@ -40,6 +41,9 @@ has_simplesamlphp() {
 has_aws_cli() {
     /usr/bin/aws --version 2> /dev/null | grep -q '^aws-cli/2'
 }
+has_go() {
+    command -v go > /dev/null && [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] && [ -d /usr/share/gocode/src/gopkg.in/yaml.v3 ]
+}
 has_python() {
     python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null
 }
@@ -55,6 +59,12 @@ look() {
     has_xmlsec || want 'libxmlsec1-dev libxml2-dev libssl-dev pkg-config' 'verifies XML signatures, for SAML'
     has_libclang || want libclang-dev "reads xmlsec's headers when it is built"
     [ "$1" != demo ] || return 0
+    if [ "$1" = packages ]; then
+        command -v lintian > /dev/null || want lintian "knows Debian's rules for packages"
+        has_go || want 'golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev' "what Helm's templates are made of"
+        has_python || want 'python3 python3-venv' "holds manifests against Kubernetes' definitions, in target/packages"
+        return 0
+    fi
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
     if [ "$1" = faults ]; then
@@ -110,7 +120,7 @@ install() {
     rm -f "$log"
 }
 
-case "${1:-}" in demo | test | faults) ;; *) die 'usage: scripts/setup.sh demo|test|faults' ;; esac
+case "${1:-}" in demo | test | faults | packages) ;; *) die 'usage: scripts/setup.sh demo|test|faults|packages' ;; esac
 command -v cargo > /dev/null || die 'there is no cargo here: install the Rust toolchain from https://rustup.rs, then run this again'
 look "$1"
 if [ -n "$missing" ]; then

@@ -257,6 +257,29 @@ fn every_example_of_the_configuration_is_accepted() {
     }
 }
 
+/// What packages bring to begin with is a configuration that could run.
+#[test]
+fn the_configurations_of_packages_are_accepted() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("it is there");
+    assert_eq!(findings(&read("packaging/deb/rolegate.toml")), "");
+    let values = read("packaging/helm/rolegate/values.yaml");
+    let config = values.lines().skip_while(|line| *line != "config: |").skip(1);
+    let config: Vec<_> = config.take_while(|line| line.is_empty() || line.starts_with("  ")).map(str::trim_start).collect();
+    assert!(config.contains(&"[audit]"), "{config:?}");
+    assert_eq!(findings(&config.join("\n").replace("/run/secrets/rolegate/", "secrets/")), "");
+}
+
+/// The book has every page, and no other.
+#[test]
+fn the_book_has_every_page() {
+    let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).expect("the book has one");
+    let listed: Vec<String> = pattern(r"\]\(([^)]+)\)").captures_iter(&summary).map(|found| found[1].to_owned()).collect();
+    let pages = pages().into_iter().filter_map(|page| page.name.strip_prefix("docs/").map(ToOwned::to_owned));
+    let pages: BTreeSet<_> = pages.filter(|page| page != "SUMMARY.md").collect();
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), pages);
+    assert_eq!(listed.len(), pages.len(), "a page is listed twice");
+}
+
 #[test]
 fn an_example_that_is_wrong_is_found() {
     for (part, word) in [
