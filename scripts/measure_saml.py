@@ -6,94 +6,31 @@ scripts/measure_saml.py [BINARY]     run by target/counterparts' Python, which h
 Each response is new, and signed before the clock runs: the assertion by RSA-2048, exclusive canonicalisation, SHA-256. The provider may start
 sign-ins, so no request has to be made first. CPU is user and system time of the gateway's process alone, with one worker and Redis.
 """
-import base64
-import datetime
-import hashlib
 import http.client
 import pathlib
 import re
-import secrets
 import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.parse
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
 
 from measuring import cpu_seconds, machine, wait_for
+from saml_idp import Idp, form
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/rolegate")
 GATEWAY, REDIS = 8791, 8798
 ORIGIN = f"http://127.0.0.1:{GATEWAY}"
-IDP = "https://idp.example.org/metadata"
 ENTITY, ACS = f"{ORIGIN}/saml/idp1", f"{ORIGIN}/saml/idp1/acs"
-SAML, SAMLP, DS = "urn:oasis:names:tc:SAML:2.0:assertion", "urn:oasis:names:tc:SAML:2.0:protocol", "http://www.w3.org/2000/09/xmldsig#"
 RUNS = 5
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def certificate():
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "measured")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    builder = x509.CertificateBuilder(name, name, KEY.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=2))
-    return base64.b64encode(builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)).decode()
-
-
-CERTIFICATE = certificate()
-
-
-def instant(offset=0):
-    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+IDP = Idp()
 
 
 def response(groups):
-    """Written in canonical form, so that the digest can be taken over what is sent."""
-    name, now, later = "_" + secrets.token_hex(16), instant(), instant(290)
-    values = "".join(f"<saml:AttributeValue>g{n:05}</saml:AttributeValue>" for n in range(groups))
-    head = f'<saml:Assertion xmlns:saml="{SAML}" ID="{name}" IssueInstant="{now}" Version="2.0"><saml:Issuer>{IDP}</saml:Issuer>'
-    body = (
-        f'<saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">p{secrets.token_hex(4)}</saml:NameID>'
-        f'<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{later}" '
-        f'Recipient="{ACS}"></saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{instant(-60)}" '
-        f'NotOnOrAfter="{later}"><saml:AudienceRestriction><saml:Audience>{ENTITY}</saml:Audience></saml:AudienceRestriction></saml:Conditions>'
-        f'<saml:AuthnStatement AuthnInstant="{now}" SessionIndex="_{secrets.token_hex(8)}"><saml:AuthnContext><saml:AuthnContextClassRef>'
-        f"urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
-        f'<saml:AttributeStatement><saml:Attribute Name="groups">{values}</saml:Attribute></saml:AttributeStatement></saml:Assertion>'
-    )
-    digest = base64.b64encode(hashlib.sha256((head + body).encode()).digest()).decode()
-    inner = (
-        f'<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:CanonicalizationMethod><ds:SignatureMethod '
-        f'Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"></ds:SignatureMethod><ds:Reference URI="#{name}"><ds:Transforms>'
-        f'<ds:Transform Algorithm="{DS}enveloped-signature"></ds:Transform><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#">'
-        f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod>'
-        f"<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
-    )
-    value = base64.b64encode(KEY.sign(f'<ds:SignedInfo xmlns:ds="{DS}">{inner}'.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
-    signature = f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>{inner}<ds:SignatureValue>{value}</ds:SignatureValue></ds:Signature>'
-    outer = (
-        f'<samlp:Response xmlns:samlp="{SAMLP}" Destination="{ACS}" ID="_{secrets.token_hex(16)}" IssueInstant="{now}" Version="2.0">'
-        f'<saml:Issuer xmlns:saml="{SAML}">{IDP}</saml:Issuer><samlp:Status><samlp:StatusCode '
-        f'Value="urn:oasis:names:tc:SAML:2.0:status:Success"></samlp:StatusCode></samlp:Status>{head}{signature}{body}</samlp:Response>'
-    )
-    return urllib.parse.urlencode({"SAMLResponse": base64.b64encode(outer.encode()).decode(), "RelayState": "/"}).encode()
-
-
-def metadata():
-    return (
-        f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{IDP}"><md:IDPSSODescriptor '
-        f'protocolSupportEnumeration="{SAMLP}"><md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="{DS}"><ds:X509Data><ds:X509Certificate>'
-        f"{CERTIFICATE}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor><md:SingleSignOnService "
-        f'Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.org/sso"/></md:IDPSSODescriptor>'
-        f"</md:EntityDescriptor>"
-    )
+    return form(IDP.response(ENTITY, ACS, groups), "/")
 
 
 CONFIG = f"""
@@ -153,7 +90,7 @@ def main():
     redis = subprocess.Popen(["redis-server", "--port", str(REDIS), "--bind", "127.0.0.1", "--save", ""], stdout=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "idp.xml").write_text(metadata())
+        (folder / "idp.xml").write_text(IDP.metadata())
         (folder / "seal").write_text("ab" * 32)
         (folder / "seal").chmod(0o600)
         (folder / "rolegate.toml").write_text(CONFIG)
