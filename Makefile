@@ -61,9 +61,12 @@ faults: ## Break what docs/reliability.md says may break, and measure what peopl
 	scripts/faults/soak.py
 	scripts/faults/recorded.py
 
-bench-peers: ## Measure the rules beside Cedar and Rego (some ten minutes)
-	@scripts/setup.sh demo
-	cargo run --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers -- --bench
+bench-peers: ## Measure beside others: rules beside Cedar and Rego, sign-ins beside mod_auth_mellon, mod_shib, mod_auth_openidc (40 minutes)
+	@scripts/setup.sh peers
+	cargo run --release --manifest-path benches/peers/rules/Cargo.toml --target-dir target/peers -- --bench
+	cargo build --release --locked
+	target/counterparts/venv/bin/python3 benches/peers/sign_in/measure.py
+	target/counterparts/venv/bin/python3 benches/peers/sign_in/many.py
 
 screenshots: ## Pictures of every page, both colour schemes, three widths: target/screenshots
 	@scripts/setup.sh test

@@ -7,6 +7,8 @@
 #                           version 2 of the AWS CLI; then scripts/counterparts.sh
 #   scripts/setup.sh packages  what demo needs, and what scripts/packages.sh makes and checks packages with: lintian, Go, Python
 #   scripts/setup.sh faults what demo needs, and what scripts/faults/ breaks things with: Redis, HAProxy, Python
+#   scripts/setup.sh peers  what demo needs, and what benches/peers/ measures beside: Apache with three modules, Redis, Python; then
+#                           scripts/counterparts.sh, for the identity provider that all of them sign in with
 #
 # Installs with apt-get, as root or through sudo. Where there is no apt-get it names what is missing and stops.
 set -eu
@@ -44,6 +46,9 @@ has_aws_cli() {
 has_go() {
     command -v go > /dev/null && [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] && [ -d /usr/share/gocode/src/gopkg.in/yaml.v3 ]
 }
+has_module() { # of Apache, and Apache itself
+    [ -x /usr/sbin/apache2 ] && [ -e "/usr/lib/apache2/modules/mod_$1.so" ]
+}
 has_python() {
     python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null
 }
@@ -67,6 +72,13 @@ look() {
     fi
     command -v redis-server > /dev/null || want redis-server 'the session store that the tests start on a port of their own'
     command -v openssl > /dev/null || want openssl 'makes the certificates of the tests that speak TLS to Redis'
+    if [ "$1" = peers ]; then
+        has_module auth_mellon || want 'apache2-bin libapache2-mod-auth-mellon' 'signs people in by SAML, in the process of Apache; measured beside Rolegate'
+        has_module shib || want 'apache2-bin libapache2-mod-shib' 'signs people in by SAML, with the daemon shibd; measured beside Rolegate'
+        has_module auth_openidc || want 'apache2-bin libapache2-mod-auth-openidc' 'signs people in by OpenID Connect; measured beside Rolegate'
+        has_python || want 'python3 python3-venv' 'runs the scripts, and what they play'
+        return 0
+    fi
     if [ "$1" = faults ]; then
         command -v haproxy > /dev/null || want haproxy 'stands before two gateways while they are restarted, on a port of its own'
         command -v python3 > /dev/null || want python3 'runs the scripts, by its standard library alone'
@@ -117,10 +129,13 @@ install() {
     case "$missing" in
         *haproxy*) as_root systemctl disable haproxy > /dev/null 2>&1 || true ;;
     esac
+    case "$missing" in
+        *mod-shib*) as_root systemctl disable shibd > /dev/null 2>&1 || true ;;
+    esac
     rm -f "$log"
 }
 
-case "${1:-}" in demo | test | faults | packages) ;; *) die 'usage: scripts/setup.sh demo|test|faults|packages' ;; esac
+case "${1:-}" in demo | test | faults | packages | peers) ;; *) die 'usage: scripts/setup.sh demo|test|faults|packages|peers' ;; esac
 command -v cargo > /dev/null || die 'there is no cargo here: install the Rust toolchain from https://rustup.rs, then run this again'
 look "$1"
 if [ -n "$missing" ]; then
@@ -130,4 +145,4 @@ if [ -n "$missing" ]; then
     [ -z "$missing" ] || die "still missing after the installation:$missing"
     say 'all there'
 fi
-[ "$1" != test ] || exec scripts/counterparts.sh
+case "$1" in test | peers) exec scripts/counterparts.sh ;; esac

@@ -4,7 +4,7 @@
 //! can say alike: a group, roles of an account, allow or deny. What the peers are given is made from the settings that Rolegate compiles, and
 //! how each is written stands at the head of its module. All answers are compared before anything is timed.
 
-#[path = "../../rules/organisation.rs"]
+#[path = "../../../rules/organisation.rs"]
 mod organisation;
 
 mod cedar;
@@ -75,7 +75,7 @@ const MOST_FOR_EVERY_ROLE: usize = 1_000;
 const PEOPLE: usize = 20;
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/criterion");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/peers/criterion");
     let mut criterion = Criterion::default().configure_from_args().output_directory(&folder);
     for (rules, groups) in SIZES {
         let name = format!("peers-{rules}-rules-{groups}-groups");
