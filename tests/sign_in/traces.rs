@@ -1,5 +1,7 @@
 //! What a collector gets, read by OpenTelemetry's own definitions.
 
+#![expect(clippy::unwrap_used, reason = "the helper stands outside of test functions")]
+
 use std::process::Command;
 
 use serde_json::Value;
