@@ -85,6 +85,22 @@ async fn redis_does_what_every_store_must() {
     conformance(redis.store(&json!({}))).await;
 }
 
+/// What the documentation says that Redis's ACL must allow is enough for everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn redis_needs_no_other_command_than_the_documentation_names() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).unwrap();
+    let list = page.split("Commands that its ACL must allow").nth(1).unwrap().split("for the connection").next().unwrap();
+    let is_command = |word: &&str| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let allowed: Vec<String> =
+        list.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_command).map(|word| format!("+{}", word.to_lowercase())).collect();
+    assert!(allowed.contains(&"+getex".to_owned()) && !allowed.contains(&"+keys".to_owned()), "{allowed:?}");
+    let redis = Redis::start(&[]);
+    let mut user = vec!["ACL", "SETUSER", "gate", "on", "nopass", "~rolegate:*"];
+    user.extend(allowed.iter().map(String::as_str).filter(|word| *word != "+acl"));
+    assert_eq!(String::from_utf8_lossy(&redis.cli(&user)).trim(), "OK");
+    conformance(redis.store(&json!({ "username": "gate", "password": { "file": "seal" } }))).await;
+}
+
 fn key(name: &str) -> Key {
     Key::of(Purpose::Session, name.as_bytes())
 }

@@ -6,12 +6,13 @@ mod servers;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::{FromRedisValue, RedisError, Value, from_redis_value};
 use secrecy::SecretString;
+use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use super::{Kept, Key, Placed, Purpose, Store, StoreUnavailable, millis};
@@ -84,10 +85,14 @@ pub struct RedisStore {
 }
 
 /// A thread's connection to the store of a number, of a generation.
+///
+/// What waits for replicas has another one than what does not: Redis goes on with nothing else of a connection while it waits, and where replicas are
+/// missing that would keep people from reading.
 struct Own {
     store: u64,
+    waits: bool,
     generation: u64,
-    link: Link,
+    link: Arc<OnceCell<Link>>,
 }
 
 thread_local! {
@@ -130,28 +135,32 @@ impl RedisStore {
             }
         };
         if let Some(confirmed) = answers.confirmed.filter(|confirmed| *confirmed < u64::from(self.replicas)) {
+            // Sentinels may have named another primary, of which this one does not know.
+            self.renew(self.servers.renewed_after_silence());
             return Err(StoreUnavailable::new(format!("Redis: {confirmed} of {} replicas confirmed what was written", self.replicas)));
         }
         from_redis_value(Value::Array(answers.values)).map_err(|error| unavailable(&error.into()))
     }
 
     async fn attempt(&self, commands: &Batch) -> Result<servers::Answers, RedisError> {
-        self.link().await?.send(commands, self.replicas).await
+        let replicas = if commands.nature().must_last() { self.replicas } else { 0 };
+        self.link(replicas > 0).await?.send(commands, replicas).await
     }
 
-    /// This thread's connection, made when it is first wanted.
-    async fn link(&self) -> Result<Link, RedisError> {
+    /// This thread's connection, made when it is first wanted, by whoever wants it first.
+    async fn link(&self, waits: bool) -> Result<Link, RedisError> {
         let generation = self.generation.load(Ordering::Relaxed);
-        let is_known = |own: &&Own| own.store == self.number && own.generation == generation;
-        if let Some(known) = OWN.with_borrow(|own| own.iter().find(is_known).map(|own| own.link.clone())) {
-            return Ok(known);
-        }
-        let link = self.servers.link(generation).await?;
-        OWN.with_borrow_mut(|own| {
-            own.retain(|own| own.store != self.number);
-            own.push(Own { store: self.number, generation, link: link.clone() });
+        let is_for_this = |own: &Own| own.store == self.number && own.waits == waits;
+        let link = OWN.with_borrow_mut(|own| {
+            if let Some(known) = own.iter().find(|own| is_for_this(own) && own.generation >= generation) {
+                return Arc::clone(&known.link);
+            }
+            let link = Arc::new(OnceCell::new());
+            own.retain(|own| !is_for_this(own));
+            own.push(Own { store: self.number, waits, generation, link: Arc::clone(&link) });
+            link
         });
-        Ok(link)
+        link.get_or_try_init(|| self.servers.link(generation)).await.cloned()
     }
 
     /// Lets new links take the place of all, if none did within the pause.
@@ -169,9 +178,9 @@ impl RedisStore {
 /// if doing it twice is no harm; a timeout is not, because the time is gone.
 ///
 /// A cluster's connections look for another node by themselves, and then may do a second time what was done: a mark is found to be set, what
-/// is to be taken to be gone, so that who sent it begins anew.
+/// is to be taken to be gone, so that who sent it begins anew; a swap finds its own value.
 fn worth_a_second_attempt(error: &RedisError, nature: Nature) -> bool {
-    error.is_connection_refusal() || (nature != Nature::Once && error.is_io_error() && !error.is_timeout())
+    error.is_connection_refusal() || (nature.is_repeatable() && error.is_io_error() && !error.is_timeout())
 }
 
 /// What may be told of an error. A server's own words are left out: Redis repeats parts of the command in them.
@@ -272,14 +281,15 @@ impl Store for RedisStore {
         indexes: &[Key],
         listed: Duration,
     ) -> Result<(), StoreUnavailable> {
-        let listing = Batch::new(Nature::Repeatable);
+        // In a cluster the indexes lie on other servers than the record: one that lost an entry would leave a session that no sign-out finds.
+        let listing = Batch::new(Nature::Lasting);
         let listing = indexes.iter().fold(listing, |commands, index| commands.and_list(index, key, listed));
         // Last: on one server, when it is there, the indexes have it.
         self.run(&listing.and("SET", key).arg(value).for_as_long(ttl)).await
     }
 
     async fn put_within(&self, key: &Key, value: Vec<u8>, ttl: Duration, budgets: &[(Key, usize)]) -> Result<Placed, StoreUnavailable> {
-        let mut commands = Batch::of(Nature::Once, "SET", key).arg(value).arg("NX").for_as_long(ttl);
+        let mut commands = Batch::of(Nature::Single, "SET", key).arg(value).arg("NX").for_as_long(ttl);
         for (index, most) in budgets {
             commands = commands.and_script(INDEX_ADD_WITHIN, index).arg(key.as_str()).arg(millis(ttl)).arg(*most);
         }

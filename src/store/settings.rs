@@ -42,7 +42,8 @@ pub struct StoreSettings {
     /// The URLs of some nodes of a Redis Cluster, in place of `url`: `["redis://node-1:6379", …]`. They know the others.
     pub cluster: Vec<String>,
     /// How many replicas of the Redis must have confirmed that something was used or has ended before it counts as done. So nothing is accepted a
-    /// second time, and nobody signed out is signed in again, when a replica takes over. 1 with `sentinels` or `cluster`, else 0.
+    /// second time, and nobody signed out is signed in again, when the replica that knows most takes over from one server that is lost; a network that is
+    /// cut in two is not covered. 1 with `sentinels` or `cluster`, else 0.
     pub replicas: Option<u8>,
     /// A file with the certificate authority (PEM) that signed Redis's TLS certificate, if it is not a public one.
     pub ca_file: Option<PathBuf>,

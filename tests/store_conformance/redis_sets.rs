@@ -74,6 +74,19 @@ impl Watched {
         settings(&json!({ "sentinels": urls, "primary": "gate" }), more).open(self.folder.path()).unwrap()
     }
 
+    /// Lets the Sentinels name the primary of another set.
+    pub(crate) fn name_another(&self, other: &Self) {
+        let port = other.primary.port().to_string();
+        for (own, _) in &self.sentinels {
+            let ask = |arguments: &[&str]| {
+                let output = Command::new("redis-cli").args(["-p", &own.to_string()]).args(arguments).output().unwrap();
+                assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK", "{arguments:?}");
+            };
+            ask(&["SENTINEL", "REMOVE", "gate"]);
+            ask(&["SENTINEL", "MONITOR", "gate", "127.0.0.1", &port, "2"]);
+        }
+    }
+
     /// Waits until the Sentinels name another primary, and it takes writes.
     pub(crate) fn wait_for_another(&self) {
         until("another primary is named", || {

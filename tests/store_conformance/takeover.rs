@@ -125,7 +125,55 @@ async fn without_a_replica_nothing_counts_as_used() {
     let error = store.claim(&key("without"), HOUR).await.unwrap_err();
     assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
     assert!(store.take(&key("session")).await.is_err());
+    let listed = store.put_listed(&key("new session"), b"x".into(), HOUR, &[key("of a person")], HOUR).await;
+    assert!(listed.is_err(), "a session whose index entry could be lost would be found by no sign-out");
     assert!(store.ping().await.is_err(), "a gateway that can let nobody in is not ready");
     assert_eq!(store.get(&key("other")).await.unwrap(), None, "what is read needs no replica");
     assert!(carefree.claim(&key("other"), HOUR).await.unwrap(), "where nobody asks for replicas, none is waited for");
+}
+
+#[tokio::test]
+async fn who_reads_does_not_wait_behind_those_who_wait_for_replicas() {
+    let mut watched = Watched::start();
+    let store = watched.store(&json!({}));
+    store.put(&key("session"), b"x".into(), HOUR).await.unwrap();
+    for replica in &mut watched.replicas {
+        replica.kill();
+    }
+    // On one thread, which has the connections: each of these waits for half a second, one after the other.
+    let waiting: Vec<_> = (0..20)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.claim(&key(&format!("waits {n}")), HOUR).await })
+        })
+        .collect();
+    sleep(millis(100)).await;
+    assert_eq!(store.get(&key("session")).await.unwrap(), Some(b"x".into()));
+    assert_eq!(store.get_and_touch(&key("session"), HOUR).await.unwrap(), Some(b"x".into()));
+    assert!(waiting.iter().any(|one| !one.is_finished()), "nobody waited, so that this proves nothing");
+    for one in waiting {
+        assert!(one.await.unwrap().is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_was_replaced_is_left_although_it_answers() {
+    let mut old = Watched::start();
+    let new = Watched::start();
+    let store = old.store(&json!({}));
+    assert!(store.claim(&key("before"), HOUR).await.unwrap());
+    // As when the old one is cut off from everybody but from us: it has no replicas, and the Sentinels name another.
+    for replica in &mut old.replicas {
+        replica.kill();
+    }
+    old.name_another(&new);
+    assert!(store.claim(&key("cut off"), HOUR).await.is_err());
+    writes_again(async || store.ping().await).await;
+    assert!(store.claim(&key("after"), HOUR).await.unwrap());
+    assert!(!new.store(&json!({})).claim(&key("after"), HOUR).await.unwrap(), "it is the new one that took it");
+    assert!(!has_it(&old.primary, key("after").as_str()), "and not the old one");
+}
+
+fn has_it(redis: &Redis, key: &str) -> bool {
+    String::from_utf8_lossy(&redis.cli(&["EXISTS", key])).trim() == "1"
 }

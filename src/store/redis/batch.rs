@@ -14,8 +14,22 @@ pub(super) enum Nature {
     Repeatable,
     /// They write what must not be forgotten, such as that a session has ended. Doing them twice does the same.
     Lasting,
+    /// They write what may be forgotten with a server, and doing them twice differs.
+    Single,
     /// They write what must not be forgotten, such as that an answer was used, and doing them twice differs.
     Once,
+}
+
+impl Nature {
+    /// Whether doing it twice does the same.
+    pub(super) const fn is_repeatable(self) -> bool {
+        matches!(self, Self::Repeatable | Self::Lasting)
+    }
+
+    /// Whether it must not be forgotten, so that replicas must have it.
+    pub(super) const fn must_last(self) -> bool {
+        matches!(self, Self::Lasting | Self::Once)
+    }
 }
 
 /// Commands that are sent together, in one round trip where there is one server. Each of them concerns one key.

@@ -1,40 +1,37 @@
 //! What Redis does in one step, in Lua. Each concerns one key, and takes the time from Redis's own clock.
 
-/// Adds a member, drops expired ones, and lets the set live as long as its last member. Scores are milliseconds of Redis's own clock.
-pub(super) const INDEX_ADD: &str = r"
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
-return 1";
+/// A script that drops expired members of an index, adds one unless a line says otherwise, and lets the index live as long as its last member. Scores are
+/// milliseconds.
+macro_rules! index_add {
+    ($unless:literal) => {
+        concat!(
+            "local t = redis.call('TIME')\n",
+            "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n",
+            "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n",
+            $unless,
+            "redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])\n",
+            "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')\n",
+            "redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))\n",
+            "return 1"
+        )
+    };
+}
 
-/// [`INDEX_ADD`], unless there are so many members that have not expired: says whether it is one now.
-pub(super) const INDEX_ADD_WITHIN: &str = r"
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
-return 1";
+/// Adds a member.
+pub(super) const INDEX_ADD: &str = index_add!("");
 
-/// [`INDEX_ADD`], unless there are so many others that have not expired: says whether it is one now.
-pub(super) const INDEX_KEEP_WITHIN: &str = r"
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2]))
-return 1";
+/// Adds a member unless there are so many: says whether it is one now.
+pub(super) const INDEX_ADD_WITHIN: &str = index_add!("if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end\n");
 
-/// Sets a value if what is there is what was read, or nothing where nothing was: says whether it did.
+/// Adds a member, or lets it stay longer, unless there are so many others: says whether it is one now.
+pub(super) const INDEX_KEEP_WITHIN: &str =
+    index_add!("if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end\n");
+
+/// Sets a value if what is there is what was read, or nothing where nothing was: says whether it did. Where the value is there already, it did: a
+/// cluster's connections may send a script twice, and no two sealed values are alike.
 pub(super) const SWAP: &str = r"
 local is = redis.call('GET', KEYS[1])
+if is == ARGV[1] then return 1 end
 if ARGV[3] == '1' then
   if is ~= ARGV[4] then return 0 end
 elseif is then return 0 end

@@ -9,13 +9,13 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, TlsCertificates, TlsMode,
-    Value, from_redis_value,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, ServerErrorKind,
+    TlsCertificates, TlsMode, Value, from_redis_value,
 };
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
-use super::batch::{Batch, Nature};
+use super::batch::Batch;
 use super::{Access, Place, RedisSettings};
 
 /// How long one attempt to connect may take.
@@ -79,7 +79,8 @@ impl Servers {
     /// server still loading) would fail forever. Where Sentinels are, an I/O error too may mean that another server is the primary now.
     pub(super) fn renewed_after(&self, error: &RedisError) -> Option<Duration> {
         match self {
-            Self::Sentinels(_) => Some(SENTINELS_PAUSE),
+            Self::Sentinels(_) if may_be_deposed(error) => Some(SENTINELS_PAUSE),
+            Self::Sentinels(_) => Some(REFUSED_PAUSE),
             Self::One(_) | Self::Cluster(_) => (!error.is_io_error()).then_some(REFUSED_PAUSE),
         }
     }
@@ -91,6 +92,12 @@ impl Servers {
             Self::One(_) | Self::Cluster(_) => None,
         }
     }
+}
+
+/// Whether an error may mean that another server is the primary now.
+fn may_be_deposed(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, MasterDown, ReadOnly};
+    error.is_io_error() || matches!(error.kind(), ErrorKind::Server(BusyLoading | MasterDown | ReadOnly))
 }
 
 impl Sentinels {
@@ -126,9 +133,9 @@ pub(super) struct Answers {
 }
 
 impl Link {
-    /// Sends commands, and waits until so many replicas have what must not be forgotten, if there are to be any.
+    /// Sends commands, and waits until so many replicas have what they wrote, if there are to be any.
     pub(super) async fn send(self, batch: &Batch, replicas: u8) -> Result<Answers, RedisError> {
-        let replicas = (batch.nature() != Nature::Repeatable && replicas > 0).then_some(replicas);
+        let replicas = (replicas > 0).then_some(replicas);
         match self {
             Self::One(mut manager) => {
                 let values: Vec<Value> = match replicas {
