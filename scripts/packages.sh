@@ -58,7 +58,13 @@ look() {
     ! grep -q /usr/local "$home/unpacked/usr/lib/systemd/system/rolegate.service" || die 'the unit looks for the program elsewhere'
     [ "$(dpkg-deb -I "$1" conffiles)" = /etc/rolegate/rolegate.toml ] || die 'the configuration would be written over by an upgrade'
     dpkg-deb -f "$1" Depends | grep -q libxmlsec1 || die 'it does not ask for the library that verifies XML signatures'
-    ! dpkg-deb -I "$1" postinst 2> /dev/null | grep -q 'deb-systemd-invoke.*start' || die 'it would start before anybody has configured it'
+    for script in postinst prerm postrm; do
+        dpkg-deb -I "$1" "$script" > "$home/files/$script" || die "it has no $script"
+    done
+    grep -q 'deb-systemd-invoke.*try-restart' "$home/files/postinst" || die 'after an upgrade the old program would go on'
+    ! grep -Eq 'deb-systemd-invoke (start|restart)|deb-systemd-helper enable' "$home/files/postinst" || die 'it would start before anybody has configured it'
+    # What systemd makes when it starts the service, is made here.
+    grep -q '^LogsDirectory=rolegate$' "$home/unpacked/usr/lib/systemd/system/rolegate.service" || die 'nobody makes the folder of the audit trail'
     ROLEGATE_AUDIT=$(mktemp -d)
     sed "s|/var/log/rolegate|$ROLEGATE_AUDIT|" "$home/unpacked/etc/rolegate/rolegate.toml" > "$home/files/rolegate.toml"
     "$home/unpacked/usr/bin/rolegate" check --config "$home/files/rolegate.toml" || [ $? = 0 ] || die 'the configuration that it brings is no good'

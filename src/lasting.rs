@@ -10,6 +10,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tracing::instrument::WithSubscriber;
 
+use crate::request_id::RequestId;
+
 /// A runtime that lasts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Lasting(Option<Handle>);
@@ -22,13 +24,13 @@ impl Lasting {
         Self(Handle::try_current().ok())
     }
 
-    /// Does the work there, with the subscriber of who asks: it may be one that hears nothing, where secrets would be told. Who does not wait any
-    /// more stops it.
+    /// Does the work there, with the subscriber of who asks (it may be one that hears nothing, where secrets would be told) and for the same request. Who does
+    /// not wait any more stops it.
     pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         let Some(runtime) = &self.0 else { return work.await };
         // A set of one, because it takes its work with it when it is dropped.
         let mut task = JoinSet::new();
-        task.spawn_on(work.with_current_subscriber(), runtime);
+        task.spawn_on(RequestId::carried(RequestId::current(), work).with_current_subscriber(), runtime);
         match task.join_next().await {
             Some(Ok(done)) => done,
             Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),

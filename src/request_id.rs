@@ -47,6 +47,15 @@ impl RequestId {
             None => work.await,
         }
     }
+
+    /// Work that another thread takes over for the request that is being answered here.
+    pub fn aside<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+        let of = Self::current();
+        move || match of {
+            Some(id) => CURRENT.sync_scope(id, work),
+            None => work(),
+        }
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -71,5 +80,7 @@ mod tests {
         let told = one.within(async { tokio::spawn(RequestId::carried(RequestId::current(), async { RequestId::current() })).await });
         let untold = one.within(async { tokio::spawn(async { RequestId::current() }).await });
         assert_eq!((told.await.unwrap(), untold.await.unwrap()), (Some(one), None));
+        let aside = one.within(async { tokio::task::spawn_blocking(RequestId::aside(RequestId::current)).await });
+        assert_eq!(aside.await.unwrap(), Some(one));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use url::Url;
@@ -188,14 +188,22 @@ fn nameless_proxy(file: &ConfigFile) -> Option<Problem> {
 fn open_to_others(path: String, secret: &SecretRef, base: &Path) -> Option<Problem> {
     let SecretRef::File(file) = secret else { return None };
     let file = base.join(file);
-    let mode = std::fs::metadata(&file).ok()?.permissions().mode();
-    let whom = match (mode & 0o040, mode & 0o004) {
-        (0, 0) => return None,
-        (_, 0) => "its group",
-        _ => "everybody on this machine",
-    };
+    let metadata = std::fs::metadata(&file).ok()?;
+    let whom = other_readers(metadata.mode(), metadata.uid(), rustix::process::geteuid().as_raw())?;
     let hint = format!("chmod 600 {}", file.display());
     Some(Problem::new(path, format!("the file {} can be read by {whom}", file.display()), hint))
+}
+
+/// Who can read a file of this mode and owner beside the user that this process runs as.
+const fn other_readers(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
+    // Root's file is the gateway's to read by its group alone, as Kubernetes' `fsGroup` arranges it.
+    let is_lent = owner == 0 && user != 0;
+    match (mode & 0o040, mode & 0o004) {
+        (0, 0) => None,
+        (_, 0) if is_lent => None,
+        (_, 0) => Some("its group"),
+        _ => Some("everybody on this machine"),
+    }
 }
 
 fn issuer(file: &ConfigFile) -> (&str, &'static str) {
@@ -341,5 +349,19 @@ fn check_email_domains(file: &ConfigFile, places: &Places, problems: &mut Vec<Pr
                 ));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_root_lends_by_its_group_is_no_finding() {
+        assert_eq!(other_readers(0o440, 0, 10_001), None, "how Kubernetes hands secrets to who is not root");
+        assert_eq!(other_readers(0o440, 0, 0), Some("its group"));
+        assert_eq!(other_readers(0o440, 10_001, 10_001), Some("its group"));
+        assert_eq!(other_readers(0o444, 0, 10_001), Some("everybody on this machine"));
+        assert_eq!(other_readers(0o400, 0, 10_001), None);
     }
 }

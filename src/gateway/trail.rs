@@ -14,6 +14,7 @@ use super::rooms::Auditor;
 use super::turns::aside;
 use super::{Failure, Gateway, Trouble};
 use crate::audit::{self, Event, ExportFormat, Found, Kind, Looked, Outcome, Place, Query, Reach, Step, Tally, Verdict};
+use crate::request_id::RequestId;
 use crate::store::Session;
 
 /// How many bytes one search reads.
@@ -135,7 +136,7 @@ impl Gateway {
         self.note_look(auditor, &format!("an export ({}) of {}", format.extension(), query.in_words())).await?;
         let (pieces, taken) = mpsc::channel(WAITING);
         let path = self.audit.path().to_owned();
-        tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(RequestId::aside(move || {
             let read = read_out(&path, &query, format, &pieces, STALLED);
             // Whoever has got the last piece may ask for the next export.
             drop(turn);
@@ -148,7 +149,7 @@ impl Gateway {
             };
             // Whoever has gone away need not be told.
             drop(pieces.blocking_send(last));
-        });
+        }));
         Ok(Export { pieces: taken, is_over: false })
     }
 

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
+use crate::request_id::RequestId;
+
 type Lines = Arc<Mutex<HashMap<String, Arc<Semaphore>>>>;
 
 /// Places for something that takes long.
@@ -98,10 +100,10 @@ pub(super) async fn aside<T: Send + 'static>(
 ) -> Result<T, JoinError> {
     let is_wanted = Arc::new(AtomicBool::new(true));
     let waits = Waits(Arc::clone(&is_wanted));
-    let done = tokio::task::spawn_blocking(move || {
+    let done = tokio::task::spawn_blocking(RequestId::aside(move || {
         let _turn = turn;
         work(&|| is_wanted.load(Ordering::Relaxed))
-    })
+    }))
     .await;
     drop(waits);
     done

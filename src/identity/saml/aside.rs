@@ -12,6 +12,7 @@ use std::thread::available_parallelism;
 use tokio::sync::Semaphore;
 
 use crate::identity::Rejected;
+use crate::request_id::RequestId;
 
 /// Messages up to this length, in bytes, are verified at once: a response with two hundred groups has 13 KiB.
 const SHORT: usize = 16 * 1024;
@@ -34,7 +35,7 @@ pub(super) async fn by_length<T: Send + 'static>(length: usize, work: impl FnOnc
         let _place = place;
         work()
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| ending())
+    tokio::task::spawn_blocking(RequestId::aside(work)).await.map_err(|_| ending())
 }
 
 #[cfg(test)]
