@@ -62,7 +62,9 @@ look() {
         dpkg-deb -I "$1" "$script" > "$home/files/$script" || die "it has no $script"
     done
     grep -q 'deb-systemd-invoke.*try-restart' "$home/files/postinst" || die 'after an upgrade the old program would go on'
-    ! grep -Eq 'deb-systemd-invoke (start|restart)|deb-systemd-helper enable' "$home/files/postinst" || die 'it would start before anybody has configured it'
+    ! grep -Eq 'deb-systemd-invoke (start|restart)' "$home/files/postinst" || die 'it would start before anybody has configured it'
+    # Debian's scripts guard "enable" by this where a service is not to be enabled at its first installation.
+    grep -q 'deb-systemd-helper debian-installed rolegate.service' "$home/files/postinst" || die 'it would start with the machine before anybody has configured it'
     # What systemd makes when it starts the service, is made here.
     grep -q '^LogsDirectory=rolegate$' "$home/unpacked/usr/lib/systemd/system/rolegate.service" || die 'nobody makes the folder of the audit trail'
     ROLEGATE_AUDIT=$(mktemp -d)

@@ -252,6 +252,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
     let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
     let audit = config.file.audit.open("audit", &config.base).map_err(|problem| config.locate(vec![problem]))?;
+    let wants_certificate = config.file.server.tls.as_ref().is_some_and(|tls| tls.administrator_ca_file.is_some());
     Ok(Gateway {
         providers: parts.providers,
         workload_providers: parts.workload_providers,
@@ -259,7 +260,7 @@ pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, 
         disclosure: config.file.portal.explain,
         reloads: ArcSwap::from_pointee(Reloads::none(clock.now(), vetted(config))),
         vault,
-        rooms: Rooms::new(readings(config), try_rules(config)),
+        rooms: Rooms::new(readings(config), wants_certificate, try_rules(config)),
         changing: Changing::default(),
         issuer: parts.issuer,
         sts: parts.sts,

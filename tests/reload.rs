@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+#[path = "reload/client_certificates.rs"]
+mod client_certificates;
 mod support;
 #[path = "reload/tls.rs"]
 mod tls;

@@ -173,6 +173,9 @@ pub struct Event {
     /// What the browser calls itself, cut to [`LONGEST_TEXT`](super::LONGEST_TEXT).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+    /// The SHA-256 fingerprint of the certificate by which the client proved itself in TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
     /// What a command line's machine calls itself, when it acts or is let act for the person, cut to [`LONGEST_TEXT`](super::LONGEST_TEXT).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_line: Option<String>,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Found;
 
 /// The columns, by the fields of events that they show.
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 31] = [
     "time",
     "incident",
     "kind",
@@ -18,6 +18,7 @@ const COLUMNS: [&str; 30] = [
     "provider",
     "ip",
     "user_agent",
+    "client_certificate",
     "command_line",
     "role",
     "account",

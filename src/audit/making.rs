@@ -33,6 +33,7 @@ impl Event {
             provider: None,
             ip: None,
             user_agent: None,
+            client_certificate: None,
             command_line: None,
             asked_from: None,
             role: None,

@@ -46,6 +46,8 @@ pub enum Trouble {
     Unrecorded,
     /// The page is for people with this role of the gateway.
     NotForYou(GatewayRole),
+    /// The page is for administrators who prove themselves by a client certificate too.
+    CertificateWanted,
     /// The audit trail cannot be read.
     TrailUnreadable,
     /// The audit trail was rotated away from where a search had come to.
@@ -98,6 +100,7 @@ impl Failure {
             Trouble::Audit => "audit",
             Trouble::Unrecorded => "unrecorded",
             Trouble::NotForYou(_) => "not-for-you",
+            Trouble::CertificateWanted => "certificate-wanted",
             Trouble::TrailUnreadable => "trail-unreadable",
             Trouble::TrailMoved => "trail-moved",
             Trouble::Busy(_) => "busy",

@@ -115,13 +115,15 @@ pub struct Gateway {
     pub unsolicited: AtomicU64,
 }
 
-/// Who is on the wire, for the record and for conditions; never a proof of anything.
+/// Who is on the wire, for the record and for conditions; but for the certificate, never a proof of anything.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     /// The address, told by the connection or by a trusted proxy.
     pub ip: Option<IpAddr>,
     /// What the browser calls itself.
     pub user_agent: String,
+    /// The SHA-256 fingerprint of the certificate by which the client proved itself in TLS.
+    pub certificate: Option<String>,
 }
 
 /// What people can be served with.

@@ -44,6 +44,8 @@ impl TryRules {
 pub struct Rooms {
     /// Where each provider has a person's groups and name, for people who are only supposed to exist.
     pub readings: Vec<(ProviderId, Reading)>,
+    /// Whether administrators must have proved themselves by a certificate too.
+    wants_certificate: bool,
     /// Compiles rules that are not in force.
     pub(super) try_rules: ArcSwap<TryRules>,
     pub(super) looks: Turns,
@@ -54,13 +56,13 @@ pub struct Rooms {
 impl Rooms {
     /// Rooms that nobody is in.
     #[must_use]
-    pub fn new(readings: Vec<(ProviderId, Reading)>, try_rules: TryRules) -> Self {
+    pub fn new(readings: Vec<(ProviderId, Reading)>, wants_certificate: bool, try_rules: TryRules) -> Self {
         let try_rules = ArcSwap::from_pointee(try_rules);
-        Self { readings, try_rules, looks: Turns::new(LOOKS), exports: Turns::new(EXPORTS), tries: Turns::new(TRIES) }
+        Self { readings, wants_certificate, try_rules, looks: Turns::new(LOOKS), exports: Turns::new(EXPORTS), tries: Turns::new(TRIES) }
     }
 }
 
-/// Somebody who is an administrator of the gateway by the rules in force. [`Gateway::administrator`] alone makes one.
+/// Somebody who is an administrator of the gateway by the rules in force, with a certificate where one is wanted. [`Gateway::administrator`] alone makes one.
 #[derive(Clone, Copy)]
 pub struct Administrator<'a> {
     pub(super) session: &'a Session,
@@ -78,7 +80,7 @@ impl Gateway {
     /// Lets an administrator in.
     ///
     /// # Errors
-    /// [`Trouble::NotForYou`] for everybody else, which is recorded; [`Trouble::Audit`].
+    /// [`Trouble::NotForYou`] for everybody else, [`Trouble::CertificateWanted`]; both are recorded. [`Trouble::Audit`].
     pub async fn administrator<'a>(&self, session: &'a Session, caller: &'a Caller) -> Result<Administrator<'a>, Failure> {
         self.admit(session, caller, GatewayRole::Administrator).await?;
         Ok(Administrator { session, caller })
@@ -94,15 +96,18 @@ impl Gateway {
     }
 
     async fn admit(&self, session: &Session, caller: &Caller, role: GatewayRole) -> Result<(), Failure> {
-        if self.entitlements(session, caller).has_gateway_role(role) {
+        let (trouble, why) = if !self.entitlements(session, caller).has_gateway_role(role) {
+            (Trouble::NotForYou(role), format!("no rule makes the person {role} of the gateway"))
+        } else if role == GatewayRole::Administrator && self.rooms.wants_certificate && caller.certificate.is_none() {
+            (Trouble::CertificateWanted, "the connection came without a client certificate".to_owned())
+        } else {
             return Ok(());
-        }
+        };
         let kind = match role {
             GatewayRole::Administrator => Kind::Administration,
             GatewayRole::Auditor => Kind::AuditRead,
         };
-        let why = format!("no rule makes the person {role} of the gateway");
-        let failure = Failure::logged(Trouble::NotForYou(role), &why);
+        let failure = Failure::logged(trouble, &why);
         let event = self.event(kind, Outcome::Refused, caller).about(&session.identity).because(why);
         self.record(&Event { incident: failure.incident.clone(), ..event }).await?;
         Err(failure)

@@ -296,7 +296,7 @@ impl Gateway {
     pub(super) fn event(&self, kind: Kind, outcome: Outcome, caller: &Caller) -> Event {
         let user_agent = (!caller.user_agent.is_empty()).then_some(caller.user_agent.as_str());
         let event = Event::new(self.now(), incident_id(), kind, outcome).from_browser(caller.ip, user_agent);
-        Event { policy: Some(self.policy.load().digest().to_owned()), ..event }
+        Event { policy: Some(self.policy.load().digest().to_owned()), client_certificate: caller.certificate.clone(), ..event }
     }
 
     /// Records an event; what alarm it is follows once it is on disk.

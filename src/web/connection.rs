@@ -14,6 +14,8 @@ use std::time::Duration;
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::rt::net::TcpStream as Wire;
 use actix_web::rt::task::JoinHandle;
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use tokio::time::Instant;
 
 /// How long a connection may idle after an answer before the framework closes it.
@@ -28,6 +30,8 @@ pub(super) struct Connection {
     head: Duration,
     /// When the client must have gone on; none while a request is being answered, which has limits of its own.
     deadline: Rc<Cell<Option<Instant>>>,
+    /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did.
+    certificate: Option<String>,
     /// One task for the whole connection: one for each answer would cost more than many an answer.
     watch: JoinHandle<()>,
 }
@@ -36,8 +40,11 @@ impl Connection {
     /// Takes a connection that was just opened. None when the process may not open another handle: then it must not be kept.
     pub(super) fn opened(wire: &dyn Any, head: Duration) -> Option<Self> {
         // A handle of our own on the socket: the framework lends the connection only while it opens.
-        let plain = wire.downcast_ref::<Wire>();
-        let wire = plain.or_else(|| wire.downcast_ref::<TlsStream<Wire>>().map(|stream| stream.get_ref().0))?;
+        let tls = wire.downcast_ref::<TlsStream<Wire>>().map(|stream| stream.get_ref());
+        // It was verified before the connection was there.
+        let certificate = tls.and_then(|(_, session)| session.peer_certificates()?.first());
+        let certificate = certificate.map(|certificate| HEXLOWER.encode(digest(&SHA256, certificate).as_ref()));
+        let wire = wire.downcast_ref::<Wire>().or(tls.map(|(wire, _)| wire))?;
         let handle = wire.as_fd().try_clone_to_owned().ok()?;
         let socket = TcpStream::from(handle);
         let deadline = Rc::new(Cell::new(None::<Instant>));
@@ -49,7 +56,12 @@ impl Connection {
             // The framework reads the end of the stream, and drops the connection. It may have gone just now: nothing is left to do then.
             let _ = socket.shutdown(Shutdown::Both);
         });
-        Some(Self { head, deadline, watch })
+        Some(Self { head, deadline, certificate, watch })
+    }
+
+    /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did.
+    pub(super) fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// A whole head is here: whoever answers it has limits of their own.

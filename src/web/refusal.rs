@@ -167,6 +167,20 @@ pub(super) fn room(role: GatewayRole) -> Words {
     }
 }
 
+/// Why an administrator is not let into their rooms.
+pub(super) fn certificate_wanted() -> Words {
+    Words {
+        title: "Administrators show a certificate here",
+        happened: "You are an administrator of this gateway, but this connection came without a client certificate, and here administrators need one \
+                   beside their sign-in. That you tried is recorded."
+            .into(),
+        mender: Mender::You,
+        next: "Install the certificate that you were given for this, close all windows of the browser, and open the page again. If you were given none, \
+               ask whoever runs the gateway.",
+        action: HOME,
+    }
+}
+
 /// Why nobody was signed in.
 pub(super) fn refused(name: &str, rejected: &Rejected) -> Words {
     let overage = matches!(rejected, Rejected::GroupsOverage);

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::brand::{Brand, BrandSettings};
+use super::connection::Connection;
 use super::cookies::Cookies;
 use super::limit::{CodeLimit, IssueLimit, SignInLimit};
 use super::metrics::HttpMetrics;
@@ -190,7 +191,8 @@ impl Site {
             }
         }
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Caller { ip, user_agent: user_agent.chars().take(LONGEST_USER_AGENT).collect() }
+        let certificate = request.conn_data::<Connection>().and_then(Connection::certificate).map(ToOwned::to_owned);
+        Caller { ip, user_agent: user_agent.chars().take(LONGEST_USER_AGENT).collect(), certificate }
     }
 
     /// What surrounds a page.

@@ -1,5 +1,6 @@
 //! TLS on the gateway's own listener, where no proxy does it: one certificate, which is replaced while the gateway runs.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{InconsistentKeys, ServerConfig};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use schemars::JsonSchema;
@@ -32,6 +34,10 @@ pub struct TlsSettings {
     pub certificate: PathBuf,
     /// Its private key (PEM), RSA or ECDSA.
     pub key: SecretRef,
+    /// A file with the certificates (PEM) of the authorities that issue client certificates to administrators of the gateway: they show one beside
+    /// their sign-in, or stay out of their rooms. Nobody else has to. Read at the start.
+    #[serde(default)]
+    pub administrator_ca_file: Option<PathBuf>,
 }
 
 impl TlsSettings {
@@ -40,25 +46,15 @@ impl TlsSettings {
     /// # Errors
     /// A [`Problem`] at the key of `path` that is wrong.
     pub fn load(&self, path: &str, base: &Path) -> Result<Arc<Tls>, Problem> {
-        let pair = self.pair(path, base)?;
-        Ok(Arc::new(Tls { settings: self.clone(), path: path.to_owned(), base: base.to_owned(), pair: ArcSwap::new(pair) }))
+        let pair = ArcSwap::new(self.pair(path, base)?);
+        let at = format!("{path}.administrator_ca_file");
+        let clients = self.administrator_ca_file.as_ref().map(|file| clients(&base.join(file), &at)).transpose()?;
+        Ok(Arc::new(Tls { settings: self.clone(), path: path.to_owned(), base: base.to_owned(), pair, clients }))
     }
 
     fn pair(&self, path: &str, base: &Path) -> Result<Arc<CertifiedKey>, Problem> {
         let (at_certificate, at_key) = (format!("{path}.certificate"), format!("{path}.key"));
-        let file = base.join(&self.certificate);
-        let pem = read_file(&file, LARGEST_FILE).map_err(|error| {
-            Problem::new(
-                at_certificate.clone(),
-                format!("the file {} cannot be read: {error}", file.display()),
-                "check the path and who may read it",
-            )
-        })?;
-        let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().unwrap_or_default();
-        if chain.is_empty() {
-            let message = format!("the file {} has no certificate that can be read", file.display());
-            return Err(Problem::new(at_certificate, message, "write the certificate as PEM (BEGIN CERTIFICATE), its issuers behind it"));
-        }
+        let chain = certificates(&base.join(&self.certificate), &at_certificate)?;
         let secret = self.key.read(base, &at_key)?;
         let key = PrivateKeyDer::from_pem_slice(secret.expose_secret().as_bytes()).map_err(|_| {
             Problem::new(at_key.clone(), "this is no private key", "write it as PEM (BEGIN PRIVATE KEY), without a passphrase")
@@ -77,13 +73,45 @@ impl TlsSettings {
     }
 }
 
-/// What a listener proves itself with.
+/// The certificates of a file, of which it has one at least.
+fn certificates(file: &Path, at: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let pem = read_file(file, LARGEST_FILE).map_err(|error| {
+        Problem::new(at, format!("the file {} cannot be read: {error}", file.display()), "check the path and who may read it")
+    })?;
+    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    if found.is_empty() {
+        let message = format!("the file {} has no certificate that can be read", file.display());
+        return Err(Problem::new(at, message, "write the certificate as PEM (BEGIN CERTIFICATE), others behind it"));
+    }
+    Ok(found)
+}
+
+/// Verifies the certificates of clients who show one. Who shows none is let in as far as anybody is.
+fn clients(file: &Path, at: &str) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
+    let unfit = |error: &dyn Display| {
+        let message = format!("the file {} holds what is no authority: {error}", file.display());
+        Problem::new(
+            at,
+            message,
+            "name the certificates of the authorities that sign client certificates, not those certificates themselves",
+        )
+    };
+    let mut authorities = RootCertStore::empty();
+    for certificate in certificates(file, at)? {
+        authorities.add(certificate).map_err(|error| unfit(&error))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::new(aws_lc_rs::default_provider()));
+    verifier.allow_unauthenticated().build().map_err(|error| unfit(&error))
+}
+
+/// What a listener proves itself with, and what it asks of others.
 #[derive(Debug)]
 pub struct Tls {
     settings: TlsSettings,
     path: String,
     base: PathBuf,
     pair: ArcSwap<CertifiedKey>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 impl Tls {
@@ -93,7 +121,11 @@ impl Tls {
     /// None that could be caused from outside.
     pub(super) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, rustls::Error> {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-        let builder = builder.with_protocol_versions(&[&TLS13, &TLS12])?.with_no_client_auth();
+        let builder = builder.with_protocol_versions(&[&TLS13, &TLS12])?;
+        let builder = match &self.clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
+            None => builder.with_no_client_auth(),
+        };
         Ok(builder.with_cert_resolver(Arc::<Self>::clone(self)))
     }
 

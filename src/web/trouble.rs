@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 pub(super) use super::refusal::denial;
-use super::refusal::{busy, denied, moved_trail, refused, request, room, token, unreadable_trail, unrecorded};
+use super::refusal::{busy, certificate_wanted, denied, moved_trail, refused, request, room, token, unreadable_trail, unrecorded};
 use super::site::Site;
 use super::unfit::Unfit;
 use super::views::{ErrorPage, Link, Mender, Text};
@@ -102,9 +102,8 @@ impl ResponseError for PageError {
                 | Trouble::Denied(Denied::Duration(_) | Denied::RequestLength(_) | Denied::Reason(_) | Denied::MfaCode) => {
                     StatusCode::BAD_REQUEST
                 }
-                Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain | Trouble::NotForYou(_) => {
-                    StatusCode::FORBIDDEN
-                }
+                Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
+                Trouble::NotForYou(_) | Trouble::CertificateWanted => StatusCode::FORBIDDEN,
                 Trouble::Request(RequestRefused::Own | RequestRefused::NotApprover) => StatusCode::FORBIDDEN,
                 Trouble::Request(RequestRefused::Unfit(_)) => StatusCode::CONFLICT,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
@@ -362,6 +361,7 @@ fn trouble(trouble: &Trouble) -> Words {
         },
         Trouble::Unrecorded => unrecorded(),
         Trouble::NotForYou(role) => room(*role),
+        Trouble::CertificateWanted => certificate_wanted(),
         Trouble::Busy(engaged) => busy(*engaged),
         Trouble::TrailUnreadable => unreadable_trail(),
         Trouble::TrailMoved => moved_trail(),

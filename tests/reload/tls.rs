@@ -10,7 +10,7 @@ use super::World;
 use super::support::{Plan, Scratch, Visitor, free_port};
 
 /// A certificate for the gateway's address and its key, in the place of those that are there.
-fn make_pair(folder: &Path, days: &str) {
+pub(super) fn make_pair(folder: &Path, days: &str) {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days, "-subj", "/CN=gateway"]);
     command
@@ -26,7 +26,7 @@ fn make_pair(folder: &Path, days: &str) {
 }
 
 /// What OpenSSL says of a connection to the gateway, and whether there is one.
-fn handshake(url: &str, more: &[&str]) -> (bool, String) {
+pub(super) fn handshake(url: &str, more: &[&str]) -> (bool, String) {
     let address = url.trim_start_matches("https://");
     let mut command = Command::new("openssl");
     command.args(["s_client", "-connect", address]).args(more).stdin(Stdio::null());

@@ -41,6 +41,13 @@ impl Visitor {
         Self { client: Self::client(|builder| builder.tls_certs_merge([certificate])), ..self }
     }
 
+    /// The same person with the same cookies, who trusts this certificate and shows one of their own (certificate and key, PEM).
+    pub(crate) fn and_showing(self, own: &str, trusted: &str) -> Self {
+        let identity = reqwest::Identity::from_pem(own.as_bytes()).expect("certificate and key are PEM");
+        let certificate = reqwest::Certificate::from_pem(trusted.as_bytes()).expect("the certificate is PEM");
+        Self { client: Self::client(|builder| builder.tls_certs_merge([certificate]).identity(identity)), ..self }
+    }
+
     /// What the cookies are called.
     pub(crate) fn names_of_cookies(&self) -> Vec<&str> {
         self.cookies.keys().map(|(_, name)| name.as_str()).collect()

@@ -230,7 +230,7 @@ fn failed(failure: &Failure) -> Code {
         Trouble::Denied(Denied::OnRequest) => Code::RequestNeeded,
         Trouble::Denied(Denied::BreakGlass) => Code::BreakGlassNeeded,
         // Requests are made and decided about on pages alone.
-        Trouble::Denied(_) | Trouble::NotForYou(_) | Trouble::Request(_) => Code::NotGranted,
+        Trouble::Denied(_) | Trouble::NotForYou(_) | Trouble::CertificateWanted | Trouble::Request(_) => Code::NotGranted,
         Trouble::SignInAgain => Code::FreshSignInNeeded,
         Trouble::BadDestination => Code::DestinationNotAllowed,
         Trouble::Aws(explanation) if explanation.may_pass => Code::AwsUnavailable,
