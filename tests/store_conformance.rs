@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "store_conformance/allowance.rs"]
+mod allowance;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "store_conformance/redis_server.rs"]

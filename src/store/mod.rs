@@ -85,6 +85,8 @@ pub enum Purpose {
     Requests,
     /// The index of the people who have asked for something.
     Askers,
+    /// How much of an allowance somebody has used.
+    Allowance,
 }
 
 impl Purpose {
@@ -113,6 +115,7 @@ impl Purpose {
             Self::Choices => "choices",
             Self::Requests => "requests",
             Self::Askers => "askers",
+            Self::Allowance => "allowance",
         }
     }
 }
@@ -176,6 +179,15 @@ pub enum Placed {
     Full(usize),
 }
 
+/// How much of something there is for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How long it takes until there is one more.
+    pub each: Duration,
+    /// How many there are at once, after a pause.
+    pub burst: u32,
+}
+
 /// A value that is there, with how long it would stay if nothing were done to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
@@ -229,6 +241,13 @@ pub trait Store: Send + Sync {
     /// Counts a use and tells how many there were, this one among them. The count is forgotten `ttl` after the first. Keys of counts hold
     /// nothing else.
     async fn count(&self, key: &Key, ttl: Duration) -> Result<u64, StoreUnavailable>;
+
+    /// Takes so many out of an allowance that all processes with this store share; where there are too few, it takes none and says how long to
+    /// wait. What is worth more than a whole allowance takes a whole one. Keys of allowances hold nothing else. A store of one process keeps none:
+    /// who asks has counted already.
+    async fn spend(&self, _key: &Key, _count: u32, _of: Allowance) -> Result<Option<Duration>, StoreUnavailable> {
+        Ok(None)
+    }
 
     /// Deletes records, not atomically; says how many were there.
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable>;

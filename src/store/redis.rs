@@ -15,10 +15,10 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 use tracing::Instrument;
 
-use super::{Kept, Key, Placed, Purpose, Store, StoreUnavailable, millis};
+use super::{Allowance, Kept, Key, Placed, Purpose, Store, StoreUnavailable, millis};
 use crate::spans;
 use batch::{Batch, Nature};
-use scripts::{COUNT, INDEX_ADD_WITHIN, INDEX_KEEP_WITHIN, INDEX_MEMBERS, SWAP};
+use scripts::{COUNT, INDEX_ADD_WITHIN, INDEX_KEEP_WITHIN, INDEX_MEMBERS, SPEND, SWAP};
 use servers::{Link, Servers};
 
 /// How long an operation may take in all, a second attempt included.
@@ -261,6 +261,12 @@ impl Store for RedisStore {
     async fn count(&self, key: &Key, ttl: Duration) -> Result<u64, StoreUnavailable> {
         let (count,) = self.run(&Batch::script(Nature::Once, COUNT, key).arg(millis(ttl))).await?;
         Ok(count)
+    }
+
+    async fn spend(&self, key: &Key, count: u32, of: Allowance) -> Result<Option<Duration>, StoreUnavailable> {
+        let each = u64::try_from(of.each.as_micros()).unwrap_or(u64::MAX);
+        let (wait,) = self.run(&Batch::script(Nature::Single, SPEND, key).arg(each).arg(of.burst).arg(count)).await?;
+        Ok(Some(Duration::from_micros(wait)).filter(|wait| !wait.is_zero()))
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<usize, StoreUnavailable> {

@@ -14,7 +14,7 @@ use super::lately::Lately;
 use super::lists::{indexes_of, person_key, upstream_key};
 use super::seal::{SealKeys, Unsealed};
 use super::ticket::LoginTicket;
-use super::{AuthorizationCode, Choices, Key, Purpose, Request, Store, StoreUnavailable};
+use super::{Allowance, AuthorizationCode, Choices, Key, Purpose, Request, Store, StoreUnavailable};
 use crate::clock::Moment;
 use crate::identity::{Identity, PendingLogin};
 
@@ -281,6 +281,15 @@ impl Vault {
             }
         }
         self.end(&ending).await
+    }
+
+    /// Takes so many out of an allowance of somebody, which all processes with the same store share; says how long to wait where there are too few.
+    /// `what` is what the allowance is of.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]: nothing was counted.
+    pub async fn spend(&self, what: &str, who: &str, count: u32, of: Allowance) -> Result<Option<Duration>, StoreUnavailable> {
+        self.store.spend(&Key::of(Purpose::Allowance, format!("{what} {who}").as_bytes()), count, of).await
     }
 
     /// Whether the store answers, and takes sessions.

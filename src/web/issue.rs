@@ -57,7 +57,7 @@ pub(super) async fn console(visitor: Visitor, form: web::Form<ConsoleForm>) -> R
     to_the_end(async move {
         let mut chooser = visitor.chooser().await?;
         chooser.me.check(&form.csrf)?;
-        limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1)?;
+        limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1).await?;
         let form = form.into_inner();
         let chosen = || palette::chosen(form.role.parse::<Target>().ok()?.partition(), &form.service, form.region.as_deref()?);
         let destination = form.destination.clone().filter(|text| !text.is_empty()).or_else(chosen);
@@ -182,7 +182,7 @@ pub(super) async fn credentials(visitor: Visitor, form: web::Form<CredentialsFor
     to_the_end(async move {
         let mut chooser = visitor.chooser().await?;
         chooser.me.check(&form.csrf)?;
-        limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1)?;
+        limit::of_person(&chooser.me.visitor.site, &chooser.me.session.identity, 1).await?;
         let form = form.into_inner();
         let onward = Onward { destination: None, break_glass: form.break_glass.is_some() };
         let (duration, chosen_length) = length(&chooser, (&form.role, onward.break_glass), form.duration, form.at_most);
@@ -323,7 +323,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<DownloadForm>) ->
         let me = visitor.signed_in().await?;
         me.check(&form.csrf)?;
         let format = Format::from_id(&form.format).ok_or(PageError::NotFound)?;
-        limit::of_person(&me.visitor.site, &me.session.identity, 1)?;
+        limit::of_person(&me.visitor.site, &me.session.identity, 1).await?;
         let form = form.into_inner();
         let duration = form.duration.map(Duration::from_secs);
         let (mfa_code, break_glass) = (form.mfa_code.map(SecretString::from), form.break_glass.is_some());

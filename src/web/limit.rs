@@ -1,6 +1,7 @@
 //! How often one address may begin and finish sign-ins, and one person or workload have credentials: what can be asked for without end must cost
 //! something.
 
+use std::fmt::Display;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -22,6 +23,7 @@ use super::trouble::{PageError, html};
 use super::views::{ErrorPage, Link, Mender};
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::identity::Identity;
+use crate::store::{Allowance, Vault};
 
 /// How many networks, people or workloads are remembered one by one.
 const MOST: usize = 65_536;
@@ -32,16 +34,18 @@ const SWEEP: u32 = 1024;
 
 /// An allowance for each of those who are told apart by a key, in this process. Beyond so many of them the newcomers share.
 struct Allowances<K: Clone + Eq + Hash, C: Clock> {
+    /// What they are of.
+    what: &'static str,
     each: RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>,
-    burst: NonZeroU32,
+    quota: Quota,
     asked: AtomicU32,
     most: usize,
 }
 
 impl<K: Clone + Eq + Hash, C: Clock> Allowances<K, C> {
-    fn of(quota: Quota, clock: C, most: usize) -> Self {
+    fn of(what: &'static str, quota: Quota, clock: C, most: usize) -> Self {
         let each = RateLimiter::new(quota, HashMapStateStore::default(), clock);
-        Self { each, burst: quota.burst_size(), asked: AtomicU32::new(0), most }
+        Self { what, each, quota, asked: AtomicU32::new(0), most }
     }
 
     /// Counts so many for whoever `key` says, which is told whether there are too many to be remembered one by one; an error says how long they
@@ -51,13 +55,35 @@ impl<K: Clone + Eq + Hash, C: Clock> Allowances<K, C> {
             self.each.retain_recent();
             self.each.shrink_to_fit();
         }
-        let count = NonZeroU32::new(u32::try_from(count).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN).min(self.burst);
+        let count = counted(count).min(self.quota.burst_size());
         match self.each.check_key_n(&key(self.each.len() >= self.most), count) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(too_early)) => Err(too_early.wait_time_from(self.each.clock().now())),
             Err(_) => Err(Duration::from_secs(1)),
         }
     }
+}
+
+impl<K: Clone + Eq + Hash + Display, C: Clock> Allowances<K, C> {
+    /// The same, and then with all processes that share the store. What is refused here costs the store nothing.
+    async fn check_with_all(&self, vault: &Vault, key: impl Fn(bool) -> K, count: usize) -> Result<(), Duration> {
+        self.check(&key, count)?;
+        shared(vault, self.what, &key(false).to_string(), count, self.quota).await
+    }
+}
+
+/// Counts with all processes that share the store. Where that does not answer, what this process counts has to do: who is let in by it comes no further
+/// without the store.
+async fn shared(vault: &Vault, what: &str, who: &str, count: usize, quota: Quota) -> Result<(), Duration> {
+    let of = Allowance { each: quota.replenish_interval(), burst: quota.burst_size().get() };
+    let wait = vault.spend(what, who, counted(count).get(), of).await;
+    let wait = wait.inspect_err(|error| tracing::debug!(%error, what, "a limit is not counted with the other processes"));
+    wait.ok().flatten().map_or(Ok(()), Err)
+}
+
+/// Nothing counts as one.
+fn counted(count: usize) -> NonZeroU32 {
+    NonZeroU32::new(u32::try_from(count).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
 }
 
 /// So many a second, and so many at once after a pause. Zero counts as one.
@@ -72,15 +98,25 @@ pub(super) struct SignInLimit<C: Clock = DefaultClock>(Allowances<IpNet, C>);
 impl SignInLimit {
     /// So many requests a second, and so many at once after a pause. Zero counts as one.
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
-        Self(Allowances::of(quota(per_second, burst), DefaultClock::default(), MOST))
+        Self(Allowances::of("sign-ins", quota(per_second, burst), DefaultClock::default(), MOST))
     }
 }
 
 impl<C: Clock> SignInLimit<C> {
-    /// Counts a request of that address with a message of so many bytes; an error says how long it should wait.
+    /// Counts a request of that address with a message of so many bytes, in this process; an error says how long it should wait.
     fn check(&self, ip: Option<IpAddr>, bytes: usize) -> Result<(), Duration> {
-        self.0.check(|crowded| network(ip, crowded), (bytes / WORTH_ONE).saturating_add(1))
+        self.0.check(|crowded| network(ip, crowded), worth(bytes))
     }
+
+    /// The same with all processes.
+    async fn check_with_all(&self, vault: &Vault, ip: Option<IpAddr>, bytes: usize) -> Result<(), Duration> {
+        self.0.check_with_all(vault, |crowded| network(ip, crowded), worth(bytes)).await
+    }
+}
+
+/// How many requests one with a message of so many bytes is worth.
+const fn worth(bytes: usize) -> usize {
+    (bytes / WORTH_ONE).saturating_add(1)
 }
 
 /// Whom an address stands for: itself, or in IPv6 its /64, which is what one subscriber has. When there are too many to be remembered
@@ -92,19 +128,21 @@ fn network(ip: Option<IpAddr>, crowded: bool) -> IpNet {
     IpNet::new(ip, prefix).map_or_else(|_| ip.into(), |net| net.trunc())
 }
 
-/// The answer to an address that asked too often; none if it may go on.
+/// The answer to an address that begins sign-ins too often; none if it may go on. It costs little to begin one, and the store nothing: each process
+/// counts by itself.
 pub(super) fn refusal(visitor: &Visitor) -> Option<HttpResponse> {
-    refusal_of(visitor, 0)
+    visitor.site.sign_in_limit.check(visitor.caller.ip, 0).err().map(|wait| HttpResponse::from_error(PageError::TooMany(in_seconds(wait))))
 }
 
-/// The same for a request with a message to be verified, of so many bytes.
-pub(super) fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
-    check(&visitor.site, visitor.caller.ip, bytes).err().map(HttpResponse::from_error)
+/// The same for a request with a message to be verified, of so many bytes, counted with all processes.
+pub(super) async fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
+    check(&visitor.site, visitor.caller.ip, bytes).await.err().map(HttpResponse::from_error)
 }
 
 /// The same where it is no page that asks.
-pub(super) fn check(site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), PageError> {
-    site.sign_in_limit.check(ip, bytes).map_err(|wait| PageError::TooMany(in_seconds(wait)))
+pub(super) async fn check(site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), PageError> {
+    let checked = site.sign_in_limit.check_with_all(&site.gateway.vault, ip, bytes).await;
+    checked.map_err(|wait| PageError::TooMany(in_seconds(wait)))
 }
 
 fn too_many(page: &ErrorPage<'_>, wait: Duration) -> HttpResponse {
@@ -119,8 +157,9 @@ const fn in_seconds(wait: Duration) -> u64 {
 }
 
 /// How many seconds a program has to wait that asked too often; none if it may go on.
-pub(super) fn wait(visitor: &Visitor) -> Option<u64> {
-    visitor.site.sign_in_limit.check(visitor.caller.ip, 0).err().map(in_seconds)
+pub(super) async fn wait(visitor: &Visitor) -> Option<u64> {
+    let site = &visitor.site;
+    site.sign_in_limit.check_with_all(&site.gateway.vault, visitor.caller.ip, 0).await.err().map(in_seconds)
 }
 
 /// An allowance of credentials for each person, or each workload: a script or a platform that went wild asks for one of them, from any number of
@@ -128,33 +167,33 @@ pub(super) fn wait(visitor: &Visitor) -> Option<u64> {
 pub(super) struct IssueLimit<C: Clock = DefaultClock>(Allowances<String, C>);
 
 impl IssueLimit {
-    /// So many a second, and so many at once after a pause. Zero counts as one.
-    pub(super) fn new(per_second: u32, burst: u32) -> Self {
-        Self(Allowances::of(quota(per_second, burst), DefaultClock::default(), MOST))
+    /// So many a second, and so many at once after a pause. Zero counts as one. `whose` tells people from workloads.
+    pub(super) fn new(whose: &'static str, per_second: u32, burst: u32) -> Self {
+        Self(Allowances::of(whose, quota(per_second, burst), DefaultClock::default(), MOST))
     }
 }
 
 impl<C: Clock> IssueLimit<C> {
-    /// Counts so many credentials for somebody; an error says how long they should wait.
-    fn check(&self, who: &Identity, count: usize) -> Result<(), Duration> {
-        self.0.check(|crowded| if crowded { String::new() } else { who.person() }, count)
+    /// Counts so many credentials for somebody, with all processes; an error says how long they should wait.
+    async fn check_with_all(&self, vault: &Vault, who: &Identity, count: usize) -> Result<(), Duration> {
+        self.0.check_with_all(vault, |crowded| if crowded { String::new() } else { who.person() }, count).await
     }
 }
 
 /// Counts so many credentials that a person asks for.
-pub(super) fn of_person(site: &Site, who: &Identity, count: usize) -> Result<(), PageError> {
-    site.person_limit.check(who, count).map_err(|wait| {
+pub(super) async fn of_person(site: &Site, who: &Identity, count: usize) -> Result<(), PageError> {
+    site.person_limit.check_with_all(&site.gateway.vault, who, count).await.map_err(|wait| {
         tracing::warn!(person = who.username(), "credentials are asked for more often than the configuration allows");
         PageError::TooOften(in_seconds(wait))
     })
 }
 
 /// Counts credentials that a workload asks for.
-pub(super) fn of_workload(site: &Site, who: &Identity) -> Result<(), PageError> {
-    site.workload_limit.check(who, 1).map_err(|wait| PageError::TooOften(in_seconds(wait)))
+pub(super) async fn of_workload(site: &Site, who: &Identity) -> Result<(), PageError> {
+    site.workload_limit.check_with_all(&site.gateway.vault, who, 1).await.map_err(|wait| PageError::TooOften(in_seconds(wait)))
 }
 
-/// How often codes of devices may be tried by people who are signed in (RFC 8628 section 5.1), in this process.
+/// How often codes of devices may be tried by people who are signed in (RFC 8628 section 5.1), at all processes that share a store.
 ///
 /// A code is one of 20^8, or 2.56e10, and waits for ten minutes. In that time all together may try 100 + 600 * 2 = 1300 codes: whoever uses
 /// all of them finds a given code with a chance of 1300 / 2.56e10, or 5e-8. One address may try 10 + 100 = 110, a chance of 4e-9. Each try is
@@ -166,8 +205,7 @@ pub(super) struct CodeLimit<C: Clock = DefaultClock> {
 
 const CODES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const CODE_EVERY: Duration = Duration::from_secs(6);
-const CODES_AT_ONCE_OVERALL: NonZeroU32 = NonZeroU32::new(100).unwrap();
-const CODES_A_SECOND_OVERALL: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const CODES_OVERALL: Quota = Quota::per_second(NonZeroU32::new(2).unwrap()).allow_burst(NonZeroU32::new(100).unwrap());
 
 impl CodeLimit {
     pub(super) fn new() -> Self {
@@ -178,10 +216,9 @@ impl CodeLimit {
 impl<C: Clock + Clone> CodeLimit<C> {
     fn with_clock(clock: &C) -> Self {
         let each = Quota::with_period(CODE_EVERY).unwrap_or(Quota::per_minute(CODES_AT_ONCE)).allow_burst(CODES_AT_ONCE);
-        let overall = Quota::per_second(CODES_A_SECOND_OVERALL).allow_burst(CODES_AT_ONCE_OVERALL);
         Self {
-            by_network: SignInLimit(Allowances::of(each, clock.clone(), MOST)),
-            overall: RateLimiter::direct_with_clock(overall, clock.clone()),
+            by_network: SignInLimit(Allowances::of("codes", each, clock.clone(), MOST)),
+            overall: RateLimiter::direct_with_clock(CODES_OVERALL, clock.clone()),
         }
     }
 
@@ -189,11 +226,19 @@ impl<C: Clock + Clone> CodeLimit<C> {
         self.by_network.check(ip, 0)?;
         self.overall.check().map_err(|too_early| too_early.wait_time_from(self.overall.clock().now()))
     }
+
+    async fn check_with_all(&self, vault: &Vault, ip: Option<IpAddr>) -> Result<(), Duration> {
+        self.check(ip)?;
+        let each = &self.by_network.0;
+        shared(vault, each.what, &network(ip, false).to_string(), 1, each.quota).await?;
+        shared(vault, "codes", "overall", 1, CODES_OVERALL).await
+    }
 }
 
 /// The answer to somebody who tries too many codes; none if they may go on.
-pub(super) fn code_refusal(me: &SignedInVisitor) -> Option<HttpResponse> {
-    let wait = me.visitor.site.code_limit.check(me.visitor.caller.ip).err()?;
+pub(super) async fn code_refusal(me: &SignedInVisitor) -> Option<HttpResponse> {
+    let site = &me.visitor.site;
+    let wait = site.code_limit.check_with_all(&site.gateway.vault, me.visitor.caller.ip).await.err()?;
     tracing::warn!(person = me.session.identity.username(), "too many codes of devices are tried");
     let page = ErrorPage {
         shell: me.shell(),
@@ -217,7 +262,7 @@ mod tests {
 
     fn limit(most: usize) -> (SignInLimit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (SignInLimit(Allowances::of(quota(10, 20), clock.clone(), most)), clock)
+        (SignInLimit(Allowances::of("sign-ins", quota(10, 20), clock.clone(), most)), clock)
     }
 
     fn allowed(limit: &SignInLimit<FakeRelativeClock>, ip: &str) -> usize {
@@ -249,17 +294,17 @@ mod tests {
     #[test]
     fn w09_each_person_and_each_workload_has_its_own_allowance_and_gets_it_back() {
         let clock = FakeRelativeClock::default();
-        let limit = IssueLimit(Allowances::of(quota(2, 5), clock.clone(), MOST));
-        let who = |subject: &str| Identity::for_tests(subject, &[]);
-        let allowed = |subject: &str| (0..100).take_while(|_| limit.check(&who(subject), 1).is_ok()).count();
+        let limit = Allowances::of("credentials", quota(2, 5), clock.clone(), MOST);
+        let check = |subject: &str, count| limit.check(|_| subject.to_owned(), count);
+        let allowed = |subject: &str| (0..100).take_while(|_| check(subject, 1).is_ok()).count();
         assert_eq!(allowed("github+repo:example/web"), 5);
         assert_eq!(allowed("github+repo:example/api"), 5);
-        assert!(limit.check(&who("github+repo:example/web"), 1).unwrap_err() <= Duration::from_millis(500));
+        assert!(check("github+repo:example/web", 1).unwrap_err() <= Duration::from_millis(500));
         clock.advance(Duration::from_secs(1));
         assert_eq!(allowed("github+repo:example/web"), 2);
-        assert!(limit.check(&who("okta+ana"), 3).is_ok());
-        assert!(limit.check(&who("okta+ana"), 3).is_err(), "several count as what they are");
-        assert!(limit.check(&who("okta+ben"), 50).is_ok(), "more than a whole allowance waits for a whole one");
+        assert!(check("okta+ana", 3).is_ok());
+        assert!(check("okta+ana", 3).is_err(), "several count as what they are");
+        assert!(check("okta+ben", 50).is_ok(), "more than a whole allowance waits for a whole one");
         assert_eq!(allowed("okta+ben"), 0);
     }
 

@@ -157,7 +157,7 @@ pub(super) fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, r
 
 /// `GET /callback/{provider}`: the provider's answer. It takes its pending login from the browser, however it ends.
 pub(super) async fn callback(visitor: Visitor, provider: web::Path<String>, query: web::Query<Callback>) -> HttpResponse {
-    if let Some(refusal) = limit::refusal(&visitor) {
+    if let Some(refusal) = limit::refusal_of(&visitor, 0).await {
         return refusal;
     }
     let (slots, tickets) = visitor.jar.logins();

@@ -143,7 +143,7 @@ pub(super) async fn take(visitor: Visitor, form: web::Form<Vec<(String, String)>
             return Ok(response);
         }
         let (me, wishes) = (&chooser.me, ticked.wishes(&chooser));
-        limit::of_person(&me.visitor.site, &me.session.identity, wishes.len())?;
+        limit::of_person(&me.visitor.site, &me.session.identity, wishes.len()).await?;
         let gateway = &me.visitor.site.gateway;
         let handover = gateway.lay_down_several(&me.id, &me.session, &wishes, &me.visitor.caller, say).await?;
         let before = chooser.choices.length();
@@ -225,7 +225,7 @@ pub(super) async fn download(visitor: Visitor, form: web::Form<Vec<(String, Stri
         }
         let me = &chooser.me;
         let wishes = ticked.wishes(&chooser);
-        limit::of_person(&me.visitor.site, &me.session.identity, wishes.len())?;
+        limit::of_person(&me.visitor.site, &me.session.identity, wishes.len()).await?;
         let (issued, missed) = me.visitor.site.gateway.assume_several(&me.id, &me.session, &wishes, &me.visitor.caller, say).await;
         let issued: Vec<_> = issued.into_iter().map(|issued| issued.credentials).collect();
         let (text, _) = profiles(me, &issued)?;

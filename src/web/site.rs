@@ -93,8 +93,8 @@ impl Site {
         let origin = gateway.public_url.origin().ascii_serialization();
         let sign_in_limit = SignInLimit::new(settings.sign_in_rate, settings.sign_in_burst);
         let code_limit = CodeLimit::new();
-        let person_limit = IssueLimit::new(settings.person_rate, settings.person_burst);
-        let workload_limit = IssueLimit::new(settings.workload_rate, settings.workload_burst);
+        let person_limit = IssueLimit::new("credentials of people", settings.person_rate, settings.person_burst);
+        let workload_limit = IssueLimit::new("credentials of workloads", settings.workload_rate, settings.workload_burst);
         let http = settings.metrics.then(HttpMetrics::new);
         let (cookies, brand) = (Cookies { is_https }, Brand::new(&settings.brand));
         Self {

@@ -102,9 +102,13 @@ impl ResponseError for PageError {
                 | Trouble::Denied(Denied::Duration(_) | Denied::RequestLength(_) | Denied::Reason(_) | Denied::MfaCode) => {
                     StatusCode::BAD_REQUEST
                 }
-                Trouble::SignInRefused(..) | Trouble::SignInExpired | Trouble::Denied(_) | Trouble::SignInAgain => StatusCode::FORBIDDEN,
-                Trouble::NotForYou(_) | Trouble::CertificateWanted => StatusCode::FORBIDDEN,
-                Trouble::Request(RequestRefused::Own | RequestRefused::NotApprover) => StatusCode::FORBIDDEN,
+                Trouble::SignInRefused(..)
+                | Trouble::SignInExpired
+                | Trouble::Denied(_)
+                | Trouble::SignInAgain
+                | Trouble::NotForYou(_)
+                | Trouble::CertificateWanted
+                | Trouble::Request(RequestRefused::Own | RequestRefused::NotApprover) => StatusCode::FORBIDDEN,
                 Trouble::Request(RequestRefused::Unfit(_)) => StatusCode::CONFLICT,
                 Trouble::Aws(_) | Trouble::ProviderUnavailable(_) => StatusCode::BAD_GATEWAY,
                 Trouble::TokenRefused(_) => StatusCode::UNAUTHORIZED,

@@ -12,6 +12,6 @@ use crate::gateway::{Caller, Issued};
 /// costs.
 pub(super) async fn issue(site: &Site, caller: &Caller, token: &SecretString, wish: &Wish) -> Result<Issued, PageError> {
     let workload = site.gateway.identify(token.expose_secret()).await?;
-    limit::of_workload(site, &workload.identity)?;
+    limit::of_workload(site, &workload.identity).await?;
     Ok(site.gateway.assume_for(&workload, wish, caller).await?)
 }

@@ -24,8 +24,10 @@ mod login;
 mod pages;
 #[path = "../support/ports.rs"]
 mod ports;
+mod redis;
 mod requests;
 mod roles;
 mod rooms;
 mod rooms_bounds;
+mod shared_limits;
 mod world;

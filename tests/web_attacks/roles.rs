@@ -3,6 +3,7 @@
 use rolegate::access::{NamingSettings, Policy};
 
 use crate::ports::free_port;
+use crate::redis::{Redis, redis_store, start_redis, until_ready, with_redis};
 use crate::world::{ADMIN, Browser, FORWARDED, READER, World};
 
 #[actix_web::test]
@@ -126,63 +127,6 @@ async fn what_was_issued_and_did_not_arrive_is_recorded_under_the_id_that_the_pa
     assert_undelivered(&world, &answer.body);
 }
 
-/// A Redis that ends with its guard.
-struct Redis {
-    process: std::process::Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Redis {
-    fn cli(&self, arguments: &[&str]) {
-        let done = std::process::Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(arguments).output().unwrap();
-        assert!(done.status.success() && done.stdout.starts_with(b"OK"), "{done:?}");
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-fn start_redis(port: u16) -> std::process::Child {
-    std::process::Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("redis-server ({error}): `make test` installs it"))
-}
-
-/// A configuration's section for a Redis at this port, whose key is in the folder.
-fn redis_store(port: u16, folder: &std::path::Path) -> String {
-    let key = folder.join("seal");
-    std::fs::write(&key, "ab".repeat(32)).unwrap();
-    format!("[store]\nurl = \"redis://127.0.0.1:{port}\"\nseal_keys = [{{ file = \"{}\" }}]\n", key.display())
-}
-
-/// Waits until the gateway has found its store.
-async fn until_ready(world: &World) {
-    let mut monitor = Browser::new(world);
-    for _ in 0..100 {
-        if monitor.get("/readyz").await.status == 200 {
-            return;
-        }
-        actix_web::rt::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the gateway has not found its store");
-}
-
-async fn with_redis() -> (Redis, World) {
-    let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
-    let store = redis_store(port, folder.path());
-    let redis = Redis { process: start_redis(port), port, _folder: folder };
-    let world = World::with(|config| format!("{config}\n{store}")).await;
-    until_ready(&world).await;
-    (redis, world)
-}
-
 #[actix_web::test]
 async fn without_its_store_the_gateway_says_so_and_hands_out_nothing() {
     let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
@@ -198,7 +142,7 @@ async fn without_its_store_the_gateway_says_so_and_hands_out_nothing() {
     ana.get("/").await.assert_page(503, "memory does not answer");
     ana.get("/readyz").await.assert_page(503, "store: unavailable");
 
-    let _redis = Redis { process: start_redis(port), port, _folder: folder };
+    let _redis = Redis { process: start_redis(port), port, folder };
     until_ready(&world).await;
     Browser::signed_in(&world, "ana").await;
 }

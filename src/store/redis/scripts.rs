@@ -27,6 +27,18 @@ pub(super) const INDEX_ADD_WITHIN: &str = index_add!("if redis.call('ZCARD', KEY
 pub(super) const INDEX_KEEP_WITHIN: &str =
     index_add!("if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end\n");
 
+/// Takes so many out of an allowance, or says for how many microseconds it cannot. What is kept is when the allowance is whole again (the generic cell
+/// rate algorithm). Of the arguments the first is how many microseconds there are for one, then how many there are at once, and how many are wanted.
+pub(super) const SPEND: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local whole = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + each * math.min(tonumber(ARGV[3]), burst)
+local wait = whole - now - each * burst
+if wait > 0 then return math.ceil(wait) end
+redis.call('SET', KEYS[1], string.format('%.0f', whole), 'PX', math.ceil((whole - now) / 1000))
+return 0";
+
 /// Sets a value if what is there is what was read, or nothing where nothing was: says whether it did. Where the value is there already, it did: a
 /// cluster's connections may send a script twice, and no two sealed values are alike.
 pub(super) const SWAP: &str = r"

@@ -75,12 +75,12 @@ pub(super) async fn credentials(client: Client, wish: web::Json<CredentialsWish>
         let (duration, mfa_code) = (duration_seconds.map(Duration::from_secs), mfa_code.map(SecretString::from));
         let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Credentials, reason, mfa_code, break_glass };
         if let Some(token) = client.foreign_token() {
-            limit::check(&client.site, client.caller.ip, token.expose_secret().len())?;
+            limit::check(&client.site, client.caller.ip, token.expose_secret().len()).await?;
             let issued = workload::issue(&client.site, &client.caller, token, &wish).await?;
             return Ok(Answer(Credentials::from(&issued)));
         }
         let me = client.signed_in().await?;
-        limit::of_person(&me.client.site, &me.session.identity, 1)?;
+        limit::of_person(&me.client.site, &me.session.identity, 1).await?;
         let issued = me.client.site.gateway.assume(&me.id, &me.session, &wish, &me.client.caller).await;
         let issued = issued.map_err(|failure| me.refused(&role, Onward { destination: None, break_glass }, failure))?;
         Ok(Answer(Credentials::from(&issued)))
@@ -120,7 +120,7 @@ pub(in crate::web) struct ConsoleAddress {
 pub(super) async fn console(client: Client, wish: web::Json<ConsoleWish>) -> Result<Answer<ConsoleAddress>, PageError> {
     to_the_end(async move {
         let me = client.signed_in().await?;
-        limit::of_person(&me.client.site, &me.session.identity, 1)?;
+        limit::of_person(&me.client.site, &me.session.identity, 1).await?;
         let ConsoleWish { role, destination, duration_seconds, reason, break_glass } = wish.into_inner();
         let duration = duration_seconds.map(Duration::from_secs);
         let wish = Wish { role: role.to_string(), duration, purpose: Purpose::Console, reason, mfa_code: None, break_glass };

@@ -21,7 +21,7 @@ pub(in crate::web) async fn authorization(visitor: Visitor, request: HttpRequest
 }
 
 async fn codes(visitor: &Visitor, request: &HttpRequest, form: ProgramForm) -> Result<Value, OAuthError> {
-    within_limit(visitor)?;
+    within_limit(visitor).await?;
     let parameters = Parameters::read(request, form)?;
     parameters.of_our_client()?;
     let name = DeviceName::clean(parameters.optional("device_name").unwrap_or_default());
@@ -48,7 +48,7 @@ pub(in crate::web) async fn ask(visitor: Visitor, query: web::Query<DeviceQuery>
     let me = visitor.signed_in().await?;
     let Some(typed) = query.user_code.as_deref().filter(|typed| !typed.trim().is_empty()) else { return Ok(entry(&me, None)) };
     let Some(code) = UserCode::parse(typed) else { return Ok(entry(&me, Some(typed))) };
-    if let Some(refusal) = limit::code_refusal(&me) {
+    if let Some(refusal) = limit::code_refusal(&me).await {
         return Ok(refusal);
     }
     match me.visitor.site.gateway.device_grant(&code).await? {
@@ -77,7 +77,7 @@ pub(in crate::web) async fn decide(visitor: Visitor, form: web::Form<DeviceForm>
     me.check(&form.csrf)?;
     let Some(code) = UserCode::parse(&form.user_code) else { return Ok(entry(&me, Some(&form.user_code))) };
     // Here, too, a code can be guessed.
-    if let Some(refusal) = limit::code_refusal(&me) {
+    if let Some(refusal) = limit::code_refusal(&me).await {
         return Ok(refusal);
     }
     let allowed = form.decision == Decision::Allow;

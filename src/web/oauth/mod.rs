@@ -154,8 +154,8 @@ impl Parameters {
 }
 
 /// Counts a program's request as a sign-in of its address.
-pub(super) fn within_limit(visitor: &Visitor) -> Result<(), OAuthError> {
-    match limit::wait(visitor) {
+pub(super) async fn within_limit(visitor: &Visitor) -> Result<(), OAuthError> {
+    match limit::wait(visitor).await {
         None => Ok(()),
         Some(seconds) => Err(OAuthError::too_many("very many requests came from this network within a short time", seconds)),
     }

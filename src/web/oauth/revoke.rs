@@ -14,7 +14,7 @@ pub(in crate::web) async fn revoke(visitor: Visitor, request: HttpRequest, form:
 }
 
 async fn end(visitor: &Visitor, request: &HttpRequest, form: ProgramForm) -> Result<(), OAuthError> {
-    within_limit(visitor)?;
+    within_limit(visitor).await?;
     let parameters = Parameters::read(request, form)?;
     // Whoever has the token may end it: a client that names itself is the right one, and one that does not is none the worse.
     if parameters.optional("client_id").is_some() {

@@ -19,7 +19,7 @@ pub(in crate::web) async fn token(visitor: Visitor, request: HttpRequest, form: 
 }
 
 async fn grant(visitor: &Visitor, request: &HttpRequest, form: ProgramForm) -> Result<Value, OAuthError> {
-    within_limit(visitor)?;
+    within_limit(visitor).await?;
     let parameters = Parameters::read(request, form)?;
     match parameters.required("grant_type")? {
         AUTHORIZATION_CODE => grants::code(visitor, &parameters).await,
