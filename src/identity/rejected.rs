@@ -63,12 +63,12 @@ pub enum Rejected {
     /// `aud` or `azp` does not name us.
     #[error("the ID token is meant for another client")]
     Audience,
-    /// `exp` has passed.
-    #[error("the ID token has expired")]
-    Expired,
-    /// `nbf` or `iat` lies in the future, beyond the leeway.
-    #[error("the ID token is not valid yet: check both clocks")]
-    NotYetValid,
+    /// `exp` has passed, so many seconds ago.
+    #[error("the ID token expired {0} s ago by our clock")]
+    Expired(i64),
+    /// `nbf` or `iat` lies so many seconds in the future, beyond the leeway.
+    #[error("the ID token is not valid yet, for another {0} s by our clock: check both clocks")]
+    NotYetValid(i64),
     /// The nonce is not the one that was sent.
     #[error("the nonce is not the one that was sent")]
     Nonce,

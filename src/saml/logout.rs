@@ -176,8 +176,8 @@ impl LogoutRequest {
         // made for us.
         let by_name = self.binding == Binding::Soap && self.name_id.sp_name_qualifier.as_deref() == Some(expected.sp_entity_id);
         expected.check(&self.issuer, self.destination.as_deref(), !by_name, self.issue_instant)?;
-        let past = |end: Moment| expected.now.signed_duration_since(end) >= expected.skew;
-        if self.not_on_or_after.is_some_and(past) { Err(Refused::Expired) } else { Ok(()) }
+        let over = self.not_on_or_after.map(|end| expected.now.signed_duration_since(end)).filter(|over| *over >= expected.skew);
+        over.map_or(Ok(()), |over| Err(Refused::Expired(over.num_seconds())))
     }
 }
 
@@ -211,7 +211,7 @@ impl Expected<'_> {
         }
         let age = self.now.signed_duration_since(instant);
         if age < -self.skew {
-            return Err(Refused::NotYetValid);
+            return Err(Refused::NotYetValid(-age.num_seconds()));
         }
         if age >= LONGEST_AGE + self.skew { Err(Refused::TooOld) } else { Ok(()) }
     }

@@ -118,12 +118,12 @@ pub enum Refused {
     /// A condition is not known, and so cannot be met.
     #[error("a condition is not known")]
     Condition,
-    /// The assertion's time is over.
-    #[error("the assertion has expired")]
-    Expired,
-    /// The assertion's time has not come, or it was issued in the future.
-    #[error("the assertion is not valid yet")]
-    NotYetValid,
+    /// The assertion's time is over, since so many seconds.
+    #[error("the assertion expired {0} s ago by our clock")]
+    Expired(i64),
+    /// The assertion's time has not come, or it was issued in the future: so many seconds ahead.
+    #[error("the assertion is not valid yet, for another {0} s by our clock: check both clocks")]
+    NotYetValid(i64),
     /// The assertion was issued too long ago.
     #[error("the assertion was issued too long ago")]
     TooOld,
@@ -177,7 +177,7 @@ impl Refused {
             Self::Destination | Self::Recipient | Self::Audience | Self::Condition | Self::Confirmation => "misdirected assertion",
             Self::Issuer => "issuer confusion",
             Self::InResponseTo | Self::Unsolicited => "login forgery",
-            Self::Expired | Self::NotYetValid | Self::TooOld | Self::SessionOver => "stale assertion",
+            Self::Expired(_) | Self::NotYetValid(_) | Self::TooOld | Self::SessionOver => "stale assertion",
             Self::Subject => "subject confusion",
         }
     }

@@ -196,8 +196,14 @@ pub(super) fn refused(name: &str, rejected: &Rejected) -> Words {
         Rejected::ProviderError(error) if error == "AuthnFailed" || error == "RequestDenied" => {
             format!("{name} did not sign you in: the request was cancelled or denied there.")
         }
-        Rejected::NotYetValid | Rejected::Expired | Rejected::Saml(Refused::Expired | Refused::NotYetValid | Refused::TooOld) => {
-            format!("The answer from {name} is not valid at this time: one of the two clocks is off.")
+        Rejected::NotYetValid(by) | Rejected::Saml(Refused::NotYetValid(by)) => {
+            format!("The answer from {name} is valid in {by} seconds, and not before: one of the two clocks is off.")
+        }
+        Rejected::Expired(by) | Rejected::Saml(Refused::Expired(by)) => {
+            format!("The answer from {name} was good until {by} seconds ago: it was on its way for too long, or one of the two clocks is off.")
+        }
+        Rejected::Saml(Refused::TooOld) => {
+            format!("The answer from {name} was given too long ago, or one of the two clocks is off.")
         }
         Rejected::TooOld | Rejected::Acr => format!("The sign-in at {name} is not fresh or not strong enough for this gateway."),
         _ => format!("The answer from {name} was refused because it could not be verified."),
@@ -221,8 +227,8 @@ pub(super) fn token(rejected: &Rejected) -> &'static str {
         Rejected::Audience | Rejected::MissingClaim("aud" | "azp") => {
             "The token is not made for this gateway: its one audience must be that of the issuer's [[workload_provider]]."
         }
-        Rejected::Expired | Rejected::TooOld => "The token is too old. Get a new one from the platform.",
-        Rejected::NotYetValid => "The token is not valid yet: one of the two clocks is off.",
+        Rejected::Expired(_) | Rejected::TooOld => "The token is too old. Get a new one from the platform.",
+        Rejected::NotYetValid(_) => "The token is not valid yet: one of the two clocks is off.",
         Rejected::TokenUsedUp(_) => "The token was used as often as it may be. Get a new one from the platform.",
         Rejected::UnmetClaim(_) => "The token lacks a claim that the gateway's settings demand of every token of its issuer.",
         Rejected::Algorithm | Rejected::UnknownKey | Rejected::Signature => {

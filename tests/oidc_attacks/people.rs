@@ -150,7 +150,7 @@ async fn the_way_of_signing_in_is_checked_and_told() {
     for (changes, reason) in [
         (json!({ "acr": "gold" }), Rejected::MissingClaim("auth_time")),
         (json!({ "acr": "gold", "auth_time": now - 3661 }), Rejected::TooOld),
-        (json!({ "acr": "gold", "auth_time": now + 61 }), Rejected::NotYetValid),
+        (json!({ "acr": "gold", "auth_time": now + 61 }), Rejected::NotYetValid(61)),
         (json!({ "acr": "bronze", "auth_time": now }), Rejected::Acr),
         (json!({ "auth_time": now }), Rejected::Acr),
         (json!({ "auth_time": now, "acr": "gold", "sub": "" }), Rejected::MissingClaim("sub")),

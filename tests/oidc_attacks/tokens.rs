@@ -153,9 +153,9 @@ async fn o08_times_are_there_and_right_to_the_minute() {
         assert!(scene.with(fine.clone()).await.is_ok(), "{fine}");
     }
     for (changes, reason) in [
-        (json!({ "exp": now - 60 }), Rejected::Expired),
-        (json!({ "iat": now + 61 }), Rejected::NotYetValid),
-        (json!({ "nbf": now + 61 }), Rejected::NotYetValid),
+        (json!({ "exp": now - 60 }), Rejected::Expired(60)),
+        (json!({ "iat": now + 61 }), Rejected::NotYetValid(61)),
+        (json!({ "nbf": now + 61 }), Rejected::NotYetValid(61)),
         (json!({ "exp": null }), Rejected::MissingClaim("exp")),
         (json!({ "iat": null }), Rejected::MissingClaim("iat")),
         (json!({ "exp": format!("{}", now + 300) }), Rejected::MissingClaim("exp")),

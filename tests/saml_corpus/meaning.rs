@@ -102,7 +102,7 @@ impl Maker<'_> {
             |name: &str, time: &str| self.case("S18", name, "AuthnInstant=\"2030-01-01T11:59:00Z\"", time, Refused::Time("AuthnInstant"));
         assert!(unsigned(Sign::Response, RSA_SHA256).contains(&issued[..30]));
         vec![
-            self.case("S18", "confirmation expired", confirmed, "NotOnOrAfter=\"2030-01-01T11:59:05Z\" Recipient", Refused::Expired),
+            self.case("S18", "confirmation expired", confirmed, "NotOnOrAfter=\"2030-01-01T11:59:05Z\" Recipient", Refused::Expired(60)),
             self.case("S18", "confirmation without an end", confirmed, "Recipient", Refused::MissingAttribute("NotOnOrAfter")),
             self.case(
                 "S18",
@@ -111,12 +111,12 @@ impl Maker<'_> {
                 &format!("NotBefore=\"2030-01-01T11:00:00Z\" {confirmed}"),
                 Refused::Confirmation,
             ),
-            self.case("S18", "conditions expired", conditioned, &both("2030-01-01T11:59:05Z"), Refused::Expired),
-            self.case("S18", "conditions not begun", conditioned, "NotBefore=\"2030-01-01T12:01:06Z\"", Refused::NotYetValid),
+            self.case("S18", "conditions expired", conditioned, &both("2030-01-01T11:59:05Z"), Refused::Expired(60)),
+            self.case("S18", "conditions not begun", conditioned, "NotBefore=\"2030-01-01T12:01:06Z\"", Refused::NotYetValid(61)),
             self.case("S18", "session over", session, "SessionNotOnOrAfter=\"2030-01-01T12:00:05Z\"", Refused::SessionOver),
-            self.case("S18", "signed in tomorrow", "AuthnInstant=\"2030-01-01", "AuthnInstant=\"2030-01-02", Refused::NotYetValid),
-            self.case("S18", "envelope of tomorrow", "IssueInstant=\"2030-01-01", "IssueInstant=\"2030-01-02", Refused::NotYetValid),
-            Case::new("S18", "issued tomorrow", at("IssueInstant=\"2030-01-02T12:00:00Z\""), Refused::NotYetValid),
+            self.case("S18", "signed in tomorrow", "AuthnInstant=\"2030-01-01", "AuthnInstant=\"2030-01-02", Refused::NotYetValid(86_335)),
+            self.case("S18", "envelope of tomorrow", "IssueInstant=\"2030-01-01", "IssueInstant=\"2030-01-02", Refused::NotYetValid(86_395)),
+            Case::new("S18", "issued tomorrow", at("IssueInstant=\"2030-01-02T12:00:00Z\""), Refused::NotYetValid(86_395)),
             Case::new("S18", "issued too long ago", at("IssueInstant=\"2030-01-01T11:49:05Z\""), Refused::TooOld),
             Case::new("S18", "not issued", at(""), Refused::MissingAttribute("IssueInstant")),
             malformed("time with an offset", "AuthnInstant=\"2030-01-01T11:59:00+00:00\""),
@@ -218,6 +218,6 @@ fn s16_s17_s18_s20_s24_an_unsigned_envelope_changed(good: &str) -> Vec<Case> {
         case("S17", "request changed", "InResponseTo=\"_req-1\"", "InResponseTo=\"_req-9\"", Refused::InResponseTo),
         case("S20", "issuer changed", "<saml:Issuer>https://idp", "<saml:Issuer>https://evil", Refused::Issuer),
         case("S18", "time removed", "IssueInstant=\"2030-01-01T12:00:00Z\"", "", Refused::MissingAttribute("IssueInstant")),
-        case("S18", "time changed", "IssueInstant=\"2030-01-01T12:00:00Z\"", "IssueInstant=\"2031-01-01T12:00:00Z\"", Refused::NotYetValid),
+        case("S18", "time changed", "IssueInstant=\"2030-01-01T12:00:00Z\"", "IssueInstant=\"2031-01-01T12:00:00Z\"", Refused::NotYetValid(31_535_995)),
     ]
 }

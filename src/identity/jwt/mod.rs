@@ -161,12 +161,14 @@ impl Signed {
         }
         check_audience(&claims, expected.audience)?;
         let now = now.timestamp();
-        if date(&claims, "exp")?.ok_or(Rejected::MissingClaim("exp"))?.saturating_add(LEEWAY) <= now {
-            return Err(Rejected::Expired);
+        let over = now.saturating_sub(date(&claims, "exp")?.ok_or(Rejected::MissingClaim("exp"))?);
+        if over >= LEEWAY {
+            return Err(Rejected::Expired(over));
         }
-        let latest = now.saturating_add(LEEWAY);
-        if date(&claims, "iat")?.ok_or(Rejected::MissingClaim("iat"))? > latest || date(&claims, "nbf")?.is_some_and(|date| date > latest) {
-            return Err(Rejected::NotYetValid);
+        let issued = date(&claims, "iat")?.ok_or(Rejected::MissingClaim("iat"))?;
+        let ahead = date(&claims, "nbf")?.map_or(issued, |begins| begins.max(issued)).saturating_sub(now);
+        if ahead > LEEWAY {
+            return Err(Rejected::NotYetValid(ahead));
         }
         Ok(claims)
     }

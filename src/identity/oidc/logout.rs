@@ -48,8 +48,9 @@ impl Provider {
             return Err(Rejected::MissingClaim("events"));
         }
         let issued = date(&claims, "iat")?.ok_or(Rejected::MissingClaim("iat"))?;
-        if issued < now.timestamp() - LONGEST_AGE.num_seconds() {
-            return Err(Rejected::Expired);
+        let age = now.timestamp().saturating_sub(issued);
+        if age > LONGEST_AGE.num_seconds() {
+            return Err(Rejected::Expired(age - LONGEST_AGE.num_seconds()));
         }
         let jti = word(&claims, "jti")?.ok_or(Rejected::MissingClaim("jti"))?;
         let (sid, sub) = (word(&claims, "sid")?, word(&claims, "sub")?);

@@ -25,8 +25,8 @@ pub(super) fn authentication(checked: &Checked, claims: &Claims, nonce: &str, no
         return Err(Rejected::Nonce);
     }
     let time = date(claims, "auth_time")?;
-    if time.is_some_and(|time| time > now.timestamp() + LEEWAY) {
-        return Err(Rejected::NotYetValid);
+    if let Some(time) = time.filter(|time| *time > now.timestamp() + LEEWAY) {
+        return Err(Rejected::NotYetValid(time.saturating_sub(now.timestamp())));
     }
     if let Some(age) = checked.max_age {
         let oldest = TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age)).map_or(0, |moment| moment.timestamp());

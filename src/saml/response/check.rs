@@ -123,15 +123,15 @@ impl Assertion {
     }
 
     fn check_times(&self, outer: &UnverifiedEnvelope, expected: &Expected<'_>, now: Moment, skew: TimeDelta) -> Result<(), Refused> {
-        let past = |moment: Moment| now.signed_duration_since(moment) >= skew;
-        let future = |moment: Moment| moment.signed_duration_since(now) > skew;
         let ends = [Some(self.confirmation.not_on_or_after), self.conditions.not_on_or_after];
-        if ends.into_iter().flatten().any(past) {
-            return Err(Refused::Expired);
+        let over = ends.into_iter().flatten().map(|end| now.signed_duration_since(end)).max();
+        if let Some(over) = over.filter(|over| *over >= skew) {
+            return Err(Refused::Expired(over.num_seconds()));
         }
         let starts = [Some(self.issue_instant), Some(self.authn.instant), Some(outer.issue_instant), self.conditions.not_before];
-        if starts.into_iter().flatten().any(future) {
-            return Err(Refused::NotYetValid);
+        let ahead = starts.into_iter().flatten().map(|start| start.signed_duration_since(now)).max();
+        if let Some(ahead) = ahead.filter(|ahead| *ahead > skew) {
+            return Err(Refused::NotYetValid(ahead.num_seconds()));
         }
         if now.signed_duration_since(self.issue_instant) >= expected.max_age + skew {
             return Err(Refused::TooOld);
