@@ -18,7 +18,6 @@ const COLUMNS: [&str; 31] = [
     "provider",
     "ip",
     "user_agent",
-    "client_certificate",
     "command_line",
     "role",
     "account",
@@ -37,6 +36,7 @@ const COLUMNS: [&str; 31] = [
     "expires",
     "looked_for",
     "seq",
+    "client_certificate",
 ];
 
 /// A form of an export.

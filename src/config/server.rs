@@ -85,6 +85,13 @@ impl ServerSettings {
                 ));
             }
         }
+        if self.tls.as_ref().is_some_and(|tls| tls.administrator_ca_file.is_some()) && !self.trusted_proxies.is_empty() {
+            problems.push(Problem::new(
+                format!("{path}.tls.administrator_ca_file"),
+                "behind a proxy everybody comes with the proxy's client certificate, or nobody with one",
+                "take trusted_proxies out where clients connect to the gateway itself, or administrator_ca_file where a proxy does TLS",
+            ));
+        }
         if !(1..=300).contains(&self.request_timeout.as_secs()) {
             problems.push(Problem::new(
                 format!("{path}.request_timeout"),

@@ -136,7 +136,7 @@ impl RedisStore {
         };
         if let Some(confirmed) = answers.confirmed.filter(|confirmed| *confirmed < u64::from(self.replicas)) {
             // Sentinels may have named another primary, of which this one does not know.
-            self.renew(self.servers.renewed_after_silence());
+            self.renew(self.servers.renewed_in_doubt());
             return Err(StoreUnavailable::new(format!("Redis: {confirmed} of {} replicas confirmed what was written", self.replicas)));
         }
         from_redis_value(Value::Array(answers.values)).map_err(|error| unavailable(&error.into()))

@@ -14,9 +14,10 @@ use std::time::Duration;
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::rt::net::TcpStream as Wire;
 use actix_web::rt::task::JoinHandle;
-use aws_lc_rs::digest::{SHA256, digest};
-use data_encoding::HEXLOWER;
 use tokio::time::Instant;
+
+use crate::clock::Moment;
+use crate::saml::Certificate;
 
 /// How long a connection may idle after an answer before the framework closes it.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -30,8 +31,8 @@ pub(super) struct Connection {
     head: Duration,
     /// When the client must have gone on; none while a request is being answered, which has limits of its own.
     deadline: Rc<Cell<Option<Instant>>>,
-    /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did.
-    certificate: Option<String>,
+    /// By what the client proved itself, if it did.
+    certificate: Option<Certificate>,
     /// One task for the whole connection: one for each answer would cost more than many an answer.
     watch: JoinHandle<()>,
 }
@@ -43,7 +44,7 @@ impl Connection {
         let tls = wire.downcast_ref::<TlsStream<Wire>>().map(|stream| stream.get_ref());
         // It was verified before the connection was there.
         let certificate = tls.and_then(|(_, session)| session.peer_certificates()?.first());
-        let certificate = certificate.map(|certificate| HEXLOWER.encode(digest(&SHA256, certificate).as_ref()));
+        let certificate = certificate.and_then(|der| Certificate::from_der(der).ok());
         let wire = wire.downcast_ref::<Wire>().or(tls.map(|(wire, _)| wire))?;
         let handle = wire.as_fd().try_clone_to_owned().ok()?;
         let socket = TcpStream::from(handle);
@@ -59,9 +60,9 @@ impl Connection {
         Some(Self { head, deadline, certificate, watch })
     }
 
-    /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did.
-    pub(super) fn certificate(&self) -> Option<&str> {
-        self.certificate.as_deref()
+    /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did. A connection may outlive it.
+    pub(super) fn certificate(&self, now: Moment) -> Option<String> {
+        self.certificate.as_ref().filter(|certificate| now < certificate.not_after()).map(Certificate::fingerprint)
     }
 
     /// A whole head is here: whoever answers it has limits of their own.

@@ -1,6 +1,8 @@
 //! How often one address may begin and finish sign-ins, and one person or workload have credentials: what can be asked for without end must cost
 //! something.
 
+mod together;
+
 use std::fmt::Display;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,13 +19,13 @@ use governor::state::keyed::HashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
+pub(super) use together::Together;
 
 use super::site::Site;
 use super::trouble::{PageError, html};
 use super::views::{ErrorPage, Link, Mender};
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::identity::Identity;
-use crate::store::{Allowance, Vault};
 
 /// How many networks, people or workloads are remembered one by one.
 const MOST: usize = 65_536;
@@ -66,19 +68,11 @@ impl<K: Clone + Eq + Hash, C: Clock> Allowances<K, C> {
 
 impl<K: Clone + Eq + Hash + Display, C: Clock> Allowances<K, C> {
     /// The same, and then with all processes that share the store. What is refused here costs the store nothing.
-    async fn check_with_all(&self, vault: &Vault, key: impl Fn(bool) -> K, count: usize) -> Result<(), Duration> {
+    async fn check_with_all(&self, site: &Site, key: impl Fn(bool) -> K, count: usize) -> Result<(), Duration> {
         self.check(&key, count)?;
-        shared(vault, self.what, &key(false).to_string(), count, self.quota).await
+        let who = key(false).to_string();
+        site.together.spend(&site.gateway.vault, (self.what, &who), counted(count), self.quota).await
     }
-}
-
-/// Counts with all processes that share the store. Where that does not answer, what this process counts has to do: who is let in by it comes no further
-/// without the store.
-async fn shared(vault: &Vault, what: &str, who: &str, count: usize, quota: Quota) -> Result<(), Duration> {
-    let of = Allowance { each: quota.replenish_interval(), burst: quota.burst_size().get() };
-    let wait = vault.spend(what, who, counted(count).get(), of).await;
-    let wait = wait.inspect_err(|error| tracing::debug!(%error, what, "a limit is not counted with the other processes"));
-    wait.ok().flatten().map_or(Ok(()), Err)
 }
 
 /// Nothing counts as one.
@@ -109,8 +103,8 @@ impl<C: Clock> SignInLimit<C> {
     }
 
     /// The same with all processes.
-    async fn check_with_all(&self, vault: &Vault, ip: Option<IpAddr>, bytes: usize) -> Result<(), Duration> {
-        self.0.check_with_all(vault, |crowded| network(ip, crowded), worth(bytes)).await
+    async fn check_with_all(&self, site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), Duration> {
+        self.0.check_with_all(site, |crowded| network(ip, crowded), worth(bytes)).await
     }
 }
 
@@ -141,7 +135,7 @@ pub(super) async fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpRe
 
 /// The same where it is no page that asks.
 pub(super) async fn check(site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), PageError> {
-    let checked = site.sign_in_limit.check_with_all(&site.gateway.vault, ip, bytes).await;
+    let checked = site.sign_in_limit.check_with_all(site, ip, bytes).await;
     checked.map_err(|wait| PageError::TooMany(in_seconds(wait)))
 }
 
@@ -159,7 +153,7 @@ const fn in_seconds(wait: Duration) -> u64 {
 /// How many seconds a program has to wait that asked too often; none if it may go on.
 pub(super) async fn wait(visitor: &Visitor) -> Option<u64> {
     let site = &visitor.site;
-    site.sign_in_limit.check_with_all(&site.gateway.vault, visitor.caller.ip, 0).await.err().map(in_seconds)
+    site.sign_in_limit.check_with_all(site, visitor.caller.ip, 0).await.err().map(in_seconds)
 }
 
 /// An allowance of credentials for each person, or each workload: a script or a platform that went wild asks for one of them, from any number of
@@ -175,14 +169,14 @@ impl IssueLimit {
 
 impl<C: Clock> IssueLimit<C> {
     /// Counts so many credentials for somebody, with all processes; an error says how long they should wait.
-    async fn check_with_all(&self, vault: &Vault, who: &Identity, count: usize) -> Result<(), Duration> {
-        self.0.check_with_all(vault, |crowded| if crowded { String::new() } else { who.person() }, count).await
+    async fn check_with_all(&self, site: &Site, who: &Identity, count: usize) -> Result<(), Duration> {
+        self.0.check_with_all(site, |crowded| if crowded { String::new() } else { who.person() }, count).await
     }
 }
 
 /// Counts so many credentials that a person asks for.
 pub(super) async fn of_person(site: &Site, who: &Identity, count: usize) -> Result<(), PageError> {
-    site.person_limit.check_with_all(&site.gateway.vault, who, count).await.map_err(|wait| {
+    site.person_limit.check_with_all(site, who, count).await.map_err(|wait| {
         tracing::warn!(person = who.username(), "credentials are asked for more often than the configuration allows");
         PageError::TooOften(in_seconds(wait))
     })
@@ -190,7 +184,7 @@ pub(super) async fn of_person(site: &Site, who: &Identity, count: usize) -> Resu
 
 /// Counts credentials that a workload asks for.
 pub(super) async fn of_workload(site: &Site, who: &Identity) -> Result<(), PageError> {
-    site.workload_limit.check_with_all(&site.gateway.vault, who, 1).await.map_err(|wait| PageError::TooOften(in_seconds(wait)))
+    site.workload_limit.check_with_all(site, who, 1).await.map_err(|wait| PageError::TooOften(in_seconds(wait)))
 }
 
 /// How often codes of devices may be tried by people who are signed in (RFC 8628 section 5.1), at all processes that share a store.
@@ -227,18 +221,18 @@ impl<C: Clock + Clone> CodeLimit<C> {
         self.overall.check().map_err(|too_early| too_early.wait_time_from(self.overall.clock().now()))
     }
 
-    async fn check_with_all(&self, vault: &Vault, ip: Option<IpAddr>) -> Result<(), Duration> {
+    async fn check_with_all(&self, site: &Site, ip: Option<IpAddr>) -> Result<(), Duration> {
         self.check(ip)?;
-        let each = &self.by_network.0;
-        shared(vault, each.what, &network(ip, false).to_string(), 1, each.quota).await?;
-        shared(vault, "codes", "overall", 1, CODES_OVERALL).await
+        let (each, who, vault) = (&self.by_network.0, network(ip, false).to_string(), &site.gateway.vault);
+        site.together.spend(vault, (each.what, &who), NonZeroU32::MIN, each.quota).await?;
+        site.together.spend(vault, (each.what, "overall"), NonZeroU32::MIN, CODES_OVERALL).await
     }
 }
 
 /// The answer to somebody who tries too many codes; none if they may go on.
 pub(super) async fn code_refusal(me: &SignedInVisitor) -> Option<HttpResponse> {
     let site = &me.visitor.site;
-    let wait = site.code_limit.check_with_all(&site.gateway.vault, me.visitor.caller.ip).await.err()?;
+    let wait = site.code_limit.check_with_all(site, me.visitor.caller.ip).await.err()?;
     tracing::warn!(person = me.session.identity.username(), "too many codes of devices are tried");
     let page = ErrorPage {
         shell: me.shell(),

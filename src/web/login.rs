@@ -157,10 +157,12 @@ pub(super) fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, r
 
 /// `GET /callback/{provider}`: the provider's answer. It takes its pending login from the browser, however it ends.
 pub(super) async fn callback(visitor: Visitor, provider: web::Path<String>, query: web::Query<Callback>) -> HttpResponse {
-    if let Some(refusal) = limit::refusal_of(&visitor, 0).await {
+    let (slots, tickets) = visitor.jar.logins();
+    // Where no login was begun nothing is verified, and the store hears nothing of it.
+    let refusal = if tickets.is_empty() { limit::refusal(&visitor) } else { limit::refusal_of(&visitor, 0).await };
+    if let Some(refusal) = refusal {
         return refusal;
     }
-    let (slots, tickets) = visitor.jar.logins();
     let gateway = &visitor.site.gateway;
     let finished = gateway.complete(&provider, &query, returning(&visitor, &tickets), &visitor.caller).await;
     land(&visitor, finished, &query.state, &slots, &tickets)

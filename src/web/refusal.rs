@@ -200,7 +200,9 @@ pub(super) fn refused(name: &str, rejected: &Rejected) -> Words {
             format!("The answer from {name} is valid in {by} seconds, and not before: one of the two clocks is off.")
         }
         Rejected::Expired(by) | Rejected::Saml(Refused::Expired(by)) => {
-            format!("The answer from {name} was good until {by} seconds ago: it was on its way for too long, or one of the two clocks is off.")
+            format!(
+                "The answer from {name} was good until {by} seconds ago: it was on its way for too long, or one of the two clocks is off."
+            )
         }
         Rejected::Saml(Refused::TooOld) => {
             format!("The answer from {name} was given too long ago, or one of the two clocks is off.")

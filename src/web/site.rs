@@ -13,7 +13,7 @@ use url::Url;
 use super::brand::{Brand, BrandSettings};
 use super::connection::Connection;
 use super::cookies::Cookies;
-use super::limit::{CodeLimit, IssueLimit, SignInLimit};
+use super::limit::{CodeLimit, IssueLimit, SignInLimit, Together};
 use super::metrics::HttpMetrics;
 use super::tls::Tls;
 use super::views::{Offices, Shell, Text, Who};
@@ -76,6 +76,8 @@ pub struct Site {
     pub(super) code_limit: CodeLimit,
     pub(super) person_limit: IssueLimit,
     pub(super) workload_limit: IssueLimit,
+    /// How all gateways with the same store count together.
+    pub(super) together: Together,
     /// How requests went; none where no monitor asks.
     pub(super) http: Option<HttpMetrics>,
     /// What the listener does TLS with, if no proxy does it.
@@ -110,6 +112,7 @@ impl Site {
             code_limit,
             person_limit,
             workload_limit,
+            together: Together::default(),
             http,
             tls: None,
             leaving: AtomicBool::new(false),
@@ -191,7 +194,7 @@ impl Site {
             }
         }
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let certificate = request.conn_data::<Connection>().and_then(Connection::certificate).map(ToOwned::to_owned);
+        let certificate = request.conn_data::<Connection>().and_then(|connection| connection.certificate(self.gateway.now()));
         Caller { ip, user_agent: user_agent.chars().take(LONGEST_USER_AGENT).collect(), certificate }
     }
 

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
@@ -20,6 +20,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::saml::Certificate;
 use crate::settings::{LARGEST_FILE, Problem, SecretRef, read_file};
 
@@ -48,7 +49,7 @@ impl TlsSettings {
     pub fn load(&self, path: &str, base: &Path) -> Result<Arc<Tls>, Problem> {
         let pair = ArcSwap::new(self.pair(path, base)?);
         let at = format!("{path}.administrator_ca_file");
-        let clients = self.administrator_ca_file.as_ref().map(|file| clients(&base.join(file), &at)).transpose()?;
+        let clients = self.administrator_ca_file.as_ref().map(|file| clients(&base.join(file), &at, SystemClock.now())).transpose()?;
         Ok(Arc::new(Tls { settings: self.clone(), path: path.to_owned(), base: base.to_owned(), pair, clients }))
     }
 
@@ -87,7 +88,7 @@ fn certificates(file: &Path, at: &str) -> Result<Vec<CertificateDer<'static>>, P
 }
 
 /// Verifies the certificates of clients who show one. Who shows none is let in as far as anybody is.
-fn clients(file: &Path, at: &str) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
+fn clients(file: &Path, at: &str, now: Moment) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
     let unfit = |error: &dyn Display| {
         let message = format!("the file {} holds what is no authority: {error}", file.display());
         Problem::new(
@@ -98,6 +99,13 @@ fn clients(file: &Path, at: &str) -> Result<Arc<dyn ClientCertVerifier>, Problem
     };
     let mut authorities = RootCertStore::empty();
     for certificate in certificates(file, at)? {
+        let read = Certificate::from_der(&certificate).map_err(|error| unfit(&error))?;
+        if !read.is_authority() {
+            return Err(unfit(&"one of its certificates may sign no others (CA:FALSE)"));
+        }
+        if read.not_after() <= now {
+            return Err(unfit(&format!("one of its certificates ended {}", read.not_after().format("%Y-%m-%d"))));
+        }
         authorities.add(certificate).map_err(|error| unfit(&error))?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::new(aws_lc_rs::default_provider()));
@@ -122,11 +130,14 @@ impl Tls {
     pub(super) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, rustls::Error> {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_protocol_versions(&[&TLS13, &TLS12])?;
-        let builder = match &self.clients {
-            Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
-            None => builder.with_no_client_auth(),
+        let Some(clients) = &self.clients else {
+            return Ok(builder.with_no_client_auth().with_cert_resolver(Arc::<Self>::clone(self)));
         };
-        Ok(builder.with_cert_resolver(Arc::<Self>::clone(self)))
+        let mut config = builder.with_client_cert_verifier(Arc::clone(clients)).with_cert_resolver(Arc::<Self>::clone(self));
+        // A session that is taken up again would bring its certificate along: not verified anew, past its end, and without the key.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
     }
 
     /// The certificate in use. None for one that cannot be read as X.509.

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
 
 use super::World;
 use super::support::{Plan, Scratch, Visitor};
@@ -23,6 +26,38 @@ fn certificate(folder: &Path, name: &str, signer: Option<&str>, purpose: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let both = ["new.crt", "new.key"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
     fs::write(file, both.concat()).unwrap();
+}
+
+/// A client's certificate that is good for so many seconds from now on.
+fn short_lived(folder: &Path, name: &str, seconds: i64) {
+    let run = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let subject = format!("/CN={name}");
+    run(&[
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        &subject,
+        "-keyout",
+        "new.key",
+        "-out",
+        "new.csr",
+    ]);
+    let config = "[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\nrand_serial = yes\nnew_certs_dir = .\ndefault_md = sha256\npolicy = p\n\
+                  x509_extensions = e\n[p]\ncommonName = supplied\n[e]\nbasicConstraints = critical,CA:FALSE\nextendedKeyUsage = clientAuth\n";
+    fs::write(folder.join("ca.conf"), config).unwrap();
+    fs::write(folder.join("index.txt"), "").unwrap();
+    let end = (Utc::now() + TimeDelta::seconds(seconds)).format("%y%m%d%H%M%SZ").to_string();
+    let signer = ["-cert", "authority.pem", "-keyfile", "authority.pem", "-in", "new.csr", "-out", "new.crt"];
+    run(&[&["ca", "-batch", "-notext", "-config", "ca.conf", "-enddate", &end], &signer[..]].concat());
+    let both = ["new.crt", "new.key"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
+    fs::write(folder.join(format!("{name}.pem")), both.concat()).unwrap();
 }
 
 /// What OpenSSL calls the certificate of a file.
@@ -93,18 +128,62 @@ async fn w20_a_certificate_that_is_no_good_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w20_a_session_of_tls_is_not_taken_up_again_without_the_certificate() {
+    let (world, plan, _) = world().await;
+    let folder = world.gateway.folder();
+    let (laptop, session) = (folder.join("laptop.pem"), folder.join("session"));
+    let (laptop, session) = (laptop.to_str().unwrap(), session.to_str().unwrap());
+    for version in ["-tls1_2", "-tls1_3"] {
+        let (made, said) = handshake(&plan.url(), &[version, "-cert", laptop, "-key", laptop, "-sess_out", session]);
+        assert!(made && said.contains("New, "), "{said}");
+        // Where the gateway offers nothing to take up, there may be nothing to save.
+        if Path::new(session).exists() {
+            let (made, said) = handshake(&plan.url(), &[version, "-sess_in", session]);
+            assert!(made && said.contains("New, ") && !said.contains("Reused, "), "{said}");
+            fs::remove_file(session).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w20_a_connection_that_outlives_its_certificate_has_none() {
+    let (world, plan, trusted) = world().await;
+    short_lived(world.gateway.folder(), "visitor", 8);
+    let visitor = fs::read_to_string(world.gateway.folder().join("visitor.pem")).unwrap();
+    let mut shows = world.ana.clone().and_showing(&visitor, &trusted);
+    let url = format!("{}/admin", plan.url());
+    assert_eq!(shows.open(&url).await.status, 200);
+    // Over the connection that is there: for a new one it would be no good.
+    let mut looks = 0;
+    while shows.open(&url).await.status == 200 {
+        looks += 1;
+        assert!(looks < 60, "it is good for ever");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn authorities_that_cannot_be_read_keep_the_gateway_from_starting() {
     let (world, ..) = world().await;
     let folder = world.gateway.folder();
     fs::write(folder.join("no.pem"), "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n").unwrap();
-    for (file, why) in [("missing.pem", "cannot be read"), ("audit.jsonl", "has no certificate"), ("no.pem", "holds what is no authority")]
-    {
+    let check = |config: String| {
         let other = folder.join("other.toml");
-        fs::write(&other, world.config.replace("authority.pem", file)).unwrap();
+        fs::write(&other, config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_rolegate"));
         command.args(["check", "--config"]).arg(&other).current_dir(folder).env_clear().envs(Plan::env());
         let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(!output.status.success() && said.contains(why), "{said}");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    for (file, why) in [
+        ("missing.pem", "cannot be read"),
+        ("audit.jsonl", "has no certificate"),
+        ("no.pem", "holds what is no authority"),
+        ("laptop.pem", "CA:FALSE"),
+    ] {
+        let (good, said) = check(world.config.replace("authority.pem", file));
+        assert!(!good && said.contains(why), "{said}");
     }
+    let (good, said) = check(world.config.replace("workers = 1", "workers = 1\ntrusted_proxies = [\"10.0.0.0/8\"]"));
+    assert!(!good && said.contains("behind a proxy"), "{said}");
 }

@@ -138,7 +138,9 @@ async fn s18_time_counts_by_our_clock_and_the_session_ends_when_the_provider_say
     let world = World::new("clock_skew = \"60s\"").await;
     let now = world.clock.now();
     let at = |seconds: i64| now + TimeDelta::seconds(seconds);
-    for (reason, seconds) in [("expired", -360), ("too long ago", -365), ("not valid yet, for another 61 s", 61), ("for another 181 s", 181)] {
+    for (reason, seconds) in
+        [("expired", -360), ("too long ago", -365), ("not valid yet, for another 61 s", 61), ("for another 181 s", 181)]
+    {
         let (status, found) = with(&world, |says| Says { now: at(seconds), ..says }).await;
         assert!(status == 403 && (found.contains(reason) || seconds < 0 && found.contains("expired")), "{seconds}: {status} {found}");
     }

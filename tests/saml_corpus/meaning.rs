@@ -115,7 +115,13 @@ impl Maker<'_> {
             self.case("S18", "conditions not begun", conditioned, "NotBefore=\"2030-01-01T12:01:06Z\"", Refused::NotYetValid(61)),
             self.case("S18", "session over", session, "SessionNotOnOrAfter=\"2030-01-01T12:00:05Z\"", Refused::SessionOver),
             self.case("S18", "signed in tomorrow", "AuthnInstant=\"2030-01-01", "AuthnInstant=\"2030-01-02", Refused::NotYetValid(86_335)),
-            self.case("S18", "envelope of tomorrow", "IssueInstant=\"2030-01-01", "IssueInstant=\"2030-01-02", Refused::NotYetValid(86_395)),
+            self.case(
+                "S18",
+                "envelope of tomorrow",
+                "IssueInstant=\"2030-01-01",
+                "IssueInstant=\"2030-01-02",
+                Refused::NotYetValid(86_395),
+            ),
             Case::new("S18", "issued tomorrow", at("IssueInstant=\"2030-01-02T12:00:00Z\""), Refused::NotYetValid(86_395)),
             Case::new("S18", "issued too long ago", at("IssueInstant=\"2030-01-01T11:49:05Z\""), Refused::TooOld),
             Case::new("S18", "not issued", at(""), Refused::MissingAttribute("IssueInstant")),
@@ -218,6 +224,12 @@ fn s16_s17_s18_s20_s24_an_unsigned_envelope_changed(good: &str) -> Vec<Case> {
         case("S17", "request changed", "InResponseTo=\"_req-1\"", "InResponseTo=\"_req-9\"", Refused::InResponseTo),
         case("S20", "issuer changed", "<saml:Issuer>https://idp", "<saml:Issuer>https://evil", Refused::Issuer),
         case("S18", "time removed", "IssueInstant=\"2030-01-01T12:00:00Z\"", "", Refused::MissingAttribute("IssueInstant")),
-        case("S18", "time changed", "IssueInstant=\"2030-01-01T12:00:00Z\"", "IssueInstant=\"2031-01-01T12:00:00Z\"", Refused::NotYetValid(31_535_995)),
+        case(
+            "S18",
+            "time changed",
+            "IssueInstant=\"2030-01-01T12:00:00Z\"",
+            "IssueInstant=\"2031-01-01T12:00:00Z\"",
+            Refused::NotYetValid(31_535_995),
+        ),
     ]
 }

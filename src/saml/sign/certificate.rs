@@ -198,6 +198,12 @@ impl Certificate {
         HEXLOWER.encode(digest(&SHA256, &self.der).as_ref())
     }
 
+    /// Whether it may sign other certificates (RFC 5280 section 4.2.1.9).
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        X509Certificate::from_der(&self.der).is_ok_and(|(_, certificate)| certificate.is_ca())
+    }
+
     /// Whether the key signed these bytes by this algorithm. False for a key of another kind and for RSA below 2048 bits.
     #[must_use]
     pub fn verifies(&self, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> bool {

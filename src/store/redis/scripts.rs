@@ -33,7 +33,9 @@ pub(super) const SPEND: &str = r"
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local whole = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + each * math.min(tonumber(ARGV[3]), burst)
+-- No allowance is further from being whole than when it is used up: what says otherwise is of other settings, or of another clock.
+local was = math.min(tonumber(redis.call('GET', KEYS[1]) or '0') or 0, now + each * burst)
+local whole = math.max(was, now) + each * math.min(tonumber(ARGV[3]), burst)
 local wait = whole - now - each * burst
 if wait > 0 then return math.ceil(wait) end
 redis.call('SET', KEYS[1], string.format('%.0f', whole), 'PX', math.ceil((whole - now) / 1000))

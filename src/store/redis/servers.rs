@@ -85,6 +85,14 @@ impl Servers {
         }
     }
 
+    /// The same, where too few replicas confirmed: seldom, because it may stay so, and links that only read are well.
+    pub(super) const fn renewed_in_doubt(&self) -> Option<Duration> {
+        match self {
+            Self::Sentinels(_) => Some(REFUSED_PAUSE),
+            Self::One(_) | Self::Cluster(_) => None,
+        }
+    }
+
     /// The same, after no answer came in time.
     pub(super) const fn renewed_after_silence(&self) -> Option<Duration> {
         match self {
