@@ -10,6 +10,8 @@ use super::sink::Sink;
 
 /// How many bytes are caught up with at a time.
 pub(super) const PIECE: usize = 1 << 20;
+/// How near to a line its place is found before it is read up to there, in bytes.
+const NEAR: u64 = 256 * 1024;
 
 /// Copies the lines that are missing up to a head from a file of the same trail, and from what rotations left of it.
 pub(super) fn fill(sink: &mut dyn Sink, source: &Path, upto: Head) -> io::Result<()> {
@@ -27,7 +29,11 @@ pub(super) fn fill(sink: &mut dyn Sink, source: &Path, upto: Head) -> io::Result
 
 /// Copies as far as there is no gap but the one behind `accepted`; tells behind which line there is another.
 fn copy(sink: &mut dyn Sink, source: &Path, upto: Head, accepted: Option<u64>) -> io::Result<Option<u64>> {
-    let opened: Vec<_> = holding(source, sink.head().seq + 1)?.iter().map(|path| Lines::open(path)).collect::<io::Result<_>>()?;
+    let wanted = sink.head().seq + 1;
+    // Where a gap was seen, what was passed over is looked at as well.
+    let from = |path: &Path| if accepted.is_none() { near(path, wanted) } else { Ok(0) };
+    let opened = holding(source, wanted)?;
+    let opened: Vec<_> = opened.iter().map(|path| Lines::open_at(path, from(path)?)).collect::<io::Result<_>>()?;
     let (mut piece, mut head) = (Vec::new(), sink.head());
     for mut lines in opened {
         while let Some(line) = lines.next_line()? {
@@ -56,6 +62,29 @@ fn copy(sink: &mut dyn Sink, source: &Path, upto: Head, accepted: Option<u64>) -
     }
     if !piece.is_empty() {
         sink.append(&piece, head)?;
+    }
+    Ok(None)
+}
+
+/// An offset in a file before the line of a number, and not far before it where it can be found by halving: who is away for hours is tried often.
+fn near(path: &Path, seq: u64) -> io::Result<u64> {
+    let (mut before, mut behind) = (0, if Packed::of(path) == Packed::No { std::fs::metadata(path)?.len() } else { 0 });
+    while behind - before > NEAR {
+        let middle = before + (behind - before) / 2;
+        let mut lines = Lines::open_at(path, middle)?;
+        if next_number(&mut lines)?.is_some_and(|number| number <= seq) { before = middle } else { behind = middle }
+    }
+    Ok(before)
+}
+
+/// The number of the next line that is one of a chain.
+fn next_number(lines: &mut Lines) -> io::Result<Option<u64>> {
+    while let Some(line) = lines.next_line()? {
+        if let Line::Text(line) = line
+            && let Some(link) = Link::of(line.strip_suffix(b"\n").unwrap_or(line))
+        {
+            return Ok(Some(link.seq));
+        }
     }
     Ok(None)
 }

@@ -13,7 +13,7 @@ mod webhook;
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::chain::{Head, Link, Running};
 use super::sink::Sink;
@@ -27,6 +27,10 @@ use webhook::Webhook;
 
 /// How many bytes are sent at a time, but for a line that is longer.
 const MOST: usize = 1 << 20;
+/// Who fails within this time may be tried again at once.
+const QUICK: Duration = Duration::from_millis(100);
+/// How long one rests at most that does not.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// What carries lines away.
 trait Medium: Send {
@@ -43,6 +47,42 @@ pub(super) struct Stream {
     is_new: bool,
     /// Whether the last sending failed, so that more than is known may have gone out.
     torn: bool,
+    rest: Rest,
+}
+
+/// Who fails slowly rests for a while: to find what it missed, and to wait for it, must not be all that is done.
+struct Rest {
+    begun: Instant,
+    until: Instant,
+    why: Option<(io::ErrorKind, String)>,
+}
+
+impl Rest {
+    /// As one that never failed.
+    fn none() -> Self {
+        let now = Instant::now();
+        Self { begun: now, until: now, why: None }
+    }
+
+    /// Begins a try, if it is time for one.
+    fn over(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        match &self.why {
+            Some((kind, why)) if now < self.until => Err(io::Error::new(*kind, why.clone())),
+            _ => {
+                self.begun = now;
+                Ok(())
+            }
+        }
+    }
+
+    /// The try failed: the next one is due after three times as long, but that is not long.
+    fn after(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        let took = now.duration_since(self.begun);
+        self.until = now + if took < QUICK { Duration::ZERO } else { (took * 3).min(LONGEST_REST) };
+        self.why = Some((error.kind(), error.to_string()));
+    }
 }
 
 impl Stream {
@@ -57,7 +97,7 @@ impl Stream {
             Way::Syslog(place) => Box::new(Syslog::new(place, patience)),
             Way::Webhook(post) => Box::new(Webhook::new(post, patience)?),
         };
-        Ok(Self { name, medium, position, head: head.unwrap_or_default(), is_new: head.is_none(), torn: false })
+        Ok(Self { name, medium, position, head: head.unwrap_or_default(), is_new: head.is_none(), torn: false, rest: Rest::none() })
     }
 
     /// The same with another medium: tests make it fail.
@@ -71,7 +111,7 @@ impl Stream {
         }
         let (position, head) = Position::open(position_of(trail, "played"))?;
         let (medium, is_new) = (Box::new(Played(medium)), head.is_none());
-        Ok(Self { name: "played".to_owned(), medium, position, head: head.unwrap_or_default(), is_new, torn: false })
+        Ok(Self { name: "played".to_owned(), medium, position, head: head.unwrap_or_default(), is_new, torn: false, rest: Rest::none() })
     }
 
     fn is_at(&mut self, head: Head) {
@@ -108,7 +148,7 @@ impl Sink for Stream {
 
     fn mend(&mut self) -> io::Result<()> {
         // What went out cannot be looked at: it is sent again.
-        Ok(())
+        self.rest.over()
     }
 
     fn append(&mut self, lines: &[u8], after: Head) -> io::Result<()> {
@@ -117,6 +157,7 @@ impl Sink for Stream {
             let (piece, behind) = rest.split_at(first_lines(rest, MOST));
             if let Err(error) = self.medium.send(piece) {
                 self.torn = true;
+                self.rest.after(&error);
                 return Err(error);
             }
             self.is_at(if behind.is_empty() { after } else { head_of(piece).unwrap_or(self.head) });

@@ -46,6 +46,24 @@ fn many_lines_are_sent_in_pieces_and_one_that_fails_is_sent_again_from_there() {
 }
 
 #[test]
+fn who_fails_slowly_is_not_tried_all_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut after = Head::default();
+    let text = lines(&mut after, 1, 10);
+    for (lasts, is_tried) in [(Duration::ZERO, true), (Duration::from_millis(200), false)] {
+        let medium = move |_: &[u8]| {
+            std::thread::sleep(lasts);
+            Err(io::Error::other("it fails"))
+        };
+        let mut stream = Stream::with(medium, &folder.path().join(format!("{is_tried}.jsonl"))).unwrap();
+        stream.mend().unwrap();
+        stream.append(&text, after).unwrap_err();
+        assert_eq!(stream.mend().map_err(|error| error.to_string()), if is_tried { Ok(()) } else { Err("it fails".to_owned()) });
+        assert!(stream.rest.until <= Instant::now() + LONGEST_REST);
+    }
+}
+
+#[test]
 fn a_line_longer_than_a_piece_is_sent_alone() {
     let mut head = Head::default();
     let long = lines(&mut head, 1, 100);
