@@ -166,6 +166,21 @@ async fn a_collector_over_tls_must_be_the_one_that_is_meant() {
     collector.has_once(&trail.text()).await;
 }
 
+/// By TLS 1.3 the client is content before such a collector has said no.
+#[tokio::test]
+async fn a_collector_that_wants_a_certificate_of_ours_has_taken_nothing() {
+    let folder = Scratch::new();
+    make_authority(folder.path());
+    let collector = Rsyslog::tls_with_certificates(folder.path()).await;
+    let ca = format!("ca_file = \"{}\"\n", folder.path().join("ca.crt").display());
+    let trail = Trail::open(&format!("{}{ca}", syslog(&collector.url(), "")).replace("\"any\"", "\"all\"")).await;
+    for incident in 1..=3 {
+        assert!(!trail.record(incident).await, "{incident}");
+    }
+    assert_eq!(trail.log().behind(), 1);
+    collector.has("").await;
+}
+
 #[tokio::test]
 async fn the_machines_own_daemon_has_the_lines_and_what_it_missed() {
     let mut collector = Rsyslog::local().await;

@@ -34,9 +34,18 @@ impl Rsyslog {
 
     /// With the certificate that [`make_authority`] left in a folder.
     pub(crate) async fn tls(keys: &Path) -> Self {
+        Self::tls_for(keys, "anon").await
+    }
+
+    /// One that wants a certificate of whoever sends to it, too.
+    pub(crate) async fn tls_with_certificates(keys: &Path) -> Self {
+        Self::tls_for(keys, "x509/certvalid").await
+    }
+
+    async fn tls_for(keys: &Path, mode: &str) -> Self {
         let port = free_port();
         let keys = keys.display();
-        let driver = "StreamDriver.Name=\"ossl\" StreamDriver.Mode=\"1\" StreamDriver.AuthMode=\"anon\"";
+        let driver = format!("StreamDriver.Name=\"ossl\" StreamDriver.Mode=\"1\" StreamDriver.AuthMode=\"{mode}\"");
         let input = format!("module(load=\"imtcp\" {driver})\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")");
         let global = format!(
             "DefaultNetstreamDriver=\"ossl\" DefaultNetstreamDriverCAFile=\"{keys}/ca.crt\" \

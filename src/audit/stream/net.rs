@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
+
+/// How long it is listened after a handshake for a collector that does not want us.
+const HEAR: Duration = Duration::from_millis(500);
 
 /// Where a collector listens.
 #[derive(Clone)]
@@ -69,6 +72,8 @@ impl Place {
         while link.conn.is_handshaking() {
             link.conn.complete_io(&mut link.sock).map_err(in_time)?;
         }
+        hear(&mut link)?;
+        link.sock.set_read_timeout(Some(patience))?;
         Ok(Link::Tls(Box::new(link)))
     }
 }
@@ -100,6 +105,24 @@ impl Link {
             Self::Tls(stream) => &stream.sock,
         };
         socket.set_nonblocking(false).is_err() || is_closed
+    }
+}
+
+/// Hears whether the other side is content, where TLS 1.3 lets us be the first to be: one that wants a certificate of ours says no only afterwards. What
+/// was written by then would be lost, and nobody told. Most servers say something at once in either case: a ticket, or the alert.
+fn hear(link: &mut StreamOwned<ClientConnection, TcpStream>) -> io::Result<()> {
+    if link.conn.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return Ok(());
+    }
+    while link.conn.wants_write() {
+        link.conn.write_tls(&mut link.sock).map_err(in_time)?;
+    }
+    link.sock.set_read_timeout(Some(HEAR))?;
+    match link.conn.read_tls(&mut link.sock) {
+        Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection after the handshake")),
+        Ok(_) => link.conn.process_new_packets().map(|_| ()).map_err(io::Error::other),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
