@@ -60,6 +60,7 @@ faults: ## Break what docs/reliability.md says may break, and measure what peopl
 	scripts/faults/overload.py
 	scripts/faults/soak.py
 	scripts/faults/recorded.py
+	scripts/faults/sinks.py
 
 bench-peers: ## Measure beside others: rules beside Cedar and Rego, sign-ins beside mod_auth_mellon, mod_shib, mod_auth_openidc (40 minutes)
 	@scripts/setup.sh peers

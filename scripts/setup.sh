@@ -3,10 +3,10 @@
 #
 #   scripts/setup.sh demo   to build and run: a C compiler and linker (aws-lc-sys compiles C and assembly; no cmake needed), and xmlsec's
 #                           headers, OpenSSL's and clang's library, by which xmlsec's are read
-#   scripts/setup.sh test   that, and what the tests run against: Redis, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp,
+#   scripts/setup.sh test   that, and what the tests run against: Redis, rsyslog, Chromium, fonts, Python, GNOME's keyring, xmlsec1, SimpleSAMLphp,
 #                           version 2 of the AWS CLI; then scripts/counterparts.sh
 #   scripts/setup.sh packages  what demo needs, and what scripts/packages.sh makes and checks packages with: lintian, Go, Python
-#   scripts/setup.sh faults what demo needs, and what scripts/faults/ breaks things with: Redis, HAProxy, Python
+#   scripts/setup.sh faults what demo needs, and what scripts/faults/ breaks things with: Redis, HAProxy, rsyslog, Python
 #   scripts/setup.sh peers  what demo needs, and what benches/peers/ measures beside: Apache with three modules, Redis, Python; then
 #                           scripts/counterparts.sh, for the identity provider that all of them sign in with
 #
@@ -42,6 +42,9 @@ has_simplesamlphp() {
 }
 has_aws_cli() {
     /usr/bin/aws --version 2> /dev/null | grep -q '^aws-cli/2'
+}
+has_rsyslog() {
+    [ -x /usr/sbin/rsyslogd ] && [ -n "$(find /usr/lib /usr/lib64 -name lmnsd_ossl.so 2> /dev/null | head -n 1)" ]
 }
 has_go() {
     command -v go > /dev/null && [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] && [ -d /usr/share/gocode/src/gopkg.in/yaml.v3 ]
@@ -81,6 +84,7 @@ look() {
     fi
     if [ "$1" = faults ]; then
         command -v haproxy > /dev/null || want haproxy 'stands before two gateways while they are restarted, on a port of its own'
+        has_rsyslog || want 'rsyslog rsyslog-openssl' 'a syslog collector that is killed, on a port of its own'
         command -v python3 > /dev/null || want python3 'runs the scripts, by its standard library alone'
         return 0
     fi
@@ -91,6 +95,7 @@ look() {
         'the SAML identity provider that the tests sign in with, each on a port of its own'
     has_browser || want chromium 'the browser that the tests walk through the pages'
     has_fonts || want fonts-dejavu-core 'without a font the browser shows, and measures, empty pages'
+    has_rsyslog || want 'rsyslog rsyslog-openssl' "the syslog collector that the audit trail is sent to, as a process of the tests' own"
     command -v groff > /dev/null || want groff-base 'reads the manual pages that the client writes'
     has_aws_cli || want awscli 'version 2 of the AWS CLI, beside version 1 from PyPI: most people have it, and PyPI has it not'
     has_python || want 'python3 python3-venv' 'runs the AWS CLI, moto and the foreign verifiers, all in target/counterparts'
@@ -125,6 +130,9 @@ install() {
     unguard
     case "$missing" in
         *redis-server*) as_root systemctl disable redis-server > /dev/null 2>&1 || true ;; # nor at the next boot
+    esac
+    case "$missing" in
+        *rsyslog*) as_root systemctl disable rsyslog > /dev/null 2>&1 || true ;;
     esac
     case "$missing" in
         *haproxy*) as_root systemctl disable haproxy > /dev/null 2>&1 || true ;;

@@ -7,7 +7,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | [`arn`], [`clock`], `cores`, [`request_id`], [`settings`], `spans`, [`terminal`] | names, time, work on all cores, ids of requests, configuration words and what may be written to a terminal; all others use them |
+//! | [`arn`], [`clock`], `cores`, `posting`, [`request_id`], [`settings`], `spans`, [`terminal`] | names, time, work on all cores, how others are posted to, ids of requests, configuration words and what may be written to a terminal; all others use them |
 //! | [`saml`] | SAML 2.0 documents: screened, verified, read, written |
 //! | [`identity`] | proves who is there, by any protocol, and afterwards speaks only `Identity` |
 //! | [`access`] | which roles, under what limits, and why |
@@ -48,6 +48,8 @@ pub mod iam;
 pub mod identity;
 #[cfg(feature = "server")]
 pub mod lasting;
+#[cfg(feature = "server")]
+mod posting;
 #[cfg(feature = "server")]
 pub mod request_id;
 #[cfg(feature = "server")]

@@ -26,6 +26,25 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// An address that something is posted to: https, or http at this machine, and nothing secret in it that a log or a page would show. `what` is posted,
+/// and `proof` is what shows who posts.
+///
+/// # Errors
+/// What is wrong with it, and what to do about it.
+pub fn post_address(text: &str, what: &str, proof: &str) -> Result<Url, (String, String)> {
+    let Some(url) = Url::parse(text).ok().filter(|url| url.host().is_some()) else {
+        return Err(("this is no web address".to_owned(), "write it as https://host/path".to_owned()));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(("a user name or password stands in the address".to_owned(), format!("take it out: {proof}")));
+    }
+    if url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url) {
+        Ok(url)
+    } else {
+        Err((format!("{what} would travel in the clear"), "use https; http is for loopback addresses alone".to_owned()))
+    }
+}
+
 /// Something in the configuration that must be mended, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

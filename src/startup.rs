@@ -135,6 +135,8 @@ fn parts(config: &Config, now: Moment) -> Result<Parts, Vec<Problem>> {
     let webhooks = file.webhook.iter().enumerate();
     let webhooks: Vec<_> =
         webhooks.filter_map(|(index, webhook)| keep(webhook.load(&format!("webhook[{index}]"), &config.base), &mut problems)).collect();
+    // They are opened with the trail, and must be usable before.
+    drop(keep(file.audit.targets("audit", &config.base), &mut problems));
     for (index, settings) in file.workload_provider.iter().enumerate() {
         let provider = workload::Provider::new(settings, &format!("workload_provider[{index}]"), &config.base);
         workload_providers.extend(keep(provider, &mut problems));
@@ -251,7 +253,7 @@ pub fn sp_metadata(config: &Config, provider: &str) -> Result<Option<String>, Fi
 pub async fn gateway(config: &Config, clock: Arc<dyn Clock>) -> Result<Gateway, Findings> {
     let parts = parts(config, clock.now()).map_err(|problems| config.locate(problems))?;
     let vault = config.file.store.connect(&config.base).await.map_err(|problem| config.locate(vec![problem]))?;
-    let audit = config.file.audit.open("audit", &config.base).map_err(|problem| config.locate(vec![problem]))?;
+    let audit = config.file.audit.open("audit", &config.base).map_err(|problems| config.locate(problems))?;
     let wants_certificate = config.file.server.tls.as_ref().is_some_and(|tls| tls.administrator_ca_file.is_some());
     Ok(Gateway {
         providers: parts.providers,

@@ -632,7 +632,6 @@ fn the_reference_tells_the_true_defaults() {
             "[[rule]]" => &["id"],
             "[rule.requestable]" => &["approvers"],
             "[[webhook]]" => &["secret", "url"],
-            "[[audit.sink]]" => &["file"],
             "[server.tls]" => &["certificate", "key"],
             "[traces]" => &["endpoint"],
             _ => &[],

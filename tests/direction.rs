@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module imports only what stands to its left; what shares a place does not import each other.
 const ORDER: [&[&str]; 11] = [
-    &["arn", "clock", "cores", "request_id", "settings", "spans", "terminal"],
+    &["arn", "clock", "cores", "posting", "request_id", "settings", "spans", "terminal"],
     &["lasting", "saml"],
     &["identity"],
     &["access"],
@@ -27,7 +27,7 @@ const ORDER: [&[&str]; 11] = [
 const COMPOSERS: [&str; 6] = ["commands", "config", "demo", "lib", "main", "startup"];
 
 /// A library, and the only places that may use it. A `*` at the end of a name stands for any rest.
-const FENCES: [(&str, &[&str]); 32] = [
+const FENCES: [(&str, &[&str]); 33] = [
     ("actix_*", &["web", "sandbox"]),
     ("aws_sdk_*", &["aws"]),
     ("aws_smithy_*", &["aws"]),
@@ -41,7 +41,8 @@ const FENCES: [(&str, &[&str]); 32] = [
     ("opentelemetry_*", &["startup::traces"]),
     ("tracing_opentelemetry", &["startup::traces"]),
     ("governor", &["web"]),
-    ("rustls", &["web::tls"]),
+    ("rustls", &["web::tls", "audit::stream::net"]),
+    ("rustls_native_certs", &["audit::stream::net"]),
     ("prometheus_client", &["web::metrics"]),
     ("openidconnect", &["identity"]),
     ("oauth2", &["identity"]),

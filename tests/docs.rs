@@ -167,6 +167,15 @@ static TLS: LazyLock<(String, String)> = LazyLock::new(|| {
     (pem("PRIVATE KEY", &pair.signing_key.serialize_der()), pem("CERTIFICATE", pair.cert.der()))
 });
 
+/// The certificate of an authority.
+static AUTHORITY: LazyLock<String> = LazyLock::new(|| {
+    let key = rcgen::KeyPair::generate().expect("a key can be made");
+    let mut wanted = rcgen::CertificateParams::default();
+    wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let made = wanted.self_signed(&key).expect("a certificate can be made");
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", data_encoding::BASE64.encode(made.der()))
+});
+
 fn first_id(text: &str) -> String {
     text.lines().find_map(|line| line.strip_prefix("id = \"")).map(|rest| rest.trim_end_matches('"').to_owned()).unwrap_or_default()
 }
@@ -179,6 +188,7 @@ fn make_secrets(text: &str, folder: &Path) {
             name if name.contains("saml-certificate") => SAML.1.clone(),
             name if name.contains("saml-key") => SAML.0.expose_secret().to_owned(),
             name if name.contains("seal") => "ab".repeat(32),
+            name if name.contains("administrators") => AUTHORITY.clone(),
             name if name.ends_with("tls.key.pem") => TLS.0.clone(),
             name if name.ends_with("tls.crt.pem") => TLS.1.clone(),
             name if name.ends_with(".key.pem") => saml_pair().0.clone(),

@@ -250,7 +250,7 @@ impl WebhookEvent {
             (Self::RequestRefused, _) => format!("{by} refused {role} to {who}"),
             (Self::RequestWithdrawn, _) => format!("{who} took back the request for {role}"),
             (Self::GrantRevoked, _) => format!("{by} revoked {role} from {who}"),
-            (Self::AuditDegraded, _) => "A file of the audit trail does not take events".to_owned(),
+            (Self::AuditDegraded, _) => "A sink of the audit trail does not take events".to_owned(),
         }
     }
 }

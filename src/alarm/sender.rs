@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use reqwest::Client;
-use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
 use super::settings::Checked;
 use super::{Message, State};
 use crate::clock::Clock;
-use crate::settings::{is_loopback, with_causes};
+use crate::posting;
+use crate::settings::with_causes;
 
-const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(10);
 /// How long is waited before each further try.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
@@ -31,18 +30,8 @@ pub(super) struct Sender {
 
 impl Sender {
     pub(super) fn new(webhook: Checked, state: Arc<State>, clock: Arc<dyn Clock>) -> Self {
-        let mut builder = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
-            .https_only(webhook.url.scheme() == "https")
-            .user_agent(concat!("rolegate/", env!("CARGO_PKG_VERSION")));
-        if webhook.url.scheme() == "http" && is_loopback(&webhook.url) {
-            // The system's certificates take long to load, and are of no use here.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().inspect_err(|error| tracing::error!(%error, "there is no way to the webhook")).ok();
+        let client = posting::client(&webhook.url, None, TOTAL);
+        let client = client.inspect_err(|error| tracing::error!(%error, "there is no way to the webhook")).ok();
         let key = hmac::Key::new(hmac::HMAC_SHA256, webhook.secret.expose_secret().as_bytes());
         Self { client, webhook, key, state, clock }
     }

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::settings::{Problem, SecretRef, is_loopback};
+use crate::settings::{Problem, SecretRef, post_address};
 
 /// The shortest secret, in bytes: who guesses it can send alarms of their own.
 const SHORTEST_SECRET: usize = 16;
@@ -33,7 +33,7 @@ pub enum WebhookEvent {
     /// An administrator ended a grant.
     #[serde(rename = "grant.revoked")]
     GrantRevoked,
-    /// A file of the audit trail does not take events.
+    /// A sink of the audit trail does not take events.
     #[serde(rename = "audit.degraded")]
     AuditDegraded,
 }
@@ -98,15 +98,8 @@ impl WebhookSettings {
     pub fn load(&self, path: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut wrong = |key: &str, message: &str, hint: &str| problems.push(Problem::new(format!("{path}.{key}"), message, hint));
-        let url = Url::parse(&self.url).ok().filter(|url| url.host().is_some());
-        match &url {
-            None => wrong("url", "this is no web address", "write it as https://host/path"),
-            Some(url) if !url.username().is_empty() || url.password().is_some() => {
-                wrong("url", "a user name or password stands in the address", "take it out: alarms are signed with `secret`");
-            }
-            Some(url) if url.scheme() == "https" || url.scheme() == "http" && is_loopback(url) => {}
-            Some(_) => wrong("url", "alarms would travel in the clear", "use https; http is for loopback addresses alone"),
-        }
+        let url = post_address(&self.url, "alarms", "alarms are signed with `secret`");
+        let url = url.map_err(|(message, hint)| wrong("url", &message, &hint)).ok();
         if self.events.is_empty() {
             wrong("events", "it is told of nothing", "name events, or take the webhook out");
         }

@@ -44,7 +44,7 @@ pub enum Kind {
     GrantRevoked,
     /// That the trail can be written again after it could not.
     Recovery,
-    /// That one of several files does not take events.
+    /// That one of several sinks does not take events.
     #[serde(rename = "audit.degraded")]
     AuditDegraded,
     /// That another policy is in force.

@@ -17,7 +17,8 @@ use super::chain::Head;
 use super::counts::{Counts, Sort};
 use super::settings::Require;
 use super::several::Several;
-use super::sink::{FileSink, Half};
+use super::sink::{FileSink, Half, Sink};
+use super::stream::{Stream, Target};
 use crate::spans;
 
 /// How many events may wait to be written; the next one waits for a place.
@@ -36,7 +37,7 @@ pub struct AuditUnavailable {
     cause: Arc<io::Error>,
 }
 
-/// The audit trail. Cheap to clone; its files close with the last clone, after what waits is written.
+/// The audit trail. Cheap to clone; its sinks close with the last clone, after what waits is written.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
     jobs: mpsc::Sender<Job>,
@@ -49,10 +50,10 @@ pub struct AuditLog {
     counts: Arc<Counts>,
 }
 
-/// The files that do not have all events.
+/// The sinks that do not have all events, and why.
 #[derive(Debug, Default)]
 struct Behind {
-    files: Vec<(PathBuf, String)>,
+    sinks: Vec<(String, String)>,
     /// Why one of them fell behind of which nobody was told yet.
     news: Option<String>,
 }
@@ -70,7 +71,7 @@ enum Job {
 enum Writer {
     /// Into one file.
     One(FileSink),
-    /// Into several, by threads of their own.
+    /// Into several sinks, by threads of their own.
     Several(Several),
 }
 
@@ -90,19 +91,30 @@ impl AuditLog {
     ///
     /// # Errors
     /// As [`Self::open`], for any of them.
-    pub fn of_files(mut files: Vec<PathBuf>, require: Require, deadline: Duration) -> io::Result<Self> {
+    pub fn of_files(files: Vec<PathBuf>, require: Require, deadline: Duration) -> io::Result<Self> {
+        Self::of_sinks(files, Vec::new(), require, deadline)
+    }
+
+    /// Opens a trail that all of these files have, and streams, how far each of which is stands beside the first file.
+    pub(super) fn of_sinks(files: Vec<PathBuf>, streams: Vec<Target>, require: Require, deadline: Duration) -> io::Result<Self> {
         let named = |path: PathBuf, half| {
             FileSink::open(path.clone(), half).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         };
         let path = files.first().cloned().unwrap_or_default();
-        let writer = if files.len() < 2 {
-            Writer::One(named(path.clone(), Half::Keep)?)
-        } else {
-            let sinks = files.drain(..).map(|path| named(path, Half::Cut)).collect::<io::Result<_>>()?;
-            // Half of the time is for the file, the other one for what waits before it.
-            Writer::Several(Several::start(sinks, require, deadline / 2)?)
-        };
-        Self::start(&path, writer, deadline)
+        if files.len() < 2 && streams.is_empty() {
+            return Self::start(&path, Writer::One(named(path.clone(), Half::Keep)?), deadline);
+        }
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        for file in files {
+            sinks.push(Box::new(named(file, Half::Cut)?));
+        }
+        // Half of the time is for the sink, the other one for what waits before it.
+        let patience = deadline / 2;
+        for target in streams {
+            // After the files: who holds them has the positions, too.
+            sinks.push(Box::new(Stream::open(target, &path, patience)?));
+        }
+        Self::start(&path, Writer::Several(Several::start(sinks, require, patience)?), deadline)
     }
 
     fn start(path: &Path, mut writer: Writer, deadline: Duration) -> io::Result<Self> {
@@ -114,6 +126,7 @@ impl AuditLog {
         let shared = Shared { file: Arc::clone(&name), behind: Arc::clone(&behind), counts: Arc::clone(&counts) };
         // A thread of its own, because waiting for a disk would hold up a worker that serves others.
         std::thread::Builder::new().name("audit".into()).spawn(move || {
+            writer.catch_up_at_start(&shared.behind);
             while let Some(job) = waiting.blocking_recv() {
                 work(&mut writer, job, &mut waiting, &shared);
             }
@@ -124,7 +137,7 @@ impl AuditLog {
     /// Writes an event and returns when it is on record. Events that wait at the same time share one write.
     ///
     /// # Errors
-    /// [`AuditUnavailable`]: nothing may be handed over. Later events may fare better. Where a disk did not answer in time, or one file of several did
+    /// [`AuditUnavailable`]: nothing may be handed over. Later events may fare better. Where a disk did not answer in time, or one sink of several did
     /// not take it, it may be in the trail yet.
     pub async fn record(&self, event: &Event) -> Result<(), AuditUnavailable> {
         let line = serde_json::to_vec(event).map_err(|error| self.unavailable(Arc::new(error.into())))?;
@@ -149,10 +162,10 @@ impl AuditLog {
         self.healthy.load(Ordering::Relaxed)
     }
 
-    /// How many of several files do not have all events.
+    /// How many of several sinks do not have all events.
     #[must_use]
     pub fn behind(&self) -> usize {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner).files.len()
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner).sinks.len()
     }
 
     /// How many events of each sort are on record since the start; none where there were none.
@@ -168,13 +181,13 @@ impl AuditLog {
         self.counts.missed()
     }
 
-    /// Which file fell behind and why, if one did and this was not asked since.
+    /// Which sink fell behind and why, if one did and this was not asked since.
     #[must_use]
     pub fn take_news(&self) -> Option<String> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner).news.take()
     }
 
-    /// Lets files that are behind have what they missed, if they can be written again.
+    /// Lets sinks that are behind have what they missed, if they can be written again.
     pub async fn catch_up(&self) {
         // How it went is in `behind`.
         drop(self.ask(Job::CatchUp).await);
@@ -196,7 +209,7 @@ impl AuditLog {
             answered.await.map_err(|_| gone())?.map_err(|cause| self.unavailable(cause))
         };
         // What waits in a hanging disk may be written yet: an event too many is no harm, and nobody was handed anything.
-        let late = || io::Error::new(io::ErrorKind::TimedOut, format!("its disk does not answer within {:?}", self.deadline));
+        let late = || io::Error::new(io::ErrorKind::TimedOut, format!("it does not answer within {:?}", self.deadline));
         timeout(self.deadline, asked).await.unwrap_or_else(|_| Err(self.unavailable(Arc::new(late()))))
     }
 
@@ -206,11 +219,11 @@ impl AuditLog {
 }
 
 impl Behind {
-    fn learn(&mut self, files: Vec<(PathBuf, String)>) {
-        if let Some((path, why)) = files.iter().find(|(path, _)| !self.files.iter().any(|(known, _)| known == path)) {
-            self.news = Some(format!("{}: {why}", path.display()));
+    fn learn(&mut self, sinks: Vec<(String, String)>) {
+        if let Some((name, why)) = sinks.iter().find(|(name, _)| !self.sinks.iter().any(|(known, _)| known == name)) {
+            self.news = Some(format!("{name}: {why}"));
         }
-        self.files = files;
+        self.sinks = sinks;
     }
 }
 
@@ -290,7 +303,7 @@ impl Writer {
         }
     }
 
-    /// Which files are behind, before anybody is answered: who is may ask at once.
+    /// Which sinks are behind, before anybody is answered: who is may ask at once.
     fn tell(&self, behind: &Mutex<Behind>) {
         if let Self::Several(several) = self {
             behind.lock().unwrap_or_else(PoisonError::into_inner).learn(several.behind());
@@ -300,6 +313,14 @@ impl Writer {
     fn catch_up(&mut self) {
         if let Self::Several(several) = self {
             several.catch_up();
+        }
+    }
+
+    /// What a sink missed before the start it has without an event.
+    fn catch_up_at_start(&mut self, behind: &Mutex<Behind>) {
+        if matches!(self, Self::Several(several) if !several.behind().is_empty()) {
+            self.catch_up();
+            self.tell(behind);
         }
     }
 

@@ -1,4 +1,4 @@
-//! A file that holds a trail: lines are appended to it and flushed, or none of them is in it.
+//! What takes the lines of a trail, and the one that can be read again: a file, to which lines are appended and flushed, or none of them is in it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -7,6 +7,36 @@ use std::path::{Path, PathBuf};
 
 use super::chain::Head;
 use super::resume::resume;
+
+/// What takes the lines of a trail: a file, or a stream that cannot be read back.
+pub(super) trait Sink: Send {
+    /// What it is called in the log and in alarms. Nothing secret is in it.
+    fn name(&self) -> String;
+
+    /// The file that others can read what they missed from, if it is one.
+    fn file(&self) -> Option<&Path>;
+
+    /// The last line that it has for certain.
+    fn head(&self) -> Head;
+
+    /// Whether it never had a line: it begins where the others are.
+    fn is_new(&self) -> bool;
+
+    /// Whether it may have more than that, after a failure.
+    fn is_torn(&self) -> bool;
+
+    /// Takes a head for its own, where the chain's lines up to there are not to be had any more, or are not for it.
+    fn begin_behind(&mut self, head: Head);
+
+    /// Looks what a failure left, if there was one and it can be seen.
+    fn mend(&mut self) -> io::Result<()>;
+
+    /// Takes whole lines, after which the chain is at `after`. On failure it may have the first of them, as its head says.
+    fn append(&mut self, lines: &[u8], after: Head) -> io::Result<()>;
+
+    /// Begins a new file of the same name, if the old one was moved away.
+    fn reopen(&mut self) -> io::Result<()>;
+}
 
 /// How a file is flushed to its disk.
 pub(super) type Flush = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
@@ -52,28 +82,35 @@ impl FileSink {
         self.file.write_all(left).unwrap();
         self.torn = true;
     }
+}
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+impl Sink for FileSink {
+    fn name(&self) -> String {
+        self.path.display().to_string()
     }
 
-    /// The last line that is in it for certain.
-    pub(super) const fn head(&self) -> Head {
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    fn head(&self) -> Head {
         self.head
     }
 
-    /// Whether it is not known what the last failed write left.
-    pub(super) const fn is_torn(&self) -> bool {
+    fn is_new(&self) -> bool {
+        self.head.seq == 0
+    }
+
+    fn is_torn(&self) -> bool {
         self.torn
     }
 
-    /// Takes a head for its own, where the chain's lines up to there are not to be had any more.
-    pub(super) const fn begin_behind(&mut self, head: Head) {
+    fn begin_behind(&mut self, head: Head) {
         self.head = head;
     }
 
     /// Looks what a failed write left, if one did. The chain goes on behind it, as behind what a crash leaves.
-    pub(super) fn mend(&mut self) -> io::Result<()> {
+    fn mend(&mut self) -> io::Result<()> {
         if !self.torn {
             return Ok(());
         }
@@ -84,7 +121,7 @@ impl FileSink {
     }
 
     /// Appends lines, after which the chain is at `after`, and waits for the disk. On failure the file is cut back to where it was.
-    pub(super) fn append(&mut self, lines: &[u8], after: Head) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8], after: Head) -> io::Result<()> {
         if self.torn {
             return Err(io::Error::other("its last line could not be mended"));
         }
@@ -105,7 +142,7 @@ impl FileSink {
     }
 
     /// Opens the file anew by its name, after it was moved away.
-    pub(super) fn reopen(&mut self) -> io::Result<()> {
+    fn reopen(&mut self) -> io::Result<()> {
         let (there, held) = (std::fs::metadata(&self.path), self.file.metadata()?);
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
             return Ok(());

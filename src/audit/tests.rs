@@ -308,6 +308,17 @@ fn settings_tell_what_hinders_the_writing() {
     }
     assert!(check(json!({ "sink": [{ "file": "b.jsonl" }, { "file": "none/b.jsonl" }] })).starts_with("audit.sink[1].file: the folder"));
     assert_eq!(check(json!({ "require": "any" })), "audit.require: there is one file alone");
+    let streams = json!([{ "stdout": true }, { "syslog": "tcp://h:1" }, { "webhook": "https://h/", "token": { "file": "not-read-here" } }]);
+    assert_eq!(check(json!({ "require": "any", "sink": streams })), "");
+    assert_eq!(check(json!({ "sink": [{ "stdout": true }, { "stdout": true }] })), "audit.sink: stdout is named twice");
+    let twice = json!([{ "webhook": "https://h/?a" }, { "webhook": "https://h/?b" }, { "webhook": "https://h/?b" }]);
+    assert_eq!(check(json!({ "sink": twice })), "audit.sink: webhook https://h is named twice");
+    assert!(check(json!({ "sink": [{ "stdout": true }, {}] })).starts_with("audit.sink[1]: it does not say"));
+    // Whose rotated files would take in where streams are.
+    let position = stream::position_of(&folder.path().join("a.jsonl"), "stdout ");
+    let beginning = position.file_name().unwrap().to_str().unwrap().strip_suffix(".position").unwrap();
+    let told = check(json!({ "file": "a.jsonl", "sink": [{ "stdout": true }, { "file": beginning }] }));
+    assert!(told.contains("would look like a part of"), "{told}");
     assert_eq!(check(json!({ "deadline": "61s" })), "audit.deadline: 1m 1s is out of bounds");
 }
 

@@ -232,7 +232,13 @@ async fn serve(path: &std::path::Path) -> Result<(), RunError> {
         listener,
         None,
         |_| {
-            print(&format!("ready {scheme}://{address}"));
+            let ready = format!("ready {scheme}://{address}");
+            if config.file.audit.is_on_stdout() {
+                // There are lines of JSON alone. Who does not read it has the log.
+                drop(writeln!(std::io::stderr(), "{ready}"));
+            } else {
+                print(&ready);
+            }
         },
         stop_signal,
     )

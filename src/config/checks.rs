@@ -260,6 +260,8 @@ fn secrets(file: &ConfigFile) -> Vec<(String, &SecretRef)> {
         secrets.extend(keys.map(|(at, entry)| (format!("{place}.encryption_keys[{at}].key"), &entry.key)));
     }
     secrets.extend(file.server.tls.iter().map(|tls| ("server.tls.key".to_owned(), &tls.key)));
+    let tokens = file.audit.sink.iter().enumerate().filter_map(|(index, sink)| Some((index, sink.token.as_ref()?)));
+    secrets.extend(tokens.map(|(index, token)| (format!("audit.sink[{index}].token"), token)));
     secrets.extend(file.webhook.iter().enumerate().map(|(index, webhook)| (format!("webhook[{index}].secret"), &webhook.secret)));
     let users = file.iam_user.iter().enumerate();
     secrets.extend(users.map(|(index, user)| (format!("iam_user[{index}].secret_access_key"), &user.secret_access_key)));

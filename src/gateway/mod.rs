@@ -209,7 +209,7 @@ impl Gateway {
 
     /// Whether people can be served: the store answers, and the audit trail can be written.
     ///
-    /// A trail that failed is tried with an event that says so: a gateway that is out of rotation would never learn of its recovery. Files of it that
+    /// A trail that failed is tried with an event that says so: a gateway that is out of rotation would never learn of its recovery. Sinks of it that
     /// are behind may catch up.
     pub async fn readiness(&self) -> Readiness {
         self.readiness_within(Duration::MAX).await

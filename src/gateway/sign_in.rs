@@ -309,7 +309,7 @@ impl Gateway {
         recorded.map_err(|error| Failure::logged(Trouble::Audit, &error))
     }
 
-    /// Records, and raises as an alarm, that one of several files of the trail does not take events, once. Where nothing can be recorded it is an
+    /// Records, and raises as an alarm, that one of several sinks of the trail does not take events, once. Where nothing can be recorded it is an
     /// alarm all the same: somebody must come.
     pub(super) async fn tell_of_trail(&self, can_record: bool) {
         let Some(why) = self.audit.take_news() else { return };

@@ -12,6 +12,7 @@ use reqwest::redirect::Policy as Redirects;
 use serde::Serialize;
 
 use super::{Parts, parts};
+use crate::audit::Target;
 use crate::clock::{Clock, Moment};
 use crate::config::{Config, Findings};
 use crate::settings::Problem;
@@ -69,6 +70,9 @@ pub async fn examine(config: &Config, clock: Arc<dyn Clock>, mut tell: impl FnMu
     let mut surroundings = Surroundings::new(clock);
     tell(configuration(config));
     config.file.audit.files(&config.base).for_each(|file| tell(trail(&file)));
+    for stream in config.file.audit.targets("audit", &config.base).unwrap_or_default() {
+        tell(stream_of_trail(stream).await);
+    }
     tell(store(config).await);
     for provider in &parts.providers {
         tell(answered(format!("provider {}", provider.id()), provider.look(surroundings.clock.now()).await));
@@ -120,6 +124,21 @@ fn trail(file: &Path) -> Examined {
             part,
             format!("the disk of {shown} takes no more: {error}"),
             "make room: nothing is handed out that cannot be recorded",
+        ),
+    }
+}
+
+/// Whether a stream of the trail can be connected to. No event is sent: it would be one that nobody caused.
+async fn stream_of_trail(stream: Target) -> Examined {
+    let (part, name) = ("audit trail", stream.name());
+    let probed = tokio::task::spawn_blocking(move || stream.probe(PATIENCE)).await.map_err(io::Error::other);
+    match probed.and_then(|probed| probed) {
+        Ok(()) => Examined::good(part, format!("{name} can be reached; no event was sent")),
+        Err(error) => Examined::other(
+            Verdict::Bad,
+            part,
+            format!("{name} cannot be reached: {error}"),
+            "check the way to it (DNS, firewall, certificates): it gets later what it misses, and with `require = \"all\"` nothing is handed out",
         ),
     }
 }

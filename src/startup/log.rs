@@ -42,7 +42,9 @@ pub fn begin(config: &Config) -> Log {
     let fixed = EnvFilter::try_from_env(VARIABLE);
     let is_fixed = fixed.is_ok();
     let (filter, handle) = reload::Layer::new(fixed.unwrap_or_else(|_| filter(&config.file.log)));
-    let lines = fmt::layer().json().map_event_format(WithRequest).with_writer(std::io::stderr).with_filter(filter);
+    // A line that cannot be written, on a full disk or after its reader went away, is lost: to say so on standard error would end what is being done.
+    let lines =
+        fmt::layer().json().map_event_format(WithRequest).with_writer(std::io::stderr).log_internal_errors(false).with_filter(filter);
     let log = begin_with(config, tracing_subscriber::registry().with(lines));
     if !is_fixed {
         let set = Box::new(move |filter| handle.reload(filter).is_ok());

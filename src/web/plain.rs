@@ -20,7 +20,7 @@ pub(super) async fn health() -> HttpResponse {
 pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
     let Readiness { store, audit, audit_behind } = site.gateway.readiness().await;
     let word = |good| if good { "ok" } else { "unavailable" };
-    let behind = if audit_behind > 0 { format!(", {audit_behind} of its files behind") } else { String::new() };
+    let behind = if audit_behind > 0 { format!(", {audit_behind} of its sinks behind") } else { String::new() };
     let leaving = site.is_leaving();
     let last = if leaving { "this gateway is stopping\n" } else { "" };
     let body = format!("store: {}\naudit: {}{behind}\n{last}", word(store), word(audit));

@@ -369,8 +369,8 @@ async fn a25_with_a_second_file_people_are_served_and_told_of_the_first() {
     let form = [("csrf", csrf.as_str()), ("role", crate::world::ADMIN), ("duration", "3600")];
     assert_eq!(ana.post("/credentials", &form).await.status, 303);
     let ready = Browser::new(&world).get("/readyz").await;
-    assert_eq!((ready.status.as_u16(), ready.body.as_str()), (200, "store: ok\naudit: ok, 1 of its files behind\n"));
-    ana.get("/admin").await.assert_page(200, "A file of the audit trail does not take events");
+    assert_eq!((ready.status.as_u16(), ready.body.as_str()), (200, "store: ok\naudit: ok, 1 of its sinks behind\n"));
+    ana.get("/admin").await.assert_page(200, "A sink of the audit trail does not take events");
     let told: Vec<_> = world.audit().into_iter().filter(|event| event["kind"] == "audit.degraded").collect();
     assert!(told.len() == 1 && told[0]["reason"].as_str().unwrap().contains("second.jsonl"), "{told:?}");
     // It has what it missed once it can be written, without an event.

@@ -4,6 +4,8 @@ use std::time::Instant;
 use super::super::{Begin, Kind, Outcome, Verdict, verify};
 use super::*;
 
+mod streams;
+
 const OK: u8 = 0;
 const FAILS: u8 = 1;
 const HANGS: u8 = 2;
@@ -55,7 +57,7 @@ impl Pair {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["a.jsonl", "b.jsonl"].map(|name| folder.path().join(name));
         let disks = [Disk::default(), Disk::default()];
-        let sinks = disks.iter().zip(&paths).map(|(disk, path)| disk.sink(path)).collect();
+        let sinks = disks.iter().zip(&paths).map(|(disk, path)| Box::new(disk.sink(path)) as Box<dyn Sink>).collect();
         let several = Several::start(sinks, require, Duration::from_secs(1)).unwrap();
         let log = AuditLog::start(&paths[0], Writer::Several(several), Duration::from_secs(20)).unwrap();
         Self { _folder: folder, paths, disks, log }

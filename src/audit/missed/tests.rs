@@ -71,3 +71,30 @@ async fn lines_of_an_earlier_version_are_vouched_for_with_a_second_file_too() {
     assert!(of_a.is_whole() && of_b.is_whole(), "{:?} {:?}", of_a.findings, of_b.findings);
     assert_eq!((of_a.chained, of_b.chained), (4, 4));
 }
+
+#[test]
+fn a_line_is_found_by_halving_and_never_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let (mut head, mut lines, mut begins) = (Head::default(), b"{\"kind\":\"of an earlier version\"}\n".to_vec(), Vec::new());
+    for n in 0..4000 {
+        begins.push(lines.len() as u64);
+        head.chain(format!("{{\"text\":\"{}\"}}", "x".repeat(n % 700)).as_bytes(), &mut lines);
+        if n % 100 == 0 {
+            lines.extend_from_slice(b"half a li\n");
+        }
+    }
+    std::fs::write(&path, &lines).unwrap();
+    for (n, begin) in begins.iter().enumerate().step_by(37).chain([(3999, &begins[3999])]) {
+        let found = near(&path, n as u64 + 1).unwrap();
+        assert!(found <= *begin && begin - found <= NEAR + 2000, "{n}: {found} of {begin}");
+    }
+    assert!(near(&path, 9000).unwrap() <= begins[3999]);
+    // What is beside the halves is not lost: a file whose lines are in no order is read from its beginning.
+    let mut text: Vec<&[u8]> = lines.split_inclusive(|byte| *byte == b'\n').collect();
+    text.reverse();
+    std::fs::write(&path, text.concat()).unwrap();
+    near(&path, 2000).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(near(&path, 1).unwrap(), 0);
+}

@@ -110,7 +110,7 @@ fn of_readiness(sheet: &mut Sheet, status: &Status, leaving: bool) {
     sheet.gauge("rolegate_store_up", "Whether the store answers", flag(readiness.store));
     sheet.gauge("rolegate_audit_up", "Whether the audit trail can be written", flag(readiness.audit));
     let behind = u64::try_from(readiness.audit_behind).unwrap_or(u64::MAX);
-    sheet.gauge("rolegate_audit_files_behind", "Files of the audit trail that do not have all events", number(behind));
+    sheet.gauge("rolegate_audit_files_behind", "Files and other sinks of the audit trail that do not have all events", number(behind));
 }
 
 fn of_policy(sheet: &mut Sheet, status: &Status) {

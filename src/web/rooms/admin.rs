@@ -94,7 +94,7 @@ fn troubles(status: &Status, certificates: &[CertificateRow<'_>]) -> Vec<Text<'s
         troubles.push("The store does not answer.".into());
     }
     if status.readiness.audit_behind > 0 {
-        troubles.push("A file of the audit trail does not take events: the log says which and why.".into());
+        troubles.push("A sink of the audit trail does not take events: the log says which and why.".into());
     }
     if !status.readiness.audit {
         troubles.push("The audit trail cannot be written, so nothing is handed out.".into());

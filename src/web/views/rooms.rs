@@ -77,7 +77,7 @@ pub const KINDS: [(&str, &str); 15] = [
     ("policy.refused", "Rules refused"),
     ("audit.read", "Look into the trail"),
     ("administration", "Administration"),
-    ("audit.degraded", "A file of the trail fails"),
+    ("audit.degraded", "A sink of the trail fails"),
     ("recovery", "Recovery"),
 ];
 
