@@ -57,7 +57,7 @@ const FENCES: [(&str, &[&str]); 33] = [
     ("hyper", &["client"]),
     ("hyper_util", &["client::loopback"]),
     ("keyring", &["client::keeper"]),
-    ("rustix", &["client", "commands::server", "config::checks"]),
+    ("rustix", &["audit::stream::net", "client", "commands::server", "config::checks"]),
     ("similar", &["client::configure"]),
     ("procfs", &["client::same_user"]),
     ("webbrowser", &["client::login"]),

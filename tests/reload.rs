@@ -130,12 +130,13 @@ async fn a_changed_file_changes_roles_without_a_restart_and_both_versions_are_na
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_goes_by_another_level_without_a_restart() {
     let quiet = |config: &str| format!("{config}\n[log]\nlevel = \"warn\"\n");
-    // The tests' own variable goes before the file.
-    let env: Vec<_> = Plan::env().into_iter().filter(|(name, _)| *name != "ROLEGATE_LOG").collect();
+    // The tests' own variable goes before the file; what is no level does not.
+    let env = Plan::env().map(|(name, value)| (name, if name == "ROLEGATE_LOG" { "rolegate=loud" } else { value }));
     let (ana, folder, plan) = (Visitor::new(), Scratch::new(), Plan::new());
     let mut world = World::start_with(&env, ana, folder, &plan, "http://127.0.0.1:9", |config| quiet(&config)).await;
     world.portal().await;
     let requests = |world: &mut World| world.gateway.output().matches("\"answered\"").count();
+    world.logged("the variable is no level: the configuration's counts").await;
     assert_eq!(requests(&mut world), 0, "at `warn` no request is told of: {}", world.gateway.output());
     let config = world.config.clone();
     world.gateway.configure(&config.replace("level = \"warn\"", "level = \"info\""));

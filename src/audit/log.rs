@@ -46,6 +46,8 @@ pub struct AuditLog {
     deadline: Duration,
     /// Whether the last event was recorded.
     healthy: Arc<AtomicBool>,
+    /// In how many of several sinks an event must be.
+    require: Require,
     behind: Arc<Mutex<Behind>>,
     counts: Arc<Counts>,
 }
@@ -102,7 +104,7 @@ impl AuditLog {
         };
         let path = files.first().cloned().unwrap_or_default();
         if files.len() < 2 && streams.is_empty() {
-            return Self::start(&path, Writer::One(named(path.clone(), Half::Keep)?), deadline);
+            return Self::start(&path, Writer::One(named(path.clone(), Half::Keep)?), require, deadline);
         }
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         for file in files {
@@ -114,10 +116,10 @@ impl AuditLog {
             // After the files: who holds them has the positions, too.
             sinks.push(Box::new(Stream::open(target, &path, patience)?));
         }
-        Self::start(&path, Writer::Several(Several::start(sinks, require, patience)?), deadline)
+        Self::start(&path, Writer::Several(Several::start(sinks, require, patience)?), require, deadline)
     }
 
-    fn start(path: &Path, mut writer: Writer, deadline: Duration) -> io::Result<Self> {
+    fn start(path: &Path, mut writer: Writer, require: Require, deadline: Duration) -> io::Result<Self> {
         let name: Arc<str> = path.display().to_string().into();
         tracing::info!(file = %name, head = %writer.head(), "the audit trail goes on behind this head");
         let behind = Arc::new(Mutex::new(Behind::default()));
@@ -131,7 +133,7 @@ impl AuditLog {
                 work(&mut writer, job, &mut waiting, &shared);
             }
         })?;
-        Ok(Self { jobs, file: name, deadline, healthy: Arc::new(AtomicBool::new(true)), behind, counts })
+        Ok(Self { jobs, file: name, deadline, healthy: Arc::new(AtomicBool::new(true)), require, behind, counts })
     }
 
     /// Writes an event and returns when it is on record. Events that wait at the same time share one write.
@@ -166,6 +168,12 @@ impl AuditLog {
     #[must_use]
     pub fn behind(&self) -> usize {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner).sinks.len()
+    }
+
+    /// Whether a sink is behind that must have every event: no event can be recorded then.
+    #[must_use]
+    pub fn lacks_a_sink(&self) -> bool {
+        self.require == Require::All && self.behind() > 0
     }
 
     /// How many events of each sort are on record since the start; none where there were none.

@@ -39,13 +39,20 @@ pub struct Log {
 
 /// Begins the log, and the traces if there are any. To be called once, as soon as the configuration is known.
 pub fn begin(config: &Config) -> Log {
-    let fixed = EnvFilter::try_from_env(VARIABLE);
-    let is_fixed = fixed.is_ok();
-    let (filter, handle) = reload::Layer::new(fixed.unwrap_or_else(|_| filter(&config.file.log)));
+    let fixed = std::env::var(VARIABLE).ok().map(|text| EnvFilter::try_new(text).map_err(|error| error.to_string()));
+    let (fixed, misread) = match fixed.transpose() {
+        Ok(fixed) => (fixed, None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let is_fixed = fixed.is_some();
+    let (filter, handle) = reload::Layer::new(fixed.unwrap_or_else(|| filter(&config.file.log)));
     // A line that cannot be written, on a full disk or after its reader went away, is lost: to say so on standard error would end what is being done.
     let lines =
         fmt::layer().json().map_event_format(WithRequest).with_writer(std::io::stderr).log_internal_errors(false).with_filter(filter);
     let log = begin_with(config, tracing_subscriber::registry().with(lines));
+    if let Some(reason) = misread {
+        tracing::warn!(variable = VARIABLE, reason, "the variable is no level: the configuration's counts");
+    }
     if !is_fixed {
         let set = Box::new(move |filter| handle.reload(filter).is_ok());
         // Only the first log of a process is its log.

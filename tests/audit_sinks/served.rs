@@ -1,7 +1,7 @@
 //! A gateway that runs, with its trail in further sinks.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::collectors::Receiver;
@@ -12,16 +12,52 @@ async fn on_standard_output_are_the_lines_of_the_file_and_nothing_else() {
     let plan = Plan::new();
     let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
     let config = format!("{}\n[[audit.sink]]\nstdout = true\n", plan.config(&provider, "http://127.0.0.1:9"));
-    let gateway = Gateway::start(&config, &Plan::env()).await;
+    let folder = Scratch::new();
+    let config = folder.write("rolegate.toml", &config);
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" serve --config \"$1\" >told", env!("CARGO_BIN_EXE_rolegate")]).arg(&config);
+    command.current_dir(folder.path()).env_clear().envs(Plan::env());
+    let mut running = Running::spawn("rolegate", &mut command);
+    let url = running.until_line("ready ").await;
     for _ in 0..3 {
-        Visitor::new().open(&format!("{}/login/main?next=%2F", gateway.url())).await.or_fail();
+        Visitor::new().open(&format!("{}/login/main?next=%2F", url.trim_end_matches('/'))).await.or_fail();
     }
-    let trail = std::fs::read_to_string(gateway.folder().join("audit.jsonl")).unwrap();
-    // The guard's output has standard error in it, too: the log, which begins otherwise.
-    let told: String =
-        gateway.output().lines().filter(|line| line.starts_with("{\"seq\":")).flat_map(|line| [line, "\n"]).map(str::to_owned).collect();
+    assert!(running.stop().await.success(), "{}", running.output());
+    let [told, trail] = ["told", "audit.jsonl"].map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
     assert!(trail.lines().count() >= 3);
     assert_eq!(told, trail);
+}
+
+/// Nobody listens at the port of discard.
+#[tokio::test(flavor = "multi_thread")]
+async fn a25_a_monitor_that_asks_fills_no_trail_while_a_sink_is_missing() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let config = format!("{}\n[[audit.sink]]\nsyslog = \"tcp://127.0.0.1:9\"\n", plan.config(&provider, "http://127.0.0.1:9"));
+    let gateway = Gateway::start(&config, &Plan::env()).await;
+    let mut ana = Visitor::new();
+    assert_eq!(ana.open(&format!("{}/login/main?next=%2F", gateway.url())).await.status, 503, "every sink must have it");
+    let lines = || std::fs::read_to_string(gateway.folder().join("audit.jsonl")).unwrap().lines().count();
+    let before = lines();
+    for _ in 0..10 {
+        let ready = ana.open(&format!("{}/readyz", gateway.url())).await;
+        assert!(ready.status == 503 && ready.body.contains("audit: unavailable"), "{}", ready.body);
+    }
+    assert_eq!(lines(), before);
+}
+
+#[tokio::test]
+async fn what_keeps_the_trail_from_beginning_is_said_whatever_sinks_there_are() {
+    let plan = Plan::new();
+    let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
+    let folder = Scratch::new();
+    let sinks = "[[audit.sink]]\nwebhook = \"http://127.0.0.1:9/\"\n[[audit.sink]]\nstdout = true\n";
+    let config = folder.write("rolegate.toml", format!("{}\n{sinks}", plan.config(&provider, "http://127.0.0.1:9")));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolegate"));
+    command.args(["serve", "--config"]).arg(&config).current_dir(folder.path()).env_clear().envs(Plan::env()).stdout(Stdio::null());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("is /dev/null") && !said.contains("panicked"), "{}: {said}", output.status);
 }
 
 /// A reader of the log who went away, and a disk that is full under it.

@@ -77,8 +77,8 @@ fn s26_logout_documents(keys: &Keys) -> Vec<(&'static str, String, Refused)> {
         ("for another service", by(IDP, "https://other.example/slo", NOW), Refused::Destination),
         ("for the response's address", by(IDP, crate::sibling::ACS, NOW), Refused::Destination),
         ("of last week", by(IDP, SLO, "2029-12-25T12:00:00Z"), Refused::TooOld),
-        ("of tomorrow", by(IDP, SLO, "2030-01-02T12:00:00Z"), Refused::NotYetValid(86_400)),
-        ("expired", by(IDP, SLO, "2030-01-01T11:54:00Z"), Refused::Expired(60)),
+        ("of tomorrow", by(IDP, SLO, "2030-01-02T12:00:00Z"), Refused::NotYetValid(86_395)),
+        ("expired", by(IDP, SLO, "2030-01-01T11:54:00Z"), Refused::Expired(65)),
         ("about nobody", about(" ", "_l1", IDP, SLO, NOW, Some(&idp)), Refused::Subject),
         ("a DOCTYPE", format!("<!DOCTYPE r>{good}"), XmlRefused::Doctype.into()),
         ("two roots", format!("{good}{evil}"), XmlRefused::Malformed("it has a second root").into()),
@@ -168,6 +168,6 @@ fn s26_logout_queries_for_others(keys: &Keys) -> Vec<Case> {
         by("of another provider", "https://other.example", SLO, NOW, Refused::Issuer),
         by("for another service", IDP, "https://other.example/slo", NOW, Refused::Destination),
         by("of last week", IDP, SLO, "2029-12-25T12:00:00Z", Refused::TooOld),
-        by("expired", IDP, SLO, "2030-01-01T11:54:00Z", Refused::Expired(60)),
+        by("expired", IDP, SLO, "2030-01-01T11:54:00Z", Refused::Expired(65)),
     ]
 }

@@ -59,7 +59,7 @@ impl Pair {
         let disks = [Disk::default(), Disk::default()];
         let sinks = disks.iter().zip(&paths).map(|(disk, path)| Box::new(disk.sink(path)) as Box<dyn Sink>).collect();
         let several = Several::start(sinks, require, Duration::from_secs(1)).unwrap();
-        let log = AuditLog::start(&paths[0], Writer::Several(several), Duration::from_secs(20)).unwrap();
+        let log = AuditLog::start(&paths[0], Writer::Several(several), require, Duration::from_secs(20)).unwrap();
         Self { _folder: folder, paths, disks, log }
     }
 
@@ -87,7 +87,7 @@ impl Pair {
 async fn a_disk_that_fails_to_flush_leaves_nothing_and_the_next_event_is_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let (path, disk) = (folder.path().join("audit.jsonl"), Disk::default());
-    let log = AuditLog::start(&path, Writer::One(disk.sink_with(&path, Half::Keep)), AuditLog::DEADLINE).unwrap();
+    let log = AuditLog::start(&path, Writer::One(disk.sink_with(&path, Half::Keep)), Require::All, AuditLog::DEADLINE).unwrap();
     log.record(&event("1")).await.unwrap();
     disk.is(FAILS);
     for _ in 0..3 {
@@ -107,7 +107,7 @@ async fn a25_a_disk_that_hangs_lets_nothing_out_and_is_not_waited_for_without_en
     let folder = tempfile::tempdir().unwrap();
     let (path, disk) = (folder.path().join("audit.jsonl"), Disk::default());
     let deadline = Duration::from_millis(100);
-    let log = AuditLog::start(&path, Writer::One(disk.sink_with(&path, Half::Keep)), deadline).unwrap();
+    let log = AuditLog::start(&path, Writer::One(disk.sink_with(&path, Half::Keep)), Require::All, deadline).unwrap();
     disk.is(HANGS);
     let begin = Instant::now();
     let (one, other) = tokio::join!(async { log.record(&event("1")).await }, async { log.record(&event("2")).await });

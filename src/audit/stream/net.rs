@@ -5,12 +5,13 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_tcp_user_timeout;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-/// How long it is listened after a handshake for a collector that does not want us.
+/// How long it is listened, at most, after a handshake for a collector that does not want us.
 const HEAR: Duration = Duration::from_millis(500);
 
 /// Where a collector listens.
@@ -66,13 +67,15 @@ impl Place {
         stream.set_write_timeout(Some(patience))?;
         // A line is wanted there at once, and not with the next one.
         stream.set_nodelay(true)?;
+        // Where nothing is acknowledged any more, the system would go on taking lines for a quarter of an hour.
+        set_tcp_user_timeout(&stream, u32::try_from(patience.as_millis()).unwrap_or(u32::MAX))?;
         let Some(tls) = &self.tls else { return Ok(Link::Plain(stream)) };
         let connection = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone()).map_err(io::Error::other)?;
         let mut link = StreamOwned::new(connection, stream);
         while link.conn.is_handshaking() {
             link.conn.complete_io(&mut link.sock).map_err(in_time)?;
         }
-        hear(&mut link)?;
+        hear(&mut link, HEAR.min(patience / 4))?;
         link.sock.set_read_timeout(Some(patience))?;
         Ok(Link::Tls(Box::new(link)))
     }
@@ -110,14 +113,14 @@ impl Link {
 
 /// Hears whether the other side is content, where TLS 1.3 lets us be the first to be: one that wants a certificate of ours says no only afterwards. What
 /// was written by then would be lost, and nobody told. Most servers say something at once in either case: a ticket, or the alert.
-fn hear(link: &mut StreamOwned<ClientConnection, TcpStream>) -> io::Result<()> {
+fn hear(link: &mut StreamOwned<ClientConnection, TcpStream>, how_long: Duration) -> io::Result<()> {
     if link.conn.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
         return Ok(());
     }
     while link.conn.wants_write() {
         link.conn.write_tls(&mut link.sock).map_err(in_time)?;
     }
-    link.sock.set_read_timeout(Some(HEAR))?;
+    link.sock.set_read_timeout(Some(how_long))?;
     match link.conn.read_tls(&mut link.sock) {
         Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection after the handshake")),
         Ok(_) => link.conn.process_new_packets().map(|_| ()).map_err(io::Error::other),

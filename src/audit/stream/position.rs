@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -29,11 +29,39 @@ pub(in super::super) fn position_of(trail: &Path, stream: &str) -> PathBuf {
 }
 
 /// The file, from the side of who delivers.
-pub(super) struct Position {
-    heads: Sender<Head>,
-    noted: Receiver<usize>,
-    /// How many heads were given and not told to be noted, or given up.
-    open: usize,
+pub(super) struct Position(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The newest head, until it is written: of older ones nobody wants to know.
+    wanted: Option<Head>,
+    is_writing: bool,
+    is_over: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next head to write; none when no other will come.
+    fn next(&self) -> Option<Head> {
+        let waits = |state: &mut State| state.wanted.is_none() && !state.is_over;
+        let mut state = self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
+        state.is_writing = state.wanted.is_some();
+        state.wanted.take()
+    }
+
+    fn is_written(&self) {
+        self.state().is_writing = false;
+        self.changed.notify_all();
+    }
 }
 
 impl Position {
@@ -45,38 +73,36 @@ impl Position {
             // The name must survive a power failure as well.
             File::open(folder)?.sync_all()?;
         }
-        let (heads, waiting) = channel();
-        let (tell, noted) = channel();
-        std::thread::Builder::new().name("audit-position".into()).spawn(move || note_all(&path, file, &waiting, &tell))?;
-        Ok((Self { heads, noted, open: 0 }, head))
+        let shared = Arc::<Shared>::default();
+        let writes = Arc::clone(&shared);
+        std::thread::Builder::new().name("audit-position".into()).spawn(move || note_all(&path, file, &writes))?;
+        Ok((Self(shared), head))
     }
 
     /// Has a head noted. Waits until it is on the disk, but not for a disk that hangs or fails: what is delivered is delivered, and is sent again
     /// where the note is missing.
-    pub(super) fn note(&mut self, head: Head) {
-        while let Ok(count) = self.noted.try_recv() {
-            self.open = self.open.saturating_sub(count);
-        }
-        if self.heads.send(head).is_err() {
-            return;
-        }
-        self.open += 1;
-        if self.open == 1
-            && let Ok(count) = self.noted.recv_timeout(PATIENCE)
-        {
-            self.open = self.open.saturating_sub(count);
+    pub(super) fn note(&self, head: Head) {
+        let mut state = self.0.state();
+        state.wanted = Some(head);
+        self.0.changed.notify_all();
+        if !state.is_writing {
+            let is_open = |state: &mut State| state.wanted.is_some() || state.is_writing;
+            drop(self.0.changed.wait_timeout_while(state, PATIENCE, is_open));
         }
     }
 }
 
-/// Notes the newest of the heads that wait, until nobody gives any.
-fn note_all(path: &Path, mut file: File, waiting: &Receiver<Head>, tell: &Sender<usize>) {
+impl Drop for Position {
+    fn drop(&mut self) {
+        self.0.state().is_over = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Notes the newest head, again and again, until nobody gives any.
+fn note_all(path: &Path, mut file: File, shared: &Shared) {
     let mut is_well = true;
-    while let Ok(mut head) = waiting.recv() {
-        let mut count = 1;
-        while let Ok(newer) = waiting.try_recv() {
-            (head, count) = (newer, count + 1);
-        }
+    while let Some(head) = shared.next() {
         let written = write(path, &mut file, head);
         match &written {
             Err(error) if is_well => {
@@ -86,9 +112,7 @@ fn note_all(path: &Path, mut file: File, waiting: &Receiver<Head>, tell: &Sender
             _ => {}
         }
         is_well = written.is_ok();
-        if tell.send(count).is_err() {
-            return;
-        }
+        shared.is_written();
     }
 }
 
@@ -133,7 +157,7 @@ mod tests {
     fn a_position_is_there_when_it_was_noted_and_is_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = position_of(&folder.path().join("audit.jsonl"), "syslog tcp://h:1");
-        let (mut position, before) = Position::open(path.clone()).unwrap();
+        let (position, before) = Position::open(path.clone()).unwrap();
         assert_eq!(before, None);
         for seq in [0, 1, 77, u64::MAX] {
             position.note(head(seq));

@@ -13,10 +13,10 @@ use super::Medium;
 use super::format::Speaker;
 use super::net::{Link, Place};
 
-/// How long before the last message that a connection took others are sent again on the next.
+/// How long before the last message that a connection took others are sent again on the next, beside the time after which a connection counts as dead.
 const RECENT: Duration = Duration::from_secs(5);
-/// And no more than so many bytes of them.
-const MOST_RECENT: usize = 256 * 1024;
+/// And no more than so many bytes of them: what the buffers of both sides may hold that nobody has read.
+const MOST_RECENT: usize = 16 << 20;
 
 /// Where messages go.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl Net {
             // Half a message may be out on it.
             self.link = None;
         } else {
-            self.remember(messages);
+            self.remember(messages, RECENT.saturating_add(patience));
         }
         sent
     }
@@ -100,12 +100,14 @@ impl Net {
         link.write(messages)
     }
 
-    fn remember(&mut self, messages: Vec<u8>) {
+    fn remember(&mut self, messages: Vec<u8>, how_long: Duration) {
         let now = Instant::now();
         self.recent.push_back((now, messages));
         let mut bytes: usize = self.recent.iter().map(|(_, messages)| messages.len()).sum();
-        while let Some((at, messages)) = self.recent.front()
-            && (bytes > MOST_RECENT || now.duration_since(*at) > RECENT)
+        // The last one stays, however long it is.
+        while self.recent.len() > 1
+            && let Some((at, messages)) = self.recent.front()
+            && (bytes > MOST_RECENT || now.duration_since(*at) > how_long)
         {
             bytes -= messages.len();
             self.recent.pop_front();
@@ -146,5 +148,37 @@ impl Collector {
             Self::Net(place) => place.connect(patience).map(drop),
             Self::Local(path) => reach(path).map(drop),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A collector that takes a connection, reads nothing, and ends: none of those that others wrote does so on demand.
+    #[test]
+    fn what_a_collector_did_not_read_is_sent_to_the_next_however_much_it_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = Place { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port(), tls: None };
+        let mut syslog = Syslog::new(Collector::Net(place), Duration::from_secs(5));
+        let line = |number: usize| format!("{{\"seq\":{number},\"text\":\"{}\"}}\n", "x".repeat(1000));
+        let piece = |from: usize| (from..from + 700).map(line).collect::<String>();
+        syslog.send(piece(0).as_bytes()).unwrap();
+        let (deaf, _) = listener.accept().unwrap();
+        syslog.send(piece(700).as_bytes()).unwrap();
+        drop(deaf);
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
+            text
+        });
+        syslog.send(line(1400).as_bytes()).unwrap();
+        drop(syslog);
+        let text = reader.join().unwrap();
+        let missing: Vec<usize> = (0..=1400).filter(|number| !text.contains(&format!("{{\"seq\":{number},"))).collect();
+        assert_eq!(missing, [0_usize; 0]);
     }
 }

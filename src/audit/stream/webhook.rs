@@ -43,15 +43,24 @@ pub(super) struct Webhook {
     authorization: Option<HeaderValue>,
     client: Client,
     /// Of its own, with a thread: it must see that a connection was closed while nothing is sent, and go on while the gateway stops.
-    runtime: Runtime,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Webhook {
+    fn drop(&mut self) {
+        // A runtime that waits for its threads must not be dropped by a thread of another one, as where the gateway is not to start.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Webhook {
     pub(super) fn new(post: Post, patience: Duration) -> io::Result<Self> {
         let authorization = post.authorization().transpose().map_err(io::Error::other)?;
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("audit-post").enable_all().build()?;
         let client = posting::client(&post.url, post.authority.as_deref(), patience).map_err(io::Error::other)?;
-        Ok(Self { url: post.url, authorization, client, runtime })
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("audit-post").enable_all().build()?;
+        Ok(Self { url: post.url, authorization, client, runtime: Some(runtime) })
     }
 
     async fn post(&self, lines: Vec<u8>) -> io::Result<()> {
@@ -72,7 +81,8 @@ impl Webhook {
 
 impl Medium for Webhook {
     fn send(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.runtime.block_on(self.post(lines.to_vec()))
+        let runtime = self.runtime.as_ref().ok_or_else(|| io::Error::other("it is being given up"))?;
+        runtime.block_on(self.post(lines.to_vec()))
     }
 }
 

@@ -67,7 +67,7 @@ impl Streamed {
         }
         let sinks: Vec<Box<dyn Sink>> = vec![Box::new(disk.sink(&path)), Box::new(receiver.stream(&path))];
         let several = Several::start(sinks, require, Duration::from_secs(1)).unwrap().keeping(kept);
-        AuditLog::start(&path, Writer::Several(several), Duration::from_secs(20)).unwrap()
+        AuditLog::start(&path, Writer::Several(several), require, Duration::from_secs(20)).unwrap()
     }
 
     /// Ends as a process does that is killed, and begins again.
