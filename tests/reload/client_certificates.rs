@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
+use rolegate::clock::{Clock, SystemClock};
 
 use super::World;
 use super::support::{Plan, Scratch, Visitor};
@@ -53,7 +54,7 @@ fn short_lived(folder: &Path, name: &str, seconds: i64) {
                   x509_extensions = e\n[p]\ncommonName = supplied\n[e]\nbasicConstraints = critical,CA:FALSE\nextendedKeyUsage = clientAuth\n";
     fs::write(folder.join("ca.conf"), config).unwrap();
     fs::write(folder.join("index.txt"), "").unwrap();
-    let end = (Utc::now() + TimeDelta::seconds(seconds)).format("%y%m%d%H%M%SZ").to_string();
+    let end = (SystemClock.now() + TimeDelta::seconds(seconds)).format("%y%m%d%H%M%SZ").to_string();
     let signer = ["-cert", "authority.pem", "-keyfile", "authority.pem", "-in", "new.csr", "-out", "new.crt"];
     run(&[&["ca", "-batch", "-notext", "-config", "ca.conf", "-enddate", &end], &signer[..]].concat());
     let both = ["new.crt", "new.key"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
