@@ -1,4 +1,4 @@
-"""A receiver of the audit trail that somebody else could have written: it knows docs/operations.md and nothing of Rolegate's code.
+"""A receiver of the audit trail that somebody else could have written: it knows docs/audit-trail.md and nothing of Rolegate's code.
 
 It refuses who does not show the token, and whatever is not whole lines of JSON. What it takes it appends to a file. While there is a file named
 `fail` beside that, it answers 503; while there is one named `hang`, not at all.
