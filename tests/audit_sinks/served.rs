@@ -67,12 +67,10 @@ async fn a_log_that_cannot_be_written_stops_nobody() {
     let provider = OidcProvider::start(&OidcOptions { auto: true, ..plan.provider() }).await;
     let folder = Scratch::new();
     let config = folder.write("rolegate.toml", plan.config(&provider, "http://127.0.0.1:9"));
-    for errors in ["2>/dev/full", "2>&-", "2>closed"] {
-        // The last one: a pipe whose reader ends at once.
-        let pipe = folder.path().join("closed");
-        drop(std::fs::remove_file(&pipe));
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let script = format!("true < closed & exec \"$0\" serve --config \"$1\" {errors}");
+    assert!(Command::new("mkfifo").arg(folder.path().join("closed")).status().unwrap().success());
+    // The last one is a pipe whose reader ends at once.
+    for (before, errors) in [("", "2>/dev/full"), ("", "2>&-"), ("true < closed &", "2>closed")] {
+        let script = format!("{before} exec \"$0\" serve --config \"$1\" {errors}");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_rolegate")]).arg(&config).current_dir(folder.path()).env_clear().envs(Plan::env());
         let mut running = Running::spawn("rolegate", &mut command);
