@@ -72,7 +72,7 @@ fn problems_beside_tls(config: &Config) -> Vec<Problem> {
 fn ahead(config: &Config, now: Moment) -> Vec<Problem> {
     let own = parts(config, now).map(|parts| expiry::own_certificates(&parts.providers, &parts.issuer)).unwrap_or_default();
     let tls = tls(config).ok().flatten();
-    let of_tls = tls.as_deref().and_then(expiry::of_tls);
+    let of_tls = tls.as_deref().map(expiry::of_tls).unwrap_or_default();
     let mut ahead = expiry::ending(&own.into_iter().chain(of_tls).collect::<Vec<_>>(), now);
     ahead.extend(tls.as_deref().and_then(|tls| misnamed(tls, config)));
     ahead
@@ -401,7 +401,7 @@ pub async fn run(
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).keep_fresh());
     }
-    let own = move || own_certificates.iter().cloned().chain(tls.as_deref().and_then(expiry::of_tls)).collect();
+    let own = move || own_certificates.iter().cloned().chain(tls.as_deref().map(expiry::of_tls).unwrap_or_default()).collect();
     tokio::spawn(expiry::watch(own, || SystemClock.now()));
     if asked().await == Stopping::Announced {
         let delay = config.file.server.shutdown_delay;

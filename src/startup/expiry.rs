@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_hours(24);
 
 /// Where the certificate of the listener stands.
 pub(super) const TLS: &str = "server.tls.certificate";
+/// And the authorities of administrators.
+const AUTHORITIES: &str = "server.tls.administrator_ca_file";
 
 /// A certificate that the configuration names.
 #[derive(Debug, Clone)]
@@ -33,18 +35,24 @@ pub(super) struct OwnCertificate {
     renew: &'static str,
 }
 
-/// The certificate of the listener, which may be another one by now.
-pub(super) fn of_tls(tls: &Tls) -> Option<OwnCertificate> {
-    let certificate = tls.certificate()?;
-    let (begins, ends) = (certificate.not_before(), certificate.not_after());
-    Some(OwnCertificate {
-        path: TLS.to_owned(),
-        fingerprint: certificate.fingerprint(),
-        ends,
-        // Some are made for a week, and renewed when a third of it is left.
-        ahead: AHEAD.min((ends - begins) / 3),
-        renew: "renew it, and put certificate and key in the place of the old ones: they are read again while the gateway runs",
-    })
+/// The certificate of the listener, which may be another one by now, and those of the authorities that it asks administrators for.
+pub(super) fn of_tls(tls: &Tls) -> Vec<OwnCertificate> {
+    let own = |path: &str, certificate: &Certificate, renew| {
+        let (begins, ends) = (certificate.not_before(), certificate.not_after());
+        OwnCertificate {
+            path: path.to_owned(),
+            fingerprint: certificate.fingerprint(),
+            ends,
+            // Some are made for a week, and renewed when a third of it is left.
+            ahead: AHEAD.min((ends - begins) / 3),
+            renew,
+        }
+    };
+    let renew = "renew it, and put certificate and key in the place of the old ones: they are read again while the gateway runs";
+    let shown = tls.certificate().map(|certificate| own(TLS, &certificate, renew));
+    let renew =
+        "write the next one into the file beside it, and restart; take it out when no administrator has a certificate by it any more";
+    shown.into_iter().chain(tls.authorities().map(|authority| own(AUTHORITIES, authority, renew))).collect()
 }
 
 /// The certificates of ours that are in use or will be, but for those that a trial makes for itself.

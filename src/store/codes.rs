@@ -75,7 +75,7 @@ impl AuthorizationCode {
     }
 }
 
-/// A code that a person types (RFC 8628 section 6.1): eight letters, shown as `XXXX-XXXX`. Prints nothing in `Debug`.
+/// A code that a person types (RFC 8628 section 6.1): eight letters, shown as `BCDF-GHJK`. Prints nothing in `Debug`.
 ///
 /// Its key in the store is a plain hash of 34.5 bits: who reads the store could find it by trying, and would have a code that only somebody
 /// who is signed in can answer, for ten minutes, under their own name.

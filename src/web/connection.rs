@@ -31,8 +31,8 @@ pub(super) struct Connection {
     head: Duration,
     /// When the client must have gone on; none while a request is being answered, which has limits of its own.
     deadline: Rc<Cell<Option<Instant>>>,
-    /// By what the client proved itself, if it did.
-    certificate: Option<Certificate>,
+    /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did, and when that ends.
+    certificate: Option<(String, Moment)>,
     /// One task for the whole connection: one for each answer would cost more than many an answer.
     watch: JoinHandle<()>,
 }
@@ -45,6 +45,7 @@ impl Connection {
         // It was verified before the connection was there.
         let certificate = tls.and_then(|(_, session)| session.peer_certificates()?.first());
         let certificate = certificate.and_then(|der| Certificate::from_der(der).ok());
+        let certificate = certificate.map(|certificate| (certificate.fingerprint(), certificate.not_after()));
         let wire = wire.downcast_ref::<Wire>().or(tls.map(|(wire, _)| wire))?;
         let handle = wire.as_fd().try_clone_to_owned().ok()?;
         let socket = TcpStream::from(handle);
@@ -62,7 +63,7 @@ impl Connection {
 
     /// The SHA-256 fingerprint of the certificate by which the client proved itself, if it did. A connection may outlive it.
     pub(super) fn certificate(&self, now: Moment) -> Option<String> {
-        self.certificate.as_ref().filter(|certificate| now < certificate.not_after()).map(Certificate::fingerprint)
+        self.certificate.as_ref().filter(|(_, ends)| now < *ends).map(|(fingerprint, _)| fingerprint.clone())
     }
 
     /// A whole head is here: whoever answers it has limits of their own.

@@ -124,17 +124,17 @@ fn network(ip: Option<IpAddr>, crowded: bool) -> IpNet {
 
 /// The answer to an address that begins sign-ins too often; none if it may go on. It costs little to begin one, and the store nothing: each process
 /// counts by itself.
-pub(super) fn refusal(visitor: &Visitor) -> Option<HttpResponse> {
+pub(super) fn refusal_to_begin(visitor: &Visitor) -> Option<HttpResponse> {
     visitor.site.sign_in_limit.check(visitor.caller.ip, 0).err().map(|wait| HttpResponse::from_error(PageError::TooMany(in_seconds(wait))))
 }
 
 /// The same for a request with a message to be verified, of so many bytes, counted with all processes.
-pub(super) async fn refusal_of(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
-    check(&visitor.site, visitor.caller.ip, bytes).await.err().map(HttpResponse::from_error)
+pub(super) async fn refusal_to_verify(visitor: &Visitor, bytes: usize) -> Option<HttpResponse> {
+    may_verify(&visitor.site, visitor.caller.ip, bytes).await.err().map(HttpResponse::from_error)
 }
 
 /// The same where it is no page that asks.
-pub(super) async fn check(site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), PageError> {
+pub(super) async fn may_verify(site: &Site, ip: Option<IpAddr>, bytes: usize) -> Result<(), PageError> {
     let checked = site.sign_in_limit.check_with_all(site, ip, bytes).await;
     checked.map_err(|wait| PageError::TooMany(in_seconds(wait)))
 }
@@ -151,7 +151,7 @@ const fn in_seconds(wait: Duration) -> u64 {
 }
 
 /// How many seconds a program has to wait that asked too often; none if it may go on.
-pub(super) async fn wait(visitor: &Visitor) -> Option<u64> {
+pub(super) async fn wait_to_verify(visitor: &Visitor) -> Option<u64> {
     let site = &visitor.site;
     site.sign_in_limit.check_with_all(site, visitor.caller.ip, 0).await.err().map(in_seconds)
 }

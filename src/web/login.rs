@@ -75,7 +75,7 @@ pub(super) struct EmailQuery {
 
 /// `POST /login`: finds the provider by the domain of an e-mail address. The address travels to nobody but that provider.
 pub(super) async fn by_email(visitor: Visitor, form: web::Form<EmailQuery>) -> Result<HttpResponse, PageError> {
-    if let Some(refusal) = limit::refusal(&visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(&visitor) {
         return Ok(refusal);
     }
     check(&visitor.browser.expose(), &form.csrf)?;
@@ -99,7 +99,7 @@ pub(super) struct BeginQuery {
 
 /// `GET /login/{provider}`: on to the provider.
 pub(super) async fn begin(visitor: Visitor, provider: web::Path<String>, query: web::Query<BeginQuery>) -> Result<HttpResponse, PageError> {
-    if let Some(refusal) = limit::refusal(&visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(&visitor) {
         return Ok(refusal);
     }
     let next = LocalPath::parse_or_home(query.next.as_deref());
@@ -117,7 +117,7 @@ pub(super) struct InitiateQuery {
 /// `GET /login/initiate`: another site, such as the provider's own portal, starts a sign-in (OpenID Connect Core section 4). It can choose
 /// among the configured providers and places of ours, and nothing else.
 pub(super) async fn initiate(visitor: Visitor, query: web::Query<InitiateQuery>) -> Result<HttpResponse, PageError> {
-    if let Some(refusal) = limit::refusal(&visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(&visitor) {
         return Ok(refusal);
     }
     let gateway = &visitor.site.gateway;
@@ -159,7 +159,7 @@ pub(super) fn started(visitor: &Visitor, provider: &str, ticket: &LoginTicket, r
 pub(super) async fn callback(visitor: Visitor, provider: web::Path<String>, query: web::Query<Callback>) -> HttpResponse {
     let (slots, tickets) = visitor.jar.logins();
     // Where no login was begun nothing is verified, and the store hears nothing of it.
-    let refusal = if tickets.is_empty() { limit::refusal(&visitor) } else { limit::refusal_of(&visitor, 0).await };
+    let refusal = if tickets.is_empty() { limit::refusal_to_begin(&visitor) } else { limit::refusal_to_verify(&visitor, 0).await };
     if let Some(refusal) = refusal {
         return refusal;
     }

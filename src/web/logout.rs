@@ -70,7 +70,7 @@ pub(super) async fn back_channel(
     form: web::Form<LogoutTokenForm>,
 ) -> Result<HttpResponse, PageError> {
     // As at the SAML addresses: whoever may have signatures verified without end would take the workers.
-    if let Some(refusal) = limit::refusal_of(&visitor, form.logout_token.len()).await {
+    if let Some(refusal) = limit::refusal_to_verify(&visitor, form.logout_token.len()).await {
         return Ok(refusal);
     }
     visitor.site.gateway.take_logout_token(&provider, &form.logout_token, &visitor.caller).await?;
@@ -92,7 +92,7 @@ pub(super) async fn front_channel(
     provider: web::Path<String>,
     query: web::Query<NoticeQuery>,
 ) -> Result<HttpResponse, PageError> {
-    if let Some(refusal) = limit::refusal(&visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(&visitor) {
         return Ok(refusal);
     }
     visitor.site.gateway.take_logout_notice(&provider, &query.iss, &query.sid, &visitor.caller).await?;

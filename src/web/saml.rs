@@ -45,7 +45,7 @@ pub(super) async fn consume(
     form: web::Form<ResponseForm>,
 ) -> Result<HttpResponse, PageError> {
     let ResponseForm { response, relay_state, bounced } = form.into_inner();
-    if let Some(refusal) = limit::refusal_of(&visitor, response.len()).await {
+    if let Some(refusal) = limit::refusal_to_verify(&visitor, response.len()).await {
         return Ok(refusal);
     }
     let gateway = &visitor.site.gateway;
@@ -108,7 +108,7 @@ pub(super) async fn metadata(visitor: Visitor, provider: web::Path<String>) -> R
 /// `GET /saml/{provider}/slo`: a logout message by Redirect.
 pub(super) async fn slo_query(visitor: Visitor, request: HttpRequest, provider: web::Path<String>) -> Result<HttpResponse, PageError> {
     // Verifying costs more than any page: a stranger's forgeries must not take the workers.
-    if let Some(refusal) = limit::refusal_of(&visitor, request.query_string().len()).await {
+    if let Some(refusal) = limit::refusal_to_verify(&visitor, request.query_string().len()).await {
         return Ok(refusal);
     }
     let taken = visitor.site.gateway.take_logout(&provider, Travelled::Query(request.query_string()), &visitor.caller).await;
@@ -123,7 +123,7 @@ pub(super) async fn slo_post(
     body: web::Bytes,
 ) -> Result<HttpResponse, PageError> {
     // Verifying costs more than any page: a stranger's forgeries must not take the workers.
-    if let Some(refusal) = limit::refusal_of(&visitor, body.len()).await {
+    if let Some(refusal) = limit::refusal_to_verify(&visitor, body.len()).await {
         return Ok(refusal);
     }
     let gateway = &visitor.site.gateway;

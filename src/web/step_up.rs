@@ -47,7 +47,7 @@ pub(super) async fn leave_instead(
 
 async fn leave(me: &SignedInVisitor, role: &Target, onward: Onward<'_>) -> Result<HttpResponse, PageError> {
     let visitor = &me.visitor;
-    if let Some(refusal) = limit::refusal(visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(visitor) {
         return Ok(refusal);
     }
     // A destination that makes the way back too long is left out: the role is what the person came for.
@@ -65,7 +65,7 @@ async fn leave(me: &SignedInVisitor, role: &Target, onward: Onward<'_>) -> Resul
 pub(super) async fn leave_to_decide(me: &SignedInVisitor, wanted: &Demand) -> Result<HttpResponse, PageError> {
     const BACK: &str = "/requests?done=signed-in";
     let visitor = &me.visitor;
-    if let Some(refusal) = limit::refusal(visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(visitor) {
         return Ok(refusal);
     }
     let next = LocalPath::parse(BACK).unwrap_or_else(LocalPath::home);

@@ -20,7 +20,6 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::{Clock, Moment, SystemClock};
 use crate::saml::Certificate;
 use crate::settings::{LARGEST_FILE, Problem, SecretRef, read_file};
 
@@ -49,7 +48,7 @@ impl TlsSettings {
     pub fn load(&self, path: &str, base: &Path) -> Result<Arc<Tls>, Problem> {
         let pair = ArcSwap::new(self.pair(path, base)?);
         let at = format!("{path}.administrator_ca_file");
-        let clients = self.administrator_ca_file.as_ref().map(|file| clients(&base.join(file), &at, SystemClock.now())).transpose()?;
+        let clients = self.administrator_ca_file.as_ref().map(|file| Clients::of(&base.join(file), &at)).transpose()?;
         Ok(Arc::new(Tls { settings: self.clone(), path: path.to_owned(), base: base.to_owned(), pair, clients }))
     }
 
@@ -88,28 +87,31 @@ fn certificates(file: &Path, at: &str) -> Result<Vec<CertificateDer<'static>>, P
 }
 
 /// Verifies the certificates of clients who show one. Who shows none is let in as far as anybody is.
-fn clients(file: &Path, at: &str, now: Moment) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
-    let unfit = |error: &dyn Display| {
-        let message = format!("the file {} holds what is no authority: {error}", file.display());
-        Problem::new(
-            at,
-            message,
-            "name the certificates of the authorities that sign client certificates, not those certificates themselves",
-        )
-    };
-    let mut authorities = RootCertStore::empty();
-    for certificate in certificates(file, at)? {
-        let read = Certificate::from_der(&certificate).map_err(|error| unfit(&error))?;
-        if !read.is_authority() {
-            return Err(unfit(&"one of its certificates may sign no others (CA:FALSE)"));
+#[derive(Debug)]
+struct Clients {
+    authorities: Vec<Certificate>,
+    verifier: Arc<dyn ClientCertVerifier>,
+}
+
+impl Clients {
+    /// By the authorities of a file.
+    fn of(file: &Path, at: &str) -> Result<Self, Problem> {
+        const HINT: &str = "name the certificates of the authorities that sign client certificates, not those certificates themselves";
+        let unfit =
+            |error: &dyn Display| Problem::new(at, format!("the file {} holds what is no authority: {error}", file.display()), HINT);
+        let (mut roots, mut authorities) = (RootCertStore::empty(), Vec::new());
+        for certificate in certificates(file, at)? {
+            let read = Certificate::from_der(&certificate).map_err(|error| unfit(&error))?;
+            if !read.is_authority() {
+                return Err(unfit(&"one of its certificates may sign no others (CA:FALSE)"));
+            }
+            roots.add(certificate).map_err(|error| unfit(&error))?;
+            authorities.push(read);
         }
-        if read.not_after() <= now {
-            return Err(unfit(&format!("one of its certificates ended {}", read.not_after().format("%Y-%m-%d"))));
-        }
-        authorities.add(certificate).map_err(|error| unfit(&error))?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
+        let verifier = verifier.allow_unauthenticated().build().map_err(|error| unfit(&error))?;
+        Ok(Self { authorities, verifier })
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::new(aws_lc_rs::default_provider()));
-    verifier.allow_unauthenticated().build().map_err(|error| unfit(&error))
 }
 
 /// What a listener proves itself with, and what it asks of others.
@@ -119,7 +121,7 @@ pub struct Tls {
     path: String,
     base: PathBuf,
     pair: ArcSwap<CertifiedKey>,
-    clients: Option<Arc<dyn ClientCertVerifier>>,
+    clients: Option<Clients>,
 }
 
 impl Tls {
@@ -133,7 +135,7 @@ impl Tls {
         let Some(clients) = &self.clients else {
             return Ok(builder.with_no_client_auth().with_cert_resolver(Arc::<Self>::clone(self)));
         };
-        let mut config = builder.with_client_cert_verifier(Arc::clone(clients)).with_cert_resolver(Arc::<Self>::clone(self));
+        let mut config = builder.with_client_cert_verifier(Arc::clone(&clients.verifier)).with_cert_resolver(Arc::<Self>::clone(self));
         // A session that is taken up again would bring its certificate along: not verified anew, past its end, and without the key.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -144,6 +146,11 @@ impl Tls {
     #[must_use]
     pub fn certificate(&self) -> Option<Certificate> {
         Certificate::from_der(self.pair.load().cert.first()?).ok()
+    }
+
+    /// The authorities by which administrators prove themselves.
+    pub fn authorities(&self) -> impl Iterator<Item = &Certificate> {
+        self.clients.iter().flat_map(|clients| &clients.authorities)
     }
 
     /// Whether the certificate is for a host: browsers believe no other.

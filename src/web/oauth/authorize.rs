@@ -98,7 +98,7 @@ async fn renewal(me: &SignedInVisitor, application: &Application, way: Way) -> R
         let error = ("error", "unmet_authentication_requirements");
         return leave(visitor, &application.back, &[error], way).map(Some);
     }
-    if let Some(refusal) = limit::refusal(visitor) {
+    if let Some(refusal) = limit::refusal_to_begin(visitor) {
         return Ok(Some(refusal));
     }
     let next = application.after_sign_in(gateway.now()).place().ok_or(PageError::Unreadable)?;

@@ -155,7 +155,7 @@ impl Parameters {
 
 /// Counts a program's request as a sign-in of its address.
 pub(super) async fn within_limit(visitor: &Visitor) -> Result<(), OAuthError> {
-    match limit::wait(visitor).await {
+    match limit::wait_to_verify(visitor).await {
         None => Ok(()),
         Some(seconds) => Err(OAuthError::too_many("very many requests came from this network within a short time", seconds)),
     }
